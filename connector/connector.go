@@ -1,0 +1,146 @@
+// Package connector defines what a source of data is.
+//
+// A [Service] is a kind of source, such as postgres; a [Source] is one
+// account or database of it, opened with its config. To add a service, write
+// a package beside this one and list it in package all.
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Service is a kind of source that connections can be made to.
+type Service struct {
+	ID          string // as in the API's "service" field; Fivetran's ids are reused so that its clients accept them
+	Name        string // for people
+	Kind        string // Fivetran's category: "Database", "HumanResources"
+	Description string // one sentence
+
+	// SchemaFormat says which keys of the config name the destination schema.
+	SchemaFormat SchemaFormat
+
+	// Naming is the rule that makes destination names from the source's.
+	Naming schema.Naming
+
+	// Config describes what a connection of this service is configured with.
+	Config *setup.Description
+
+	// Features are the ids of the supported features that the metadata
+	// endpoint lists: "CAPTURE_DELETES", "RE_SYNC", …
+	Features []string
+
+	// Open makes a Source from a config that the Description has checked.
+	// It must not touch the network: problems that need it belong in Test.
+	Open func(config json.RawMessage, env Env) (Source, error)
+}
+
+// A SchemaFormat says how a connection's config names its destination schema
+// (the "allOf" of NewConnectorRequest in Fivetran's API definition, 2026-07).
+type SchemaFormat string
+
+const (
+	FormatSchema           SchemaFormat = "schema"             // config.schema
+	FormatSchemaTable      SchemaFormat = "schema_table"       // config.schema and config.table
+	FormatSchemaPrefix     SchemaFormat = "schema_prefix"      // config.schema_prefix, then "_" and the source's schema
+	FormatSchemaTableGroup SchemaFormat = "schema_table_group" // config.schema and config.table_group_name
+)
+
+// Env is what a source may use of the world. Its zero value works.
+type Env struct {
+	HTTP     *http.Client     // nil: http.DefaultClient
+	Endpoint string           // replaces the vendor's own address in tests and in the demo; "": the vendor's
+	Log      *slog.Logger     // nil: no log
+	Now      func() time.Time // nil: time.Now
+	Memory   int64            // bytes that the source's own buffers may take; 0: 64 MiB
+
+	// Trusts reports whether somebody has approved the server certificate
+	// with this hash (see [setup.Certificate]). nil: nobody has.
+	Trusts func(hash string) bool
+}
+
+// A Source reads one account or database. Its methods are called one at a
+// time, in any order.
+type Source interface {
+	// Test runs the setup tests, in the order in which they are shown, and
+	// stops after the first that makes the later ones pointless.
+	Test(ctx context.Context) []setup.TestResult
+
+	// Tables lists the tables that the source can read, whole. A table that
+	// it sees but may not read is left out and reported to warn.
+	Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error)
+
+	// Sync sends to out what changed since req.State in the tables of
+	// req.Tables, and nothing else. It returns nil when it has sent all of
+	// it, a [setup.Reschedule] when the vendor wants a pause, and otherwise
+	// what went wrong, a [setup.Problem] if only a person can mend it.
+	Sync(ctx context.Context, req Request, out Output) error
+
+	// Close ends the source's connections. The Source is not used again.
+	Close() error
+}
+
+// A Request says what a sync is to read.
+type Request struct {
+	// State is what was last given to [Output.Checkpoint], or nil for a
+	// historical sync. Sources must accept every state they ever wrote.
+	State json.RawMessage
+
+	// Tables are the tables to read, as Tables gave them less the columns
+	// that nobody wants.
+	Tables []schema.Table
+
+	// Start is when the sync began: rows get it as their synced time.
+	Start time.Time
+}
+
+// An Output takes what a source found. All methods may be called from several
+// goroutines; they block while the destination is busy, which is how memory
+// stays bounded, and fail once the sync should stop: a source returns such an
+// error as it is.
+type Output interface {
+	// Write takes over b: the caller must not touch its record again.
+	// Batches of one table from one goroutine are applied in order. The
+	// first batch of a table, and each later one whose Table differs from
+	// the one before, may change the destination's table: columns are
+	// added, types widened, never the reverse.
+	//
+	// Aim at batches of [BatchBytes].
+	Write(ctx context.Context, b schema.Batch) error
+
+	// Checkpoint promises that a Sync given state need not send again what
+	// was sent before the call. It returns when all of that is durable in
+	// the destination and the state is saved.
+	Checkpoint(ctx context.Context, state any) error
+
+	// Fail reports that a table cannot be read now, by the error's own
+	// account, while the others go on. Rows already sent stay. The state
+	// must make the next sync try the table again.
+	Fail(table schema.Name, err error)
+
+	// Warn reports something that loses nothing of the sync as a whole.
+	// Equal warnings are kept once.
+	Warn(w setup.Warning)
+
+	// Progress says how many rows a table is expected to send in all in
+	// this sync, about. It is for people; it may be called again.
+	Progress(table schema.Name, rows int64)
+
+	// Live returns the number of rows of a table that are not marked as
+	// deleted in the destination, everything written so far included.
+	Live(ctx context.Context, table schema.Name) (int64, error)
+
+	// Passes reports whether rows of the table may be sent encoded in f:
+	// the destination speaks it and nothing on the way needs to see values.
+	// t has the types that the rows would have.
+	Passes(ctx context.Context, t *schema.Table, f schema.Format) (bool, error)
+}
+
+// BatchBytes is the size of batch, in memory, that suits destinations.
+const BatchBytes = 4 << 20

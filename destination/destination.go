@@ -1,0 +1,104 @@
+// Package destination defines what a destination of data is.
+//
+// A [Service] is a kind of destination, such as duckdb; a [Destination] is
+// one of it, opened with its config; a [Writer] is one sync's access to it.
+// To add one, write a package beside this one and list it in package all.
+package destination
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Service is a kind of destination.
+type Service struct {
+	ID   string // as in the API's "service" field
+	Name string // for people
+
+	// Config describes what a destination of this kind is configured with.
+	Config *setup.Description
+
+	// MaxName is the longest name of a schema, table or column, in bytes.
+	MaxName int
+
+	// Open makes a Destination from a config that the Description has
+	// checked. It must not touch the network or the disk.
+	Open func(config json.RawMessage, env Env) (Destination, error)
+}
+
+// Env is what a destination may use of the world. Its zero value works.
+type Env struct {
+	Log    *slog.Logger           // nil: no log
+	Trusts func(hash string) bool // as in connector.Env
+}
+
+// A Destination is a place that holds tables.
+type Destination interface {
+	// Test runs the setup tests, in the order in which they are shown.
+	Test(ctx context.Context) []setup.TestResult
+
+	// Writer opens the destination for one sync. If it is locked by
+	// somebody, the error says by whom where that can be known, and is not
+	// a [setup.Problem]: the sync is tried again.
+	Writer(ctx context.Context, opt Options) (Writer, error)
+}
+
+// Options are what a Writer needs to know of the sync.
+type Options struct {
+	// Synced is the start of the sync, the value of [schema.Synced].
+	Synced time.Time
+
+	// Memory is what the writer's staging, caches and merges may take
+	// together, in bytes; it goes to disk with the rest. 0: 256 MiB.
+	Memory int64
+
+	// Warn is told of values that could not be kept, by table, column and
+	// value. nil: they are errors.
+	Warn func(setup.Warning)
+}
+
+// A Writer writes the tables of one sync. Everything it does is safe to
+// repeat. Methods may be called from several goroutines; calls for one table
+// are applied in the order in which they are made.
+//
+// A table has the columns of the source, [schema.RowID] if the source gives
+// it no key, then [schema.Synced] and [schema.Deleted]. Batches have the
+// first of these; the last two are the writer's own to fill.
+type Writer interface {
+	// Table returns a table as it stands, or nil if there is none. Its
+	// columns are in the destination's order, without [schema.Synced] and
+	// [schema.Deleted]; Key is set where the writer knows it.
+	Table(ctx context.Context, name schema.Name) (*schema.Table, error)
+
+	// Migrate makes the table exist with at least the columns of t, each at
+	// least as wide as in t, the values that are there kept. It creates
+	// missing schemas, adds missing columns at the end, widens types, and
+	// never drops a column or narrows a type. It changes nothing, and costs
+	// little, when all is there. Rows written before are not lost.
+	Migrate(ctx context.Context, t *schema.Table) error
+
+	// Write takes over b and applies it; it need not be visible or durable
+	// until Flush returns. The table has been migrated to hold b: a column
+	// of b is converted where the table's is wider, and a column that the
+	// table has and an upsert has not becomes NULL.
+	Write(ctx context.Context, b schema.Batch) error
+
+	// Live returns the number of rows not marked as deleted, everything
+	// written so far included.
+	Live(ctx context.Context, name schema.Name) (int64, error)
+
+	// Accepts reports whether batches of t may come encoded in f.
+	Accepts(ctx context.Context, t *schema.Table, f schema.Format) (bool, error)
+
+	// Flush makes everything written durable and visible. After an error
+	// nothing may be assumed of what was written since the Flush before.
+	Flush(ctx context.Context) error
+
+	// Close gives up what was not flushed and lets go of the destination.
+	Close() error
+}
