@@ -1,0 +1,254 @@
+// Package pipe moves rows from a source to a destination.
+//
+// It is the one place that decides when a sync may remember how far it got:
+// after the destination has made the rows durable, never before. A crash at
+// any point repeats rows, which every operation absorbs, and loses none.
+//
+// On the way a batch gets the destination's names, the key that a keyless
+// table lacks, and a table that is wide enough for it. Nothing here looks at
+// values, but for the hash that is such a key.
+package pipe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Ledger remembers how far a connection's syncs have got.
+type Ledger interface {
+	// State returns what was last saved, or nil if nothing was.
+	State(ctx context.Context) (json.RawMessage, error)
+
+	// SetState saves state durably. It fails if this sync is no longer the
+	// one that may write it.
+	SetState(ctx context.Context, state json.RawMessage) error
+}
+
+// A Plan is one sync of one connection.
+type Plan struct {
+	Source connector.Source
+	Writer destination.Writer
+	Ledger Ledger
+
+	Naming  schema.Naming
+	Schema  func(source string) string // the destination's schema for a source's schema
+	MaxName int                        // longest name in the destination, in bytes; 0: any
+
+	Start time.Time // when the sync began: the synced time of its rows
+
+	// Observe is told of progress, after each batch and from any goroutine.
+	// It must be quick. It may be nil.
+	Observe func(Progress)
+}
+
+// Progress is how far a sync has got with one table.
+type Progress struct {
+	Table    schema.Name // the source's
+	Rows     int64       // sent so far in this sync
+	Bytes    int64       // the same in memory
+	Expected int64       // rows in all, about; 0: not known
+}
+
+// An Outcome is what a sync did, whether or not it succeeded.
+type Outcome struct {
+	Tables      []TableOutcome // of those that the source offered, in its order
+	Warnings    []setup.Warning
+	Rows, Bytes int64
+}
+
+// A TableOutcome is what a sync did to one table.
+type TableOutcome struct {
+	Source, Destination        schema.Name
+	Upserted, Updated, Deleted int64
+	Bytes                      int64
+	Err                        error // why the table was not read to the end; nil: it was
+}
+
+// Run syncs once, from where the ledger says the last sync got. The Outcome is
+// filled whether or not there is an error; a [setup.Problem] or a
+// [setup.Reschedule] can be had from the error with errors.As.
+func Run(ctx context.Context, p Plan) (Outcome, error) {
+	o := &output{plan: p, tables: map[schema.Name]*table{}}
+	err := o.run(ctx)
+	return o.outcome(), err
+}
+
+func (o *output) run(ctx context.Context) error {
+	state, err := o.plan.Ledger.State(ctx)
+	if err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	offered, err := o.plan.Source.Tables(ctx, o.Warn)
+	if err != nil {
+		return fmt.Errorf("list the tables: %w", err)
+	}
+	req := connector.Request{State: state, Start: o.plan.Start}
+	for _, t := range o.name(offered) {
+		if _, err := o.shape(ctx, t.source, &t.offered); err != nil {
+			return err
+		}
+		req.Tables = append(req.Tables, t.offered)
+	}
+	err = o.plan.Source.Sync(ctx, req, o)
+	var pause *setup.Reschedule
+	if err != nil && !errors.As(err, &pause) {
+		return err
+	}
+	if ferr := o.plan.Writer.Flush(ctx); ferr != nil {
+		return fmt.Errorf("write: %w", ferr)
+	}
+	return err
+}
+
+// An output is the [connector.Output] of one Run.
+type output struct {
+	plan   Plan
+	tables map[schema.Name]*table // by the source's name; not changed while the source runs
+	order  []*table
+
+	checkpoint sync.Mutex // one at a time
+
+	mu       sync.Mutex // guards what follows
+	warnings []setup.Warning
+	seen     map[setup.Warning]bool
+	perCode  map[string]int // warnings met, by code
+}
+
+// Write implements [connector.Output].
+func (o *output) Write(ctx context.Context, b schema.Batch) error {
+	t := o.tables[b.Table.Name]
+	if t == nil {
+		b.Release()
+		return fmt.Errorf("the source sent rows of %s, which it was not asked for", b.Table.Name)
+	}
+	s, err := o.shape(ctx, t.source, b.Table)
+	if err != nil {
+		b.Release()
+		return err
+	}
+	if s.rowID && b.Op != schema.Upsert && b.Record != nil {
+		b.Release()
+		return fmt.Errorf("the source sent an %s to %s, which has no key", b.Op, b.Table.Name)
+	}
+	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
+	if err := o.plan.Writer.Write(ctx, s.batch(b)); err != nil {
+		return fmt.Errorf("write %s: %w", t.destination, err)
+	}
+	p := t.count(op, rows, bytes)
+	if o.plan.Observe != nil {
+		o.plan.Observe(p)
+	}
+	return nil
+}
+
+// Checkpoint implements [connector.Output]: first the rows, then the state.
+func (o *output) Checkpoint(ctx context.Context, state any) error {
+	js, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("encode the state: %w", err)
+	}
+	o.checkpoint.Lock()
+	defer o.checkpoint.Unlock()
+	if err := o.plan.Writer.Flush(ctx); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
+		return fmt.Errorf("save the state: %w", err)
+	}
+	return nil
+}
+
+// Fail implements [connector.Output].
+func (o *output) Fail(name schema.Name, err error) {
+	if t := o.tables[name]; t != nil {
+		t.fail(err)
+	}
+	o.Warn(setup.Warning{Code: "table_failed", Message: fmt.Sprintf("Table %s was not synced: %v.", name, err)})
+}
+
+// Progress implements [connector.Output].
+func (o *output) Progress(name schema.Name, rows int64) {
+	t := o.tables[name]
+	if t == nil {
+		return
+	}
+	p := t.expect(rows)
+	if o.plan.Observe != nil {
+		o.plan.Observe(p)
+	}
+}
+
+// Live implements [connector.Output].
+func (o *output) Live(ctx context.Context, name schema.Name) (int64, error) {
+	t := o.tables[name]
+	if t == nil {
+		return 0, fmt.Errorf("table %s is not part of this sync", name)
+	}
+	n, err := o.plan.Writer.Live(ctx, t.destination)
+	if err != nil {
+		return 0, fmt.Errorf("count the rows of %s: %w", t.destination, err)
+	}
+	return n, nil
+}
+
+// Passes implements [connector.Output].
+func (o *output) Passes(ctx context.Context, st *schema.Table, f schema.Format) (bool, error) {
+	t := o.tables[st.Name]
+	if t == nil || len(st.Key()) == 0 { // a key would have to be made from the values
+		return false, nil
+	}
+	s, err := o.shape(ctx, t.source, st)
+	if err != nil {
+		return false, err
+	}
+	return o.plan.Writer.Accepts(ctx, s.table, f)
+}
+
+// warningsPerCode bounds what is kept of one kind of warning in one sync.
+const warningsPerCode = 100
+
+// Warn implements [connector.Output].
+func (o *output) Warn(w setup.Warning) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.seen == nil {
+		o.seen, o.perCode = map[setup.Warning]bool{}, map[string]int{}
+	}
+	if o.seen[w] {
+		return
+	}
+	if o.perCode[w.Code]++; o.perCode[w.Code] > warningsPerCode {
+		return
+	}
+	o.seen[w] = true
+	o.warnings = append(o.warnings, w)
+}
+
+func (o *output) outcome() Outcome {
+	var out Outcome
+	for _, t := range o.order {
+		t.mu.Lock()
+		out.Tables = append(out.Tables, t.done)
+		t.mu.Unlock()
+		out.Rows += t.done.Upserted + t.done.Updated + t.done.Deleted
+		out.Bytes += t.done.Bytes
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out.Warnings = o.warnings
+	for code, n := range o.perCode {
+		if more := n - warningsPerCode; more > 0 {
+			out.Warnings = append(out.Warnings, setup.Warning{Code: code, Message: fmt.Sprintf("%d more warnings of this kind are not listed.", more)})
+		}
+	}
+	return out
+}
