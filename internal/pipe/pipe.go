@@ -43,6 +43,8 @@ type Plan struct {
 	Schema  func(source string) string // the destination's schema for a source's schema
 	MaxName int                        // longest name in the destination, in bytes; 0: any
 
+	Wants func(source schema.Name) bool // which tables to sync; nil: all
+
 	Start time.Time // when the sync began: the synced time of its rows
 
 	// Observe is told of progress, after each batch and from any goroutine.

@@ -30,6 +30,9 @@ func (o *output) name(offered []schema.Table) []*table {
 	var tables []*table
 	byName := map[schema.Name][]*table{}
 	for _, st := range offered {
+		if o.plan.Wants != nil && !o.plan.Wants(st.Name) {
+			continue
+		}
 		t := &table{source: st.Name, offered: st, columns: map[string]string{}}
 		t.destination = schema.Name{
 			Schema: schema.Shorten(o.plan.Schema(st.Schema), o.plan.MaxName),

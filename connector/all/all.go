@@ -1,0 +1,14 @@
+// Package all lists the services that connections can be made to.
+package all
+
+import (
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/fifteenfive"
+	"github.com/penstock-data/penstock/connector/postgres"
+)
+
+// Services are all of them, by id.
+var Services = []connector.Service{
+	fifteenfive.Service,
+	postgres.Service,
+}

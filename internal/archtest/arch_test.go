@@ -1,0 +1,74 @@
+// Package archtest keeps the map of the code: which package may import which.
+package archtest
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/penstock-data/penstock/"
+
+// may says what a package may import of this module, nearest to the user
+// first. A trailing /* stands for every package in that folder that has no
+// line of its own. Read downwards it is the map of the code; ARCHITECTURE.md
+// shows the same table.
+var may = []struct{ pkg, imports string }{
+	{"cmd/penstock", "*"},
+	{"internal/api", "connector destination internal/engine internal/fivetran internal/schedule internal/secret internal/store schema setup"},
+	{"internal/engine", "internal/runner internal/schedule internal/store setup"},
+	{"internal/runner", "connector destination internal/pipe internal/schedule internal/store schema setup"},
+	{"internal/pipe", "connector destination schema setup"},
+	{"internal/store", "internal/schedule internal/secret schema setup"},
+	{"internal/schedule", ""},
+	{"internal/secret", ""},
+	{"internal/fivetran", ""},
+	{"internal/pgtest", ""},
+	{"internal/archtest", ""},
+
+	{"connector/all", "connector connector/*"},
+	{"connector/connectortest", "connector schema setup"},
+	{"connector/fifteenfive/simulator", "connector/rest"},
+	{"connector/rest", "connector schema setup"},
+	{"connector/sqlsource", "connector schema setup"},
+	{"connector/*", "connector connector/rest connector/sqlsource schema setup"},
+	{"connector", "schema setup"},
+
+	{"destination/all", "destination destination/*"},
+	{"destination/destinationtest", "destination schema setup"},
+	{"destination/sqlwriter", "destination schema setup"},
+	{"destination/*", "destination destination/sqlwriter schema setup"},
+	{"destination", "schema setup"},
+
+	{"setup", ""},
+	{"schema", ""},
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		pkg := strings.TrimPrefix(f[0], module)
+		i := slices.IndexFunc(may, func(m struct{ pkg, imports string }) bool { return match(m.pkg, pkg) })
+		if i < 0 {
+			t.Errorf("%s has no line in the map", pkg)
+			continue
+		}
+		for _, imp := range f[1:] {
+			imp, ours := strings.CutPrefix(imp, module)
+			ok := func(pattern string) bool { return match(pattern, imp) }
+			if ours && !slices.ContainsFunc(strings.Fields(may[i].imports), ok) {
+				t.Errorf("%s imports %s", pkg, imp)
+			}
+		}
+	}
+}
+
+func match(pattern, pkg string) bool {
+	dir, star := strings.CutSuffix(pattern, "*")
+	return pattern == pkg || star && strings.HasPrefix(pkg, dir)
+}
