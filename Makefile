@@ -1,0 +1,23 @@
+# Every target does its own set-up on a fresh machine.
+
+export GOFLAGS = -tags=duckdb_arrow
+
+.PHONY: build demo test lint bench
+
+build: ## bin/penstock
+	@scripts/need go cc
+	@go build -o bin/penstock ./cmd/penstock
+
+demo: build ## the whole platform at work; make demo ARGS=--exit ends by itself
+	@bin/penstock demo $(ARGS)
+
+test: ## all tests, with the servers they need
+	@scripts/test
+
+lint: ## formatting, vet, staticcheck, tidy go.mod
+	@scripts/need go cc
+	@scripts/lint
+
+bench: build ## the figures of the README, on this machine
+	@scripts/need psql postgres wrk
+	@go run ./internal/bench $(ARGS)
