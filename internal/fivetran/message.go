@@ -1,0 +1,51 @@
+package fivetran
+
+// Messages of successful operations, word for word as the definition's
+// examples have them; clients compare some. {id} and {hash} stand for the
+// values in the request's path.
+const (
+	AccountInfoRetrieved = "Account information retrieved successfully"
+
+	GroupsListed           = "Groups retrieved successfully"
+	GroupCreated           = "Group has been created"
+	GroupRetrieved         = "Group details retrieved successfully"
+	GroupUpdated           = "Group has been updated"
+	GroupDeleted           = "Group with id '{id}' has been deleted"
+	GroupConnectionsListed = "Group connections retrieved successfully"
+	GroupUsersListed       = "Group users retrieved successfully"
+	GroupPublicKeyShown    = "Group SSH public key retrieved successfully"
+	GroupServiceAccountIs  = "Group service account retrieved successfully"
+
+	DestinationsListed   = "Destinations list retrieved successfully"
+	DestinationCreated   = "Destination has been created"
+	DestinationRetrieved = "Destination details retrieved successfully"
+	DestinationUpdated   = "Destination has been updated"
+	DestinationDeleted   = "Destination with id '{id}' has been deleted"
+
+	ConnectionsListed   = "Connections list retrieved successfully"
+	ConnectionCreated   = "Connection has been created"
+	ConnectionRetrieved = "Connection details retrieved successfully"
+	ConnectionUpdated   = "Connection has been updated"
+	ConnectionDeleted   = "Connection with id '{id}' has been deleted"
+
+	SetupTestsCompleted = "Setup tests have been completed"
+	SyncTriggered       = "Sync has been successfully triggered for connection with id '{id}'"
+	TablesResyncing     = "Re-sync has been triggered successfully"
+	StateRetrieved      = "Connection state retrieved successfully"
+	StateUpdated        = "Connection state has been updated"
+
+	ConnectionCertificatesListed  = "Connection certificates retrieved successfully"
+	ConnectionCertificateShown    = "Connection certificate details retrieved successfully"
+	ConnectionCertificateRevoked  = "Certificate '{hash}' has been revoked for connection '{id}'"
+	DestinationCertificatesListed = "Destination certificates retrieved successfully"
+	DestinationCertificateShown   = "Destination certificate details retrieved successfully"
+	DestinationCertificateRevoked = "Certificate '{hash}' has been revoked for destination '{id}'"
+	CertificateApproved           = "The certificate has been approved."
+
+	UsersListed   = "Users list retrieved successfully"
+	UserRetrieved = "User details retrieved successfully"
+
+	ConnectorTypesListed      = "Connectors list retrieved successfully"
+	ConnectorTypeRetrieved    = "Connector configuration retrieved successfully"
+	PublicConnectorTypesShown = "Connector metadata retrieved successfully"
+)
