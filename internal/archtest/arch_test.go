@@ -16,6 +16,7 @@ const module = "github.com/penstock-data/penstock/"
 // shows the same table.
 var may = []struct{ pkg, imports string }{
 	{"cmd/penstock", "*"},
+	{"internal/bench", ""},
 	{"internal/api", "connector destination internal/engine internal/fivetran internal/schedule internal/secret internal/store schema setup"},
 	{"internal/engine", "internal/runner internal/schedule internal/store setup"},
 	{"internal/runner", "connector destination internal/pipe internal/schedule internal/store schema setup"},

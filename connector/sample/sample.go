@@ -1,0 +1,171 @@
+// Package sample is a source with nothing behind it: the tables of a small
+// shop, computed, that go on changing as time passes. The demonstration
+// offers it where no database is at hand; what it sends at a given time is
+// the same every time.
+//
+// An order is placed each second after the shop opened; it is paid after one
+// minute and shipped after two. An increment sends the orders that may have
+// changed since the one before, and the customers who placed new ones.
+package sample
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+type config struct {
+	SchemaPrefix string `json:"schema_prefix" title:"Destination schema prefix" required:"true" immutable:"true"`
+	Orders       int    `json:"orders" title:"Orders" help:"Orders that the shop had when it opened." default:"5000"`
+	OpenedAt     string `json:"opened_at" title:"Opened at" help:"When the shop opened, in RFC 3339." required:"true"`
+}
+
+// Service is the sample shop.
+var Service = connector.Service{
+	ID:           "sample",
+	Name:         "Sample shop",
+	Kind:         "Database",
+	Description:  "A made-up shop whose tables change as time passes.",
+	SchemaFormat: connector.FormatSchemaPrefix,
+	Naming:       schema.DatabaseNaming,
+	Config:       setup.Describe("Sample shop", config{}),
+	Open:         open,
+}
+
+type source struct {
+	orders int
+	opened time.Time
+	now    func() time.Time
+}
+
+func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
+	var c config
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, err
+	}
+	opened, err := time.Parse(time.RFC3339, c.OpenedAt)
+	if err != nil {
+		return nil, &setup.Problem{Code: "invalid_config", Message: "opened_at must be a time like 2026-11-23T08:00:00Z", Err: err}
+	}
+	s := &source{orders: c.Orders, opened: opened, now: env.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s, nil
+}
+
+var (
+	customer = schema.Table{Name: schema.Name{Schema: "shop", Table: "customer"}, Columns: []schema.Column{
+		{Name: "id", Type: schema.Type{Kind: schema.Long}, Key: true},
+		{Name: "name", Type: schema.Type{Kind: schema.String}},
+		{Name: "city", Type: schema.Type{Kind: schema.String}},
+		{Name: "created_at", Type: schema.Type{Kind: schema.Instant}},
+	}}
+	order = schema.Table{Name: schema.Name{Schema: "shop", Table: "order"}, Columns: []schema.Column{
+		{Name: "id", Type: schema.Type{Kind: schema.Long}, Key: true},
+		{Name: "customer_id", Type: schema.Type{Kind: schema.Long}},
+		{Name: "total", Type: schema.DecimalOf(12, 2)},
+		{Name: "status", Type: schema.Type{Kind: schema.String}},
+		{Name: "placed_at", Type: schema.Type{Kind: schema.Instant}},
+	}}
+)
+
+func (s *source) Test(context.Context) []setup.TestResult {
+	return []setup.TestResult{{Title: "The shop is open", Status: setup.Passed}}
+}
+
+func (s *source) Tables(context.Context, func(setup.Warning)) ([]schema.Table, error) {
+	return []schema.Table{customer, order}, nil
+}
+
+func (s *source) Close() error { return nil }
+
+// A state says how many orders will not change any more.
+type state struct {
+	Settled int `json:"settled"`
+}
+
+func (s *source) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	var st state
+	if req.State != nil {
+		if err := json.Unmarshal(req.State, &st); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
+	now := s.now()
+	placed := s.orders + max(int(now.Sub(s.opened)/time.Second), 0)
+	for _, t := range req.Tables {
+		out.Progress(t.Name, int64(placed-st.Settled))
+		for from := st.Settled; from < placed; from += batch {
+			b := schema.Batch{Op: schema.Upsert, Table: &t, Fresh: req.State == nil}
+			b.Record = s.record(&t, from, min(from+batch, placed), now)
+			if err := out.Write(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	st.Settled = max(st.Settled, placed-120) / ordersPerCustomer * ordersPerCustomer
+	return out.Checkpoint(ctx, st)
+}
+
+const (
+	batch             = 10_000
+	ordersPerCustomer = 5
+)
+
+var (
+	names  = []string{"Ada", "Bo", "Cleo", "Dag", "Eve", "Finn", "Gita", "Hugo", "Ines", "Jun"}
+	cities = []string{"Oslo", "Kyoto", "Lima", "Porto", "Quito", "Turku", "Accra"}
+)
+
+// record makes the rows of orders from up to to, or of the customers who placed them.
+func (s *source) record(t *schema.Table, from, to int, now time.Time) arrow.RecordBatch {
+	rb := array.NewRecordBuilder(memory.DefaultAllocator, t.Arrow())
+	defer rb.Release()
+	step := 1
+	if t.Table == customer.Table {
+		from, step = from/ordersPerCustomer*ordersPerCustomer, ordersPerCustomer
+	}
+	for i := from; i < to; i += step {
+		at := s.opened.Add(time.Duration(i-s.orders) * time.Second)
+		for f, c := range t.Columns {
+			switch b := rb.Field(f); c.Name {
+			case "id":
+				b.(*array.Int64Builder).Append(int64(i/step + 1))
+			case "name":
+				b.(*array.StringBuilder).Append(names[i/step%len(names)])
+			case "city":
+				b.(*array.StringBuilder).Append(cities[i/step%len(cities)])
+			case "customer_id":
+				b.(*array.Int64Builder).Append(int64(i/ordersPerCustomer + 1))
+			case "total":
+				b.(*array.Decimal128Builder).Append(decimal128.FromI64(int64(i)*7919%100_000 + 500))
+			case "status":
+				b.(*array.StringBuilder).Append(status(now.Sub(at)))
+			case "created_at", "placed_at":
+				b.(*array.TimestampBuilder).Append(arrow.Timestamp(at.UnixMicro()))
+			}
+		}
+	}
+	return rb.NewRecordBatch()
+}
+
+func status(age time.Duration) string {
+	switch {
+	case age < time.Minute:
+		return "placed"
+	case age < 2*time.Minute:
+		return "paid"
+	}
+	return "shipped"
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const seed = `{
+  "account": {"name": "Bench"},
+  "users": [{"id": "bench_user", "email": "bench@example.com", "given_name": "Bench", "family_name": "Mark", "role": "Account Administrator"}],
+  "api_keys": [{"key": "bench", "secret": "bench-secret", "user_id": "bench_user"}],
+  "groups": [{"id": "bench_group", "name": "Bench"}]
+}`
+
+// connections is how many there are when one is asked for.
+const connections = 1000
+
+// apiRequests measures a server with many connections: how soon it answers,
+// what it takes when nothing happens, and what a request for a connection's
+// details costs it while wrk asks as fast as it can.
+func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	if err := os.WriteFile(b.path("seed.json"), []byte(seed), 0o600); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	server, err := b.start(ctx, addr, "serve", "--data", b.path("data"), "--listen", addr, "--seed", b.path("seed.json"))
+	if err != nil {
+		return nil, err
+	}
+	started := time.Since(began)
+	idle, err := memoryOf(server.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := makeConnections(ctx, "http://"+addr, b.path("api.duckdb"))
+	if err != nil {
+		return nil, err
+	}
+	script := b.path("wrk.lua")
+	if err := os.WriteFile(script, []byte(lua(ids)), 0o600); err != nil {
+		return nil, err
+	}
+	before, err := cpuOf(server.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c16", "-d5s", "--latency", "-s", script, "http://"+addr).Output()
+	if err != nil {
+		return nil, fmt.Errorf("wrk: %w", err)
+	}
+	after, err := cpuOf(server.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	m := regexp.MustCompile(`(\d+) requests in`).FindSubmatch(out)
+	if m == nil || bytes.Contains(out, []byte("Non-2xx")) {
+		return nil, fmt.Errorf("wrk:\n%s", out)
+	}
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		{what: "start to first answer", value: float64(started.Milliseconds()), unit: "ms", limit: 300},
+		{what: "memory when idle", value: idle, unit: "MB", limit: 60},
+		{what: "server CPU per GET of a connection", value: (after - before) / n * 1e6, unit: "µs", limit: 90},
+		{what: "requests per second", value: n / 5},
+	}, nil
+}
+
+// makeConnections makes paused connections and returns their ids.
+func makeConnections(ctx context.Context, base, file string) ([]string, error) {
+	if _, err := post(ctx, base+"/v1/destinations", map[string]any{
+		"group_id": "bench_group", "service": "duckdb", "time_zone_offset": "0", "config": map[string]any{"path": file},
+	}); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for i := range connections {
+		id, err := post(ctx, base+"/v1/connections", map[string]any{
+			"group_id": "bench_group", "service": "postgres", "paused": true, "run_setup_tests": false,
+			"config": map[string]any{"schema_prefix": fmt.Sprint("db_", i), "host": "db.example.com", "port": 5432, "user": "penstock", "password": "secret", "database": "shop", "update_method": "QUERY_BASED"},
+		})
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func post(ctx context.Context, url string, body any) (id string, err error) {
+	js, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, "POST", url, bytes.NewReader(js))
+	if err != nil {
+		return "", err
+	}
+	req.SetBasicAuth("bench", "bench-secret")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Message string
+		Data    struct{ ID string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return "", err
+	}
+	if resp.StatusCode != http.StatusCreated {
+		return "", fmt.Errorf("POST %s: %s: %s", url, resp.Status, answer.Message)
+	}
+	return answer.Data.ID, nil
+}
+
+// lua is a wrk script that asks for connections in random order.
+func lua(ids []string) string {
+	req, _ := http.NewRequest("GET", "http://x", nil)
+	req.SetBasicAuth("bench", "bench-secret")
+	return fmt.Sprintf(`ids = {"%s"}
+wrk.headers["Authorization"] = "%s"
+request = function() return wrk.format("GET", "/v1/connections/" .. ids[math.random(#ids)]) end
+`, strings.Join(ids, `","`), req.Header.Get("Authorization"))
+}
