@@ -1,0 +1,20 @@
+// Package all is the list of destinations.
+package all
+
+import (
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/duckdb"
+)
+
+// Services are the kinds of destination that there are.
+var Services = []destination.Service{duckdb.Service}
+
+// Lookup returns the service with an id.
+func Lookup(id string) (destination.Service, bool) {
+	for _, s := range Services {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return destination.Service{}, false
+}

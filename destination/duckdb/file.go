@@ -1,0 +1,158 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A file is a database file that this process has open. A file can be opened
+// once only, so all writers to it share one.
+type file struct {
+	path    string
+	catalog string // DuckDB's name for it
+	db      *sql.DB
+
+	define sync.Mutex // held while tables are defined: DuckDB refuses two definitions at a time in one schema
+
+	// Guarded by files.mu.
+	writers int
+	memory  int64 // what the writers may take, together
+}
+
+var files = struct {
+	mu   sync.Mutex
+	open map[string]*file
+}{open: map[string]*file{}}
+
+// acquire opens the file, or joins those who have it open, with so many more
+// bytes of memory for DuckDB.
+func acquire(ctx context.Context, path string, memory int64, threads int) (*file, error) {
+	if err := checkFolder(path); err != nil {
+		return nil, err
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
+	}
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	f := files.open[path]
+	if f == nil {
+		db, err := openFile(path, memory, threads)
+		if err != nil {
+			return nil, err
+		}
+		f = &file{path: path, db: db}
+		if err := db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
+			db.Close()
+			return nil, explain(path, err)
+		}
+		files.open[path] = f
+	}
+	f.writers++
+	f.memory += memory
+	if f.writers > 1 {
+		f.limit(ctx)
+	}
+	return f, nil
+}
+
+// limit tells DuckDB of a changed number of writers. It may refuse to shrink
+// just now, and then keeps to what it had.
+func (f *file) limit(ctx context.Context) {
+	f.db.ExecContext(ctx, fmt.Sprintf("SET GLOBAL memory_limit = '%d B'", f.memory))
+}
+
+// release closes the file when its last writer goes.
+func (f *file) release(memory int64) error {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	f.writers--
+	f.memory -= memory
+	if f.writers > 0 {
+		f.limit(context.Background())
+		return nil
+	}
+	delete(files.open, f.path)
+	return explain(f.path, f.db.Close())
+}
+
+func openFile(path string, memory int64, threads int) (*sql.DB, error) {
+	cores := runtime.GOMAXPROCS(0)
+	if threads <= 0 {
+		threads = max(1, min(cores, int(memory/(64<<20))))
+	}
+	settings := []string{
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		fmt.Sprintf("SET GLOBAL memory_limit = '%d B'", memory),
+		fmt.Sprintf("SET GLOBAL threads = %d", threads),
+		"SET GLOBAL temp_directory = " + quoteText(path+".tmp"),
+		// Rows of a table have no order; keeping one would hold batches back.
+		"SET GLOBAL preserve_insertion_order = false",
+		"SET GLOBAL TimeZone = 'UTC'",
+	}
+	first := true // the connections are opened one at a time by database/sql's own locking of this function
+	var mu sync.Mutex
+	connector, err := duckdb.NewConnector(path, func(c driver.ExecerContext) error {
+		mu.Lock()
+		defer mu.Unlock()
+		var statements []string
+		if first {
+			statements = settings
+		}
+		first = false
+		for _, s := range append(statements, macros...) {
+			if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxIdleConns(-1) // a connection's temporary tables must end with it
+	return db, nil
+}
+
+var holder = regexp.MustCompile(`Conflicting lock is held in (.*?) \(PID (\d+)\)(?: by user (\S+?))?\.`)
+
+// explain says in the words of this destination what DuckDB says of a file.
+func explain(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "Could not set lock on file"):
+		who := "another process"
+		if m := holder.FindStringSubmatch(text); m != nil {
+			who = fmt.Sprintf("another process: %s, process %s", m[1], m[2])
+			if m[3] != "" {
+				who += ", user " + m[3]
+			}
+		}
+		return fmt.Errorf("%s is open in %s; it can be written when that process has closed it", path, who)
+	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "file is not a database"):
+		return &setup.Problem{Code: "not_a_database", Message: fmt.Sprintf("%s exists and is not a DuckDB database. Choose another path, or move the file away.", path)}
+	case strings.Contains(text, "No space left on device"):
+		return fmt.Errorf("the disk of %s is full: %w", path, err)
+	case errors.Is(err, os.ErrPermission), strings.Contains(text, "Permission denied"):
+		return &setup.Problem{Code: "permission_denied", Message: fmt.Sprintf("The program may not open %s for writing", path), Err: err}
+	}
+	return err
+}

@@ -1,0 +1,256 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"github.com/penstock-data/penstock/destination/sqlwriter"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A stream is one long-running INSERT … SELECT from a view of the batches that
+// are written to it. DuckDB's threads take them from the reader as they come.
+type stream struct {
+	s      *session
+	arrow  *arrow.Schema // of what DuckDB reads
+	stage  bool
+	reader *reader
+	cancel context.CancelFunc
+
+	done chan struct{} // closed when the statement has ended
+	err  error         // why; set before done is closed
+}
+
+// The view's name, private to the session.
+const incoming = "penstock_incoming"
+
+func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
+	fields := make([]arrow.Field, 0, len(l.Shape.Columns)+1)
+	var columns, values []string
+	for i, c := range l.Shape.Columns {
+		// Names of their own: DuckDB takes names that differ in case for one.
+		f := fmt.Sprintf("c%d", i)
+		fields = append(fields, arrow.Field{Name: f, Type: c.Type.Arrow(), Nullable: true})
+		columns = append(columns, quote(c.Name))
+		if l.To[i] == c.Type {
+			values = append(values, f)
+		} else {
+			values = append(values, convert(f, c.Type, l.To[i]))
+		}
+	}
+	if l.Stage {
+		fields = append(fields, arrow.Field{Name: "seq", Type: arrow.PrimitiveTypes.Int64})
+		columns, values = append(columns, quote(sqlwriter.Seq)), append(values, "seq")
+	} else {
+		columns = append(columns, quote(schema.Synced), quote(schema.Deleted))
+		values = append(values, instant(l.Synced), "false")
+	}
+	st := &stream{s: s, arrow: arrow.NewSchema(fields, nil), stage: l.Stage, done: make(chan struct{})}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	st.cancel = cancel
+	st.reader = &reader{schema: st.arrow, in: make(chan item, 64), stop: run.Done(), freed: s.d.queue.Release}
+
+	var release func()
+	err := s.conn.Raw(func(c any) error {
+		a, err := duckdb.NewArrowFromConn(c.(driver.Conn))
+		if err != nil {
+			return err
+		}
+		release, err = a.RegisterView(st.reader, incoming)
+		return err
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.Into, strings.Join(columns, ", "), strings.Join(values, ", "), incoming)
+	go func() {
+		_, err := s.conn.ExecContext(run, insert)
+		st.err = explain(s.d.f.path, err)
+		close(st.done)
+		st.reader.drain()
+		release()
+	}()
+	return st, nil
+}
+
+func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
+	record, err := st.record(b, seq)
+	size := min(b.Bytes(), st.s.d.size)
+	b.Release()
+	if err != nil {
+		return err
+	}
+	if err := st.acquire(ctx, size); err != nil {
+		record.Release()
+		return err
+	}
+	select {
+	case st.reader.in <- item{record, size}:
+		return nil
+	case <-st.done:
+		err = st.ended()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	record.Release()
+	st.s.d.queue.Release(size)
+	return err
+}
+
+// acquire waits for room in the queue, no longer than the statement runs.
+func (st *stream) acquire(ctx context.Context, size int64) error {
+	if st.s.d.queue.TryAcquire(size) {
+		return nil
+	}
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-st.done:
+			cancel()
+		case <-wait.Done():
+		}
+	}()
+	if err := st.s.d.queue.Acquire(wait, size); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return st.ended()
+	}
+	return nil
+}
+
+// ended says why a statement ended that was to go on.
+func (st *stream) ended() error {
+	<-st.done
+	if st.err != nil {
+		return st.err
+	}
+	return errors.New("DuckDB ended the load early")
+}
+
+// record returns b's rows as DuckDB is to read them.
+func (st *stream) record(b schema.Batch, seq int64) (arrow.RecordBatch, error) {
+	if b.Record == nil {
+		return nil, fmt.Errorf("rows in the format %s", b.Encoded.Format)
+	}
+	columns := b.Record.Columns()
+	for i, c := range columns {
+		if f := st.arrow.Field(i); !arrow.TypeEqual(c.DataType(), f.Type) {
+			return nil, fmt.Errorf("column %s comes as %s instead of %s", b.Table.Columns[i].Name, c.DataType(), f.Type)
+		}
+	}
+	n := b.Record.NumRows()
+	if st.stage {
+		data := make([]int64, n)
+		for i := range data {
+			data[i] = seq + int64(i)
+		}
+		raw := array.NewData(arrow.PrimitiveTypes.Int64, int(n),
+			[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(data))}, nil, 0, 0)
+		numbers := array.NewInt64Data(raw)
+		raw.Release()
+		defer numbers.Release()
+		columns = append(columns[:len(columns):len(columns)], numbers)
+	}
+	return array.NewRecordBatch(st.arrow, columns, n), nil
+}
+
+func (st *stream) End(ctx context.Context) error {
+	close(st.reader.in)
+	select {
+	case <-st.done:
+		st.cancel()
+		return st.err
+	case <-ctx.Done():
+		st.cancel()
+		<-st.done
+		return ctx.Err()
+	}
+}
+
+func (st *stream) Abort() {
+	st.cancel()
+	<-st.done
+}
+
+type item struct {
+	record arrow.RecordBatch
+	size   int64
+}
+
+// A reader hands batches to DuckDB, which calls it from one thread at a time.
+type reader struct {
+	schema *arrow.Schema
+	in     chan item
+	stop   <-chan struct{}
+	freed  func(int64)
+
+	current item
+	err     error
+	refs    atomic.Int64
+}
+
+var errStopped = errors.New("the load was given up")
+
+func (r *reader) Next() bool {
+	r.free()
+	select {
+	case <-r.stop:
+		r.err = errStopped
+		return false
+	default:
+	}
+	select {
+	case it, ok := <-r.in:
+		r.current = it
+		return ok
+	case <-r.stop:
+		r.err = errStopped
+		return false
+	}
+}
+
+// free lets go of the batch that DuckDB has taken; it keeps a reference of its
+// own for as long as it reads it.
+func (r *reader) free() {
+	if r.current.record != nil {
+		r.current.record.Release()
+		r.freed(r.current.size)
+		r.current = item{}
+	}
+}
+
+// drain lets go of what DuckDB did not take.
+func (r *reader) drain() {
+	r.free()
+	for {
+		select {
+		case it, ok := <-r.in:
+			if !ok {
+				return
+			}
+			it.record.Release()
+			r.freed(it.size)
+		default:
+			return
+		}
+	}
+}
+
+func (r *reader) Schema() *arrow.Schema          { return r.schema }
+func (r *reader) Record() arrow.RecordBatch      { return r.current.record }
+func (r *reader) RecordBatch() arrow.RecordBatch { return r.current.record }
+func (r *reader) Err() error                     { return r.err }
+func (r *reader) Retain()                        { r.refs.Add(1) }
+func (r *reader) Release()                       { r.refs.Add(-1) }

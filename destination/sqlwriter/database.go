@@ -1,0 +1,75 @@
+package sqlwriter
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A Database is what the kit needs of a destination: it runs statements and
+// fills tables. Its methods may be called from several goroutines.
+type Database interface {
+	// Describe returns the table as it stands.
+	Describe(ctx context.Context, name schema.Name) (Relation, error)
+
+	// Define runs statements that define tables, in one transaction.
+	Define(ctx context.Context, statements []string) error
+
+	// Session opens a session, with temporary tables of its own.
+	Session(ctx context.Context) (Session, error)
+
+	// Close lets go of the destination; the sessions are closed by then.
+	Close() error
+}
+
+// A Session runs one thing at a time.
+type Session interface {
+	// Exec runs statements in one transaction.
+	Exec(ctx context.Context, statements ...string) error
+
+	// Count runs a query for one number.
+	Count(ctx context.Context, query string) (int64, error)
+
+	// Load begins to fill a table. Until the stream has ended the session
+	// can do nothing else.
+	Load(ctx context.Context, l Load) (Stream, error)
+
+	// Close ends the session; what is not committed is lost.
+	Close() error
+}
+
+// An Indexer is a [Session] whose merges are cheaper with an index on the key.
+type Indexer interface {
+	// Index reports whether the table has a unique index on its key, which
+	// it makes if it can. It is called before each merge into a table that
+	// has rows.
+	Index(ctx context.Context, t *schema.Table) (bool, error)
+}
+
+// A Load says which table is filled from batches, and how.
+type Load struct {
+	Name  schema.Name   // the table that it is about, for messages
+	Into  string        // the table to fill, as it is written in a statement
+	Shape *schema.Table // the batches' columns
+	To    []schema.Type // what each column is converted to; its own type unless the dialect's LoadConverts is set
+
+	// Stage says that Into has the column [Seq] beside those of Shape. If it
+	// is not set it has the two system columns, whose values are Synced and
+	// false.
+	Stage  bool
+	Synced time.Time
+}
+
+// A Stream takes the batches of one [Load].
+type Stream interface {
+	// Write takes over b. It blocks while what was written before waits in
+	// memory. seq is the [Seq] of b's first row.
+	Write(ctx context.Context, b schema.Batch, seq int64) error
+
+	// End returns when all rows are in the table and committed.
+	End(ctx context.Context) error
+
+	// Abort gives the rows up, those of the whole Load.
+	Abort()
+}

@@ -1,0 +1,371 @@
+package sqlwriter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+var errClosed = errors.New("the writer is closed")
+
+// A table is the state of one table in one sync: what is known of it, what is
+// streaming into it, and what is staged for it.
+//
+// Rows take one of two ways. An upsert of fresh rows into a table that was
+// empty when the writer first saw it streams straight into the table. All else
+// is staged: upserts, updates and deletes each in a temporary table, numbered
+// in the order of their coming, and merged together when there is enough of it,
+// or something follows that needs the table as it should be.
+type table struct {
+	w    *writer
+	name schema.Name
+
+	mu      sync.Mutex // held through every call
+	known   bool       // found is set
+	found   Relation
+	counted bool // fresh and blank are set
+	fresh   bool // was empty at first
+	blank   bool // is empty still
+
+	session Session
+	stream  Stream
+	into    string        // what stream fills: a stage's name, or "" for the table itself
+	shape   *schema.Table // of the stream's batches
+
+	stages map[string]*schema.Table // shape of each stage that exists
+	seq    int64
+	bytes  int64 // staged
+}
+
+func compare(a, b schema.Name) int {
+	return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
+}
+
+func (t *table) describe(ctx context.Context) error {
+	if t.known {
+		return nil
+	}
+	r, err := t.w.db.Describe(ctx, t.name)
+	if err != nil {
+		return fmt.Errorf("describe %s: %w", t.name, err)
+	}
+	t.found, t.known = r, true
+	return nil
+}
+
+func (t *table) migrate(ctx context.Context, want *schema.Table) error {
+	if err := t.describe(ctx); err != nil {
+		return err
+	}
+	statements, after, err := t.w.d.Plan(t.found, want)
+	if err != nil {
+		return err
+	}
+	if len(statements) > 0 {
+		if err := t.apply(ctx); err != nil {
+			return t.w.failed(fmt.Errorf("write %s: %w", t.name, err))
+		}
+		if err := t.w.db.Define(ctx, statements); err != nil {
+			t.known = false
+			return fmt.Errorf("define %s: %w", t.name, err)
+		}
+	}
+	if t.found.Table == nil {
+		t.counted, t.fresh, t.blank = true, true, true
+	}
+	t.found = Relation{Schema: true, Table: after, Synced: true, Deleted: true}
+	return nil
+}
+
+func (t *table) write(ctx context.Context, b schema.Batch) error {
+	if err := t.ready(ctx); err != nil {
+		b.Release()
+		return err
+	}
+	switch b.Op {
+	case schema.Truncate:
+		if err := t.apply(ctx); err != nil {
+			return err
+		}
+		return t.session.Exec(ctx, t.w.d.Truncate(t.name, b.Before))
+	case schema.Sweep:
+		return t.sweep(ctx)
+	}
+	if b.Rows() == 0 {
+		b.Release()
+		return nil
+	}
+	if err := t.checkShape(b); err != nil {
+		b.Release()
+		return err
+	}
+	into := map[schema.Op]string{schema.Upsert: upserts, schema.Update: updates, schema.Delete: deletes, schema.Present: present}[b.Op]
+	if b.Op == schema.Upsert && b.Fresh && t.direct(b.Table) {
+		into = ""
+	}
+	if err := t.open(ctx, into, b.Table); err != nil {
+		b.Release()
+		return err
+	}
+	n, size := b.Rows(), b.Bytes()
+	if err := t.stream.Write(ctx, b, t.seq); err != nil {
+		return err
+	}
+	t.seq += n
+	if into == "" {
+		t.blank = false
+		return nil
+	}
+	if into != present {
+		t.bytes += size
+	}
+	if t.bytes >= t.w.limits.Stage {
+		return t.apply(ctx)
+	}
+	return nil
+}
+
+// ready gives the table a session and finds out what it is.
+func (t *table) ready(ctx context.Context) error {
+	if err := t.describe(ctx); err != nil {
+		return err
+	}
+	if t.found.Table == nil {
+		return errors.New("the table does not exist")
+	}
+	if err := t.w.session(ctx, t); err != nil {
+		return err
+	}
+	if t.counted {
+		return nil
+	}
+	n, err := t.session.Count(ctx, t.w.d.Any(t.name))
+	if err != nil {
+		return err
+	}
+	t.counted, t.fresh, t.blank = true, n == 0, n == 0
+	return nil
+}
+
+// direct reports whether fresh rows of a shape may go straight into the table.
+func (t *table) direct(shape *schema.Table) bool {
+	if !t.fresh || t.stages[upserts] != nil || t.stages[updates] != nil || t.stages[deletes] != nil {
+		return false
+	}
+	for _, c := range shape.Columns {
+		if !t.w.d.LoadConverts && typeOf(t.found.Table, c) != c.Type {
+			return false
+		}
+	}
+	return true
+}
+
+// checkShape refuses a batch that the table has not been migrated to hold.
+func (t *table) checkShape(b schema.Batch) error {
+	if len(b.Table.Key()) == 0 {
+		return errors.New("a batch without key columns")
+	}
+	for i, c := range b.Table.Columns {
+		j := t.found.Table.Index(c.Name)
+		if j < 0 {
+			return fmt.Errorf("the table has no column %s", c.Name)
+		}
+		if has := t.found.Table.Columns[j].Type; schema.Join(has, c.Type) != has {
+			return fmt.Errorf("column %s is %s and cannot hold %s", c.Name, has, c.Type)
+		}
+		if b.Record == nil {
+			continue
+		}
+		if i >= int(b.Record.NumCols()) {
+			return fmt.Errorf("a batch of %d columns for %d", b.Record.NumCols(), len(b.Table.Columns))
+		}
+		if c.Key && b.Record.Column(i).NullN() > 0 {
+			return fmt.Errorf("NULL in the key column %s", c.Name)
+		}
+	}
+	return nil
+}
+
+// open makes stream fill the stage called into, or the table itself, from
+// batches of a shape.
+func (t *table) open(ctx context.Context, into string, shape *schema.Table) error {
+	if t.stream != nil && t.into == into && sameColumns(t.shape, shape) {
+		return nil
+	}
+	if err := t.endStream(ctx); err != nil {
+		return err
+	}
+	l := Load{Name: t.name, Into: t.w.d.Table(t.name), Shape: shape, Synced: t.w.opt.Synced}
+	for _, c := range shape.Columns {
+		to := c.Type
+		if into == "" {
+			to = typeOf(t.found.Table, c)
+		}
+		l.To = append(l.To, to)
+	}
+	if into != "" {
+		if err := t.openStage(ctx, into, shape); err != nil {
+			return err
+		}
+		l.Into, l.Stage = t.w.d.Quote(into), true
+	}
+	s, err := t.session.Load(ctx, l)
+	if err != nil {
+		return err
+	}
+	t.stream, t.into, t.shape = s, into, shape
+	return nil
+}
+
+// openStage makes sure that there is a stage of the shape. A stage of another
+// shape is merged first.
+func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table) error {
+	if have := t.stages[stage]; have != nil {
+		if sameColumns(have, shape) {
+			return nil
+		}
+		if stage == present {
+			return errors.New("the key changed while keys were gathered")
+		}
+		if err := t.apply(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.session.Exec(ctx, t.w.d.stage(stage, shape)); err != nil {
+		return err
+	}
+	if t.stages == nil {
+		t.stages = map[string]*schema.Table{}
+	}
+	t.stages[stage] = shape
+	return nil
+}
+
+func (t *table) endStream(ctx context.Context) error {
+	s := t.stream
+	t.stream = nil
+	if s == nil {
+		return nil
+	}
+	return s.End(ctx)
+}
+
+// apply brings everything written so far into the table.
+func (t *table) apply(ctx context.Context) error {
+	if err := t.endStream(ctx); err != nil {
+		return err
+	}
+	d := t.w.d
+	m := Merge{
+		Table: t.found.Table, Synced: t.w.opt.Synced, Empty: t.blank,
+		Upserts: t.stages[upserts], Updates: t.stages[updates], Deletes: t.stages[deletes],
+	}
+	if m.Upserts == nil && m.Updates == nil && m.Deletes == nil {
+		return nil
+	}
+	if x, ok := t.session.(Indexer); ok && !m.Empty {
+		unique, err := x.Index(ctx, t.keyed(m))
+		if err != nil {
+			return err
+		}
+		m.Unique = unique
+	}
+	statements := append(d.Prepare(m), d.Apply(m)...)
+	for _, stage := range []string{upserts, updates, deletes} {
+		if t.stages[stage] != nil {
+			statements = append(statements, "DROP TABLE "+d.Quote(stage))
+		}
+	}
+	if err := t.session.Exec(ctx, statements...); err != nil {
+		return err
+	}
+	if m.Upserts != nil {
+		t.blank = false
+	}
+	delete(t.stages, upserts)
+	delete(t.stages, updates)
+	delete(t.stages, deletes)
+	t.bytes = 0
+	return nil
+}
+
+// keyed returns the table with the key that the staged batches have.
+func (t *table) keyed(m Merge) *schema.Table {
+	for _, shape := range []*schema.Table{m.Upserts, m.Updates, m.Deletes} {
+		if shape == nil {
+			continue
+		}
+		k := &schema.Table{Name: t.name, Columns: slices.Clone(t.found.Table.Columns)}
+		for i := range k.Columns {
+			j := shape.Index(k.Columns[i].Name)
+			k.Columns[i].Key = j >= 0 && shape.Columns[j].Key
+		}
+		return k
+	}
+	return t.found.Table
+}
+
+func (t *table) sweep(ctx context.Context) error {
+	if err := t.apply(ctx); err != nil {
+		return err
+	}
+	statements := []string{t.w.d.Sweep(t.found.Table, t.stages[present], t.w.opt.Synced)}
+	if t.stages[present] != nil {
+		statements = append(statements, "DROP TABLE "+t.w.d.Quote(present))
+	}
+	if err := t.session.Exec(ctx, statements...); err != nil {
+		return err
+	}
+	delete(t.stages, present)
+	return nil
+}
+
+func (t *table) live(ctx context.Context) (int64, error) {
+	if err := t.describe(ctx); err != nil || t.found.Table == nil {
+		return 0, err
+	}
+	if err := t.ready(ctx); err != nil {
+		return 0, err
+	}
+	if err := t.apply(ctx); err != nil {
+		return 0, err
+	}
+	return t.session.Count(ctx, t.w.d.Live(t.name))
+}
+
+// free applies what is staged and gives the session up, unless it holds keys
+// for a sweep.
+func (t *table) free(ctx context.Context) (bool, error) {
+	if t.session == nil || t.stages[present] != nil {
+		return false, nil
+	}
+	if err := t.apply(ctx); err != nil {
+		return false, fmt.Errorf("write %s: %w", t.name, err)
+	}
+	t.drop()
+	return true, nil
+}
+
+// drop gives up what was not applied.
+func (t *table) drop() {
+	if t.stream != nil {
+		t.stream.Abort()
+		t.stream = nil
+	}
+	if t.session != nil {
+		t.session.Close()
+		t.session = nil
+	}
+	t.stages = nil
+	t.w.forget(t)
+}
+
+// sameColumns reports whether batches of two shapes can go into one stream.
+func sameColumns(a, b *schema.Table) bool {
+	return a == b || slices.Equal(a.Columns, b.Columns)
+}

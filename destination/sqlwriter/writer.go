@@ -1,0 +1,211 @@
+package sqlwriter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// Limits bound what a writer has open.
+type Limits struct {
+	// Sessions is how many sessions there are at a time, about: a session
+	// that gathers keys for a sweep, or that is in use, is not taken away.
+	Sessions int
+
+	// Stage is how many bytes of batches are staged for one table before
+	// they are merged.
+	Stage int64
+}
+
+// New returns a writer to db.
+func New(db Database, d *Dialect, opt destination.Options, limits Limits) destination.Writer {
+	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}}
+}
+
+type writer struct {
+	db     Database
+	d      *Dialect
+	opt    destination.Options
+	limits Limits
+
+	mu     sync.Mutex
+	tables map[schema.Name]*table
+	recent []*table // with a session, least recently used first
+	err    error    // the first error of a write: nothing may follow it
+}
+
+var _ destination.Writer = (*writer)(nil)
+
+func (w *writer) table(name schema.Name) *table {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tables[name]
+	if t == nil {
+		t = &table{w: w, name: name}
+		w.tables[name] = t
+	}
+	return t
+}
+
+// failed keeps the first error, and returns the one that this call met.
+func (w *writer) failed(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	return err
+}
+
+func (w *writer) broken() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return fmt.Errorf("the writer has failed before: %w", w.err)
+	}
+	return nil
+}
+
+func (w *writer) Table(ctx context.Context, name schema.Name) (*schema.Table, error) {
+	t := w.table(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.describe(ctx); err != nil {
+		return nil, err
+	}
+	if t.found.Table == nil {
+		return nil, nil
+	}
+	c := *t.found.Table
+	c.Columns = slices.Clone(c.Columns)
+	return &c, nil
+}
+
+func (w *writer) Migrate(ctx context.Context, want *schema.Table) error {
+	if err := w.broken(); err != nil {
+		return err
+	}
+	t := w.table(want.Name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.migrate(ctx, want)
+}
+
+func (w *writer) Write(ctx context.Context, b schema.Batch) error {
+	if err := w.broken(); err != nil {
+		b.Release()
+		return err
+	}
+	t := w.table(b.Table.Name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.write(ctx, b); err != nil {
+		return w.failed(fmt.Errorf("write %s: %w", t.name, err))
+	}
+	return nil
+}
+
+func (w *writer) Live(ctx context.Context, name schema.Name) (int64, error) {
+	if err := w.broken(); err != nil {
+		return 0, err
+	}
+	t := w.table(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, err := t.live(ctx)
+	if err != nil {
+		return 0, w.failed(fmt.Errorf("count %s: %w", name, err))
+	}
+	return n, nil
+}
+
+// Accepts is for dialects without a wire format of their own.
+func (w *writer) Accepts(context.Context, *schema.Table, schema.Format) (bool, error) {
+	return false, nil
+}
+
+func (w *writer) Flush(ctx context.Context) error {
+	if err := w.broken(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	var all []*table
+	for _, t := range w.tables {
+		all = append(all, t)
+	}
+	w.mu.Unlock()
+	slices.SortFunc(all, func(a, b *table) int { return compare(a.name, b.name) })
+	for _, t := range all {
+		t.mu.Lock()
+		err := t.apply(ctx)
+		t.mu.Unlock()
+		if err != nil {
+			return w.failed(fmt.Errorf("write %s: %w", t.name, err))
+		}
+	}
+	return nil
+}
+
+func (w *writer) Close() error {
+	w.mu.Lock()
+	tables := w.tables
+	w.tables = map[schema.Name]*table{}
+	if w.err == nil {
+		w.err = errClosed
+	}
+	w.mu.Unlock()
+	for _, t := range tables {
+		t.mu.Lock()
+		t.drop()
+		t.mu.Unlock()
+	}
+	return w.db.Close()
+}
+
+// session gives t a session of its own. If there are as many as may be, one
+// that no table is using right now is freed first, its operations applied.
+func (w *writer) session(ctx context.Context, t *table) error {
+	w.mu.Lock()
+	if i := slices.Index(w.recent, t); i >= 0 { // it has one
+		w.recent = append(slices.Delete(w.recent, i, i+1), t)
+		w.mu.Unlock()
+		return nil
+	}
+	var idle []*table
+	if w.limits.Sessions > 0 && len(w.recent) >= w.limits.Sessions {
+		idle = slices.Clone(w.recent)
+	}
+	w.mu.Unlock()
+	for _, other := range idle {
+		if !other.mu.TryLock() {
+			continue
+		}
+		freed, err := other.free(ctx)
+		other.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if freed {
+			break
+		}
+	}
+	s, err := w.db.Session(ctx)
+	if err != nil {
+		return err
+	}
+	t.session = s
+	w.mu.Lock()
+	w.recent = append(w.recent, t)
+	w.mu.Unlock()
+	return nil
+}
+
+func (w *writer) forget(t *table) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recent = slices.DeleteFunc(w.recent, func(o *table) bool { return o == t })
+}
