@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock-data/penstock/internal/secret"
+)
+
+// An APIKey lets its user use the API. Of its secret only a keyed hash is
+// stored.
+type APIKey struct {
+	ID        string // the public half
+	UserID    string
+	CreatedAt time.Time
+}
+
+// A Caller is whoever an API key belongs to.
+type Caller struct {
+	KeyID     string
+	UserID    string
+	AccountID string
+	Role      string
+}
+
+const callerByKey = `select k.id, k.hash, u.id, u.account_id, u.role
+	from api_keys k join users u on u.id = k.user_id where k.id = $1`
+
+// Authenticate returns the caller whose API key this is, or ErrNotFound if the
+// key does not exist or the secret is wrong; it does not tell which.
+func (s *Store) Authenticate(ctx context.Context, key, keySecret string) (*Caller, error) {
+	var c Caller
+	var hash []byte
+	err := s.row(ctx, callerByKey, key).Scan(&c.KeyID, &hash, &c.UserID, &c.AccountID, &c.Role)
+	if err != nil {
+		return nil, known(err)
+	}
+	if !secret.CheckAPIKey(s.hashKey, key, keySecret, hash) {
+		return nil, ErrNotFound
+	}
+	return &c, nil
+}
+
+// CreateAPIKey makes a key for a user and returns both halves. The secret
+// cannot be had again.
+func (s *Store) CreateAPIKey(ctx context.Context, userID string) (key, keySecret string, err error) {
+	key, keySecret = secret.NewAPIKey()
+	return key, keySecret, s.PutAPIKey(ctx, userID, key, keySecret)
+}
+
+// PutAPIKey gives a user a key of the caller's choice. A key that is there
+// gets the new user and secret.
+func (s *Store) PutAPIKey(ctx context.Context, userID, key, keySecret string) error {
+	_, err := s.write.ExecContext(ctx, `insert into api_keys (id, user_id, hash, created_at) values ($1, $2, $3, $4)
+		on conflict (id) do update set user_id = excluded.user_id, hash = excluded.hash`,
+		key, userID, secret.HashAPIKey(s.hashKey, key, keySecret), now().UnixMicro())
+	return known(err)
+}
+
+// APIKeys returns a user's keys, the oldest first.
+func (s *Store) APIKeys(ctx context.Context, userID string) ([]APIKey, error) {
+	rows, err := s.read.QueryContext(ctx, `select id, user_id, created_at from api_keys where user_id = $1 order by created_at, id`, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []APIKey
+	for rows.Next() {
+		var k APIKey
+		if err := rows.Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt}); err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+	return all, rows.Err()
+}
+
+// DeleteAPIKey revokes a key.
+func (s *Store) DeleteAPIKey(ctx context.Context, key string) error {
+	return one(s.write.ExecContext(ctx, `delete from api_keys where id = $1`, key))
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Connection keeps the data of one source up to date in its group's
+// destination. See [Connection.SyncState] and its neighbours for the states
+// that the API shows.
+type Connection struct {
+	ID             string
+	GroupID        string
+	Service        string
+	Schema         string // as the API shows it: config's schema, "schema.table" or prefix; unique in the group
+	ServiceVersion int
+	ConnectedBy    string // user id; "": nobody, or a user who is gone
+	CreatedAt      time.Time
+	Config         json.RawMessage // with its secrets; stored encrypted
+
+	Paused           bool
+	PauseAfterTrial  bool
+	ScheduleType     string // schedule.Auto or schedule.Manual
+	SyncFrequency    int    // minutes
+	DailySyncTime    string // "HH:00"; "": none was given
+	DelaySensitivity string // schedule.Normal, …
+	DelayThreshold   int    // minutes
+
+	NetworkingMethod  string
+	PrivateLinkID     string // "": none; so are the next three
+	ProxyAgentID      string
+	HybridAgentID     string
+	SecretsManagerID  string
+	SchemaNames       string          // FIVETRAN_NAMING or SOURCE_NAMING
+	ConnectCard       json.RawMessage // its config; nil: none
+	DestinationConfig json.RawMessage // nil: none
+
+	SetupState        string // Incomplete, Connected or Broken
+	SetupTests        []setup.TestResult
+	Tasks             []Alert
+	Warnings          []Alert
+	SourceSyncDetails json.RawMessage // nil: none
+
+	Historical     bool      // the next success, or the one being worked on, is a historical sync
+	Reset          bool      // the next run begins without the state; set by a re-sync
+	StartedAt      time.Time // start of the last run; zero: none, or it was canceled
+	EndedAt        time.Time // end of the last run
+	SucceededAt    time.Time // end of the last success
+	FailedAt       time.Time // end of the last failure
+	RescheduledFor time.Time // when the source wants the sync to go on; zero: it need not
+	TriggeredAt    time.Time // somebody asked for a run that has not begun; zero: nobody
+	Failures       int       // in a row, up to now
+
+	RunID string    // the living run, "": none; set by the store
+	DueAt time.Time // when it is to run next, zero: never by itself; set by the store
+}
+
+// An Alert is a task, which a person must see to, or a warning.
+type Alert struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Details json.RawMessage `json:"details,omitempty"`
+}
+
+var connectionColumns = columns{"id", "group_id", "service", "schema_name", "service_version", "connected_by", "created_at", "config",
+	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "delay_sensitivity", "delay_threshold",
+	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
+	"schema_names", "connect_card", "destination_config",
+	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details",
+	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
+	"run_id", "due_at"}
+
+func (s *Store) scanConnection(row scanner) (c Connection, err error) {
+	var sealed []byte
+	err = row.Scan(&c.ID, &c.GroupID, &c.Service, &c.Schema, &c.ServiceVersion, text{&c.ConnectedBy}, stamp{&c.CreatedAt}, &sealed,
+		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, &c.DelaySensitivity, &c.DelayThreshold,
+		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
+		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig},
+		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails},
+		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
+		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
+		text{&c.RunID}, stamp{&c.DueAt})
+	if err != nil {
+		return c, known(err)
+	}
+	if c.Config, err = s.box.Open(sealed, "connection "+c.ID); err != nil {
+		return c, errors.New("config of connection " + c.ID + ": " + err.Error())
+	}
+	return c, nil
+}
+
+func (s *Store) connectionValues(c *Connection) ([]any, error) {
+	tests, err := array(c.SetupTests)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := array(c.Tasks)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := array(c.Warnings)
+	if err != nil {
+		return nil, err
+	}
+	return []any{c.ID, c.GroupID, c.Service, c.Schema, c.ServiceVersion, orNull(c.ConnectedBy), micros(c.CreatedAt), s.box.Seal(c.Config, "connection "+c.ID),
+		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, c.DelaySensitivity, c.DelayThreshold,
+		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
+		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig),
+		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails),
+		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
+		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
+		orNull(c.RunID), micros(c.DueAt)}, nil
+}
+
+var (
+	connectionByID = `select ` + connectionColumns.list() + ` from connections where id = $1`
+
+	connectionsPage = `select ` + connectionColumns.list() + ` from connections
+		where group_id in (select id from groups where account_id = $1)
+		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and (created_at, id) > ($4, $5)
+		order by created_at, id limit $6`
+)
+
+// Connection returns a connection.
+func (s *Store) Connection(ctx context.Context, id string) (*Connection, error) {
+	c, err := s.scanConnection(s.row(ctx, connectionByID, id))
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// A ConnectionFilter says which connections are listed. Empty fields match all.
+type ConnectionFilter struct {
+	AccountID string // required
+	GroupID   string
+	Schema    string // the whole name
+}
+
+// Connections returns a page of connections and the cursor of the next.
+func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) ([]Connection, string, error) {
+	return readPage(ctx, s, page, connectionsPage, []any{f.AccountID, f.GroupID, f.Schema}, s.scanConnection,
+		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
+}
+
+// CreateConnection adds a connection. An empty ID, CreatedAt and SetupState
+// are filled in, Historical, RunID and DueAt set. It is ErrExists if a
+// connection of the group has the same Schema, and ErrNotFound if there is no
+// such group.
+func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
+	created(&c.CreatedAt)
+	if c.SetupState == "" {
+		c.SetupState = Incomplete
+	}
+	c.Historical, c.RunID = true, ""
+	return withID(ctx, s, "connections", &c.ID, func() error {
+		err := s.in(ctx, func(tx *sql.Tx) error {
+			if err := s.setDue(ctx, tx, c); err != nil {
+				return err
+			}
+			values, err := s.connectionValues(c)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...)
+			return err
+		})
+		if errors.Is(err, ErrInUse) {
+			return ErrNotFound
+		}
+		return err
+	})
+}
+
+// UpdateConnection changes a connection by f, which may not keep it, and
+// returns it as stored. Nothing changes if f returns an error. DueAt follows
+// from the rest. Whoever changes what a running engine goes by tells it.
+func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connection) error) (*Connection, error) {
+	var c Connection
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if c, err = s.lockConnection(ctx, tx, id); err != nil {
+			return err
+		}
+		runID := c.RunID
+		if err := f(&c); err != nil {
+			return err
+		}
+		c.ID, c.RunID = id, runID
+		return s.saveConnection(ctx, tx, &c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// lockConnection reads a connection that the transaction is going to write.
+func (s *Store) lockConnection(ctx context.Context, tx *sql.Tx, id string) (Connection, error) {
+	return s.scanConnection(tx.QueryRowContext(ctx, connectionByID+s.dialect.forUpdate, id))
+}
+
+// saveConnection writes a connection with the due time that follows from it.
+func (s *Store) saveConnection(ctx context.Context, tx *sql.Tx, c *Connection) error {
+	if err := s.setDue(ctx, tx, c); err != nil {
+		return err
+	}
+	values, err := s.connectionValues(c)
+	if err != nil {
+		return err
+	}
+	return one(tx.ExecContext(ctx, connectionColumns.update("connections"), values...))
+}
+
+// DeleteConnection removes a connection with its state, its runs and its
+// certificates. What it wrote stays in the destination. A living run of it
+// can write nothing more here; whoever runs it must still be told.
+func (s *Store) DeleteConnection(ctx context.Context, id string) error {
+	return s.in(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, ConnectionOwner, id); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `delete from connections where id = $1`, id))
+	})
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// An Outcome is how a run ended.
+type Outcome struct {
+	Kind           string // RunSucceeded, RunFailed, RunCanceled or RunRescheduled
+	EndedAt        time.Time
+	Reason         string    // the error's words
+	Task           *Alert    // after a failure that only a person can mend
+	Warnings       []Alert   // replace those of the run before, unless it was canceled
+	RescheduledFor time.Time // with RunRescheduled
+	Rows, Bytes    int64
+	Tables         []RunTable
+}
+
+// history is how long runs that have ended are kept.
+const history = 90 * 24 * time.Hour
+
+// Finish ends a run and makes its connection tell the outcome, or fails with
+// [ErrStale] if the run is not the token's any more. Only a success moves
+// SucceededAt and ends a historical sync; only a failure moves FailedAt.
+// A success or a rescheduling also proves that the set-up works.
+func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
+	err := s.in(ctx, func(tx *sql.Tx) error {
+		c, err := s.lockConnection(ctx, tx, t.ConnectionID) // before the run, as everywhere
+		if err != nil {
+			return err
+		}
+		err = one(tx.ExecContext(ctx, `update runs set ended_at = $3, outcome = $4, reason = $5, rescheduled_for = $6, rows_moved = $7, bytes_moved = $8
+			where id = $1 and fence = $2 and ended_at is null`,
+			t.RunID, t.Fence, micros(o.EndedAt), o.Kind, o.Reason, micros(o.RescheduledFor), o.Rows, o.Bytes))
+		if err != nil {
+			return err
+		}
+		if err := putRunTables(ctx, tx, t.RunID, o.Tables); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `delete from runs where connection_id = $1 and started_at < $2 and ended_at is not null`,
+			t.ConnectionID, o.EndedAt.Add(-history).UnixMicro()); err != nil {
+			return err
+		}
+		c.end(o)
+		return s.saveConnection(ctx, tx, &c)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return ErrStale
+	}
+	return err
+}
+
+// end makes the connection tell the outcome of its run.
+func (c *Connection) end(o Outcome) {
+	c.RunID, c.EndedAt = "", o.EndedAt
+	if o.Kind == RunCanceled {
+		c.StartedAt = time.Time{} // the slot was not served
+		return
+	}
+	c.Warnings = o.Warnings
+	switch o.Kind {
+	case RunFailed:
+		c.FailedAt = o.EndedAt
+		c.Failures++
+		if o.Task != nil {
+			c.SetupState, c.Tasks = Broken, []Alert{*o.Task}
+		}
+		return
+	case RunRescheduled:
+		c.RescheduledFor = o.RescheduledFor
+	case RunSucceeded:
+		c.SucceededAt = o.EndedAt
+		c.Historical = c.Reset // a re-sync asked for meanwhile is still to come
+	}
+	c.SetupState, c.Tasks, c.Failures = Connected, nil, 0
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+// A dialect is what differs between the databases, in SQL.
+type dialect struct {
+	name       string
+	forUpdate  string // locks the rows that a transaction has read
+	skipLocked string // the same, passing over rows that others have locked
+}
+
+var (
+	sqlite   = dialect{name: "sqlite3"} // a transaction that writes has the whole file
+	postgres = dialect{"postgres", " for no key update", " for no key update skip locked"}
+)
+
+// A querier is a database or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// A scanner is a row to be scanned.
+type scanner interface{ Scan(dest ...any) error }
+
+// stmt returns the prepared statement of a query. Queries are constants: the
+// statements live as long as the store.
+func (s *Store) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.prepared[query]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.prepared[query]; other != nil {
+		stmt.Close()
+		return other, nil
+	}
+	s.prepared[query] = stmt
+	return stmt, nil
+}
+
+// row reads one row outside of a transaction.
+func (s *Store) row(ctx context.Context, query string, args ...any) scanner {
+	stmt, err := s.stmt(ctx, query)
+	if err != nil {
+		return failed{err}
+	}
+	return stmt.QueryRowContext(ctx, args...)
+}
+
+type failed struct{ err error }
+
+func (f failed) Scan(...any) error { return f.err }
+
+// in runs f in a transaction that writes, and runs it again if PostgreSQL gave
+// it up to end a deadlock.
+func (s *Store) in(ctx context.Context, f func(tx *sql.Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.once(ctx, f)
+		var pg *pgconn.PgError
+		if try == 5 || !errors.As(err, &pg) || pg.Code != "40P01" {
+			return err
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return known(err)
+	}
+	return known(tx.Commit())
+}
+
+// known turns errors that callers branch on into the package's own.
+func known(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	var pg *pgconn.PgError
+	var lite *driver.Error
+	switch {
+	case errors.As(err, &pg):
+		switch pg.Code {
+		case "23505":
+			return fmt.Errorf("%w (%s)", ErrExists, pg.ConstraintName)
+		case "23503":
+			return fmt.Errorf("%w (%s)", ErrInUse, pg.ConstraintName)
+		}
+	case errors.As(err, &lite):
+		switch lite.Code() {
+		case codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY:
+			return fmt.Errorf("%w (%s)", ErrExists, lite.Error())
+		case codes.SQLITE_CONSTRAINT_FOREIGNKEY:
+			return ErrInUse
+		}
+	}
+	return err
+}
+
+// one checks that a statement changed one row.
+func one(r sql.Result, err error) error {
+	if err != nil {
+		return known(err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return ErrNotFound
+}
+
+// columns is a list of columns, and what is made of it.
+type columns []string
+
+// list returns "a, b, c".
+func (c columns) list() string { return strings.Join(c, ", ") }
+
+// marks returns "$1, $2, $3".
+func (c columns) marks() string {
+	m := make([]string, len(c))
+	for i := range c {
+		m[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return strings.Join(m, ", ")
+}
+
+func (c columns) insert(table string) string {
+	return "insert into " + table + " (" + c.list() + ") values (" + c.marks() + ")"
+}
+
+// update changes all columns of the row whose first column is $1.
+func (c columns) update(table string) string {
+	var b strings.Builder
+	for i, name := range c[1:] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s = $%d", name, i+2)
+	}
+	return "update " + table + " set " + b.String() + " where " + c[0] + " = $1"
+}

@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// ErrStale says that a run has ended, or is another process's by now.
+var ErrStale = errors.New("the run is no longer this process's")
+
+// What began a run.
+const (
+	BySchedule = "schedule"
+	ByTrigger  = "trigger" // somebody asked for it
+)
+
+// How a run ended.
+const (
+	RunSucceeded   = "succeeded"
+	RunFailed      = "failed"
+	RunCanceled    = "canceled"
+	RunRescheduled = "rescheduled"
+)
+
+// What a run is asked to do.
+const (
+	GoOn     = ""
+	StopSoon = "soon" // at the next checkpoint
+	StopNow  = "now"
+)
+
+// A Run is one sync of one connection. It begins when a process claims it and
+// lives until it ends; a process that dies leaves it to be taken over, with
+// the time at which it began.
+type Run struct {
+	ID           string // later runs have greater ids
+	ConnectionID string
+	Cause        string // BySchedule or ByTrigger
+	Historical   bool
+	StartedAt    time.Time
+
+	Owner      string // the process that runs it
+	Fence      int64
+	LeaseUntil time.Time
+	Stop       string // GoOn, StopSoon or StopNow
+	Rows       int64  // moved so far
+	Bytes      int64
+
+	EndedAt        time.Time // zero: it lives
+	Outcome        string    // "" while it lives
+	Reason         string    // the error's words; "" after a success
+	RescheduledFor time.Time
+}
+
+// A Token is a process's right to a run. Each taking-over makes the tokens
+// before it stale: with those nothing can be written.
+type Token struct {
+	RunID        string
+	ConnectionID string
+	Fence        int64
+}
+
+// Token returns the right to the run as r says it is held.
+func (r *Run) Token() Token { return Token{r.ID, r.ConnectionID, r.Fence} }
+
+var runColumns = columns{"id", "connection_id", "cause", "historical", "started_at", "owner", "fence", "lease_until", "stop",
+	"rows_moved", "bytes_moved", "ended_at", "outcome", "reason", "rescheduled_for"}
+
+func scanRun(row scanner) (r Run, err error) {
+	err = row.Scan(&r.ID, &r.ConnectionID, &r.Cause, &r.Historical, stamp{&r.StartedAt}, &r.Owner, &r.Fence, stamp{&r.LeaseUntil}, &r.Stop,
+		&r.Rows, &r.Bytes, stamp{&r.EndedAt}, &r.Outcome, &r.Reason, stamp{&r.RescheduledFor})
+	return r, known(err)
+}
+
+func (r *Run) values() []any {
+	return []any{r.ID, r.ConnectionID, r.Cause, r.Historical, micros(r.StartedAt), r.Owner, r.Fence, r.LeaseUntil.UnixMicro(), r.Stop,
+		r.Rows, r.Bytes, micros(r.EndedAt), r.Outcome, r.Reason, micros(r.RescheduledFor)}
+}
+
+var (
+	runByID  = `select ` + runColumns.list() + ` from runs where id = $1`
+	runsPage = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
+	dueFirst = `select ` + connectionColumns.list() + ` from connections
+		where due_at <= $1 and run_id is null order by due_at limit 1`
+	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
+		(select id from runs where ended_at is null and lease_until <= $3 order by lease_until limit 1 `
+)
+
+// Run returns a run.
+func (s *Store) Run(ctx context.Context, id string) (*Run, error) {
+	r, err := scanRun(s.row(ctx, runByID, id))
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// Runs returns a connection's latest runs, the latest first.
+func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run, error) {
+	rows, err := s.read.QueryContext(ctx, runsPage, connectionID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Run
+	for rows.Next() {
+		r, err := scanRun(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// Shared reports whether other processes may work on the same database.
+func (s *Store) Shared() bool { return s.dialect == postgres }
+
+// Wake returns when there is next something to claim or to take over, or
+// false if there is nothing at all. It costs two index look-ups.
+func (s *Store) Wake(ctx context.Context) (time.Time, bool, error) {
+	var due, lease time.Time
+	err := s.row(ctx, `select (select min(due_at) from connections where due_at is not null and run_id is null),
+		(select min(lease_until) from runs where ended_at is null)`).Scan(stamp{&due}, stamp{&lease})
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	if due.IsZero() || !lease.IsZero() && lease.Before(due) {
+		due = lease
+	}
+	return due, !due.IsZero(), nil
+}
+
+// Claim begins a run of the connection that has been due the longest at now,
+// held by owner until lease has passed. It is nil if none is due.
+func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease time.Duration) (*Run, error) {
+	var r Run
+	err := s.in(ctx, func(tx *sql.Tx) error {
+		c, err := s.scanConnection(tx.QueryRowContext(ctx, dueFirst+s.dialect.skipLocked, now.UnixMicro()))
+		if err != nil {
+			return err
+		}
+		r = Run{
+			ID: timeID(now), ConnectionID: c.ID, Cause: BySchedule, Historical: c.Historical, StartedAt: now.UTC().Truncate(time.Microsecond),
+			Owner: owner, Fence: 1, LeaseUntil: now.Add(lease),
+		}
+		if !c.TriggeredAt.IsZero() {
+			r.Cause = ByTrigger
+		}
+		if c.Reset {
+			if _, err := tx.ExecContext(ctx, `delete from states where connection_id = $1`, c.ID); err != nil {
+				return err
+			}
+		}
+		c.RunID, c.StartedAt, c.Reset = r.ID, r.StartedAt, false
+		c.TriggeredAt, c.RescheduledFor = time.Time{}, time.Time{}
+		if _, err := tx.ExecContext(ctx, runColumns.insert("runs"), r.values()...); err != nil {
+			return err
+		}
+		return s.saveConnection(ctx, tx, &c)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// TakeOver gives owner a run whose lease has run out by now. It is nil if
+// there is none.
+func (s *Store) TakeOver(ctx context.Context, owner string, now time.Time, lease time.Duration) (*Run, error) {
+	r, err := scanRun(s.write.QueryRowContext(ctx, takeOver+s.dialect.skipLocked+`) and ended_at is null returning `+runColumns.list(),
+		owner, now.Add(lease).UnixMicro(), now.UnixMicro()))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// Renew extends a run's lease, notes how far it is, and returns what it is
+// asked to do. It is [ErrStale] if the run is not the token's any more.
+func (s *Store) Renew(ctx context.Context, t Token, until time.Time, rows, bytes int64) (stop string, err error) {
+	err = s.write.QueryRowContext(ctx, `update runs set lease_until = $3, rows_moved = $4, bytes_moved = $5
+		where id = $1 and fence = $2 and ended_at is null returning stop`, t.RunID, t.Fence, until.UnixMicro(), rows, bytes).Scan(&stop)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrStale
+	}
+	return stop, err
+}
+
+// Release gives up a run that is to go on in whichever process takes it next.
+func (s *Store) Release(ctx context.Context, t Token) error {
+	err := one(s.write.ExecContext(ctx, `update runs set lease_until = 0, owner = '' where id = $1 and fence = $2 and ended_at is null`, t.RunID, t.Fence))
+	if errors.Is(err, ErrNotFound) {
+		return ErrStale
+	}
+	return err
+}
+
+// Stop asks the living run of a connection, if there is one, to stop, and
+// returns its id or "". What was asked before is not weakened.
+func (s *Store) Stop(ctx context.Context, connectionID, how string) (runID string, err error) {
+	err = s.write.QueryRowContext(ctx, `update runs set stop = case when stop = $3 then stop else $2 end
+		where connection_id = $1 and ended_at is null returning id`, connectionID, how, StopNow).Scan(&runID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return runID, err
+}
+
+// expireLeases makes all living runs free to be taken over.
+func (s *Store) expireLeases(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`)
+	return err
+}
