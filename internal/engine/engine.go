@@ -1,0 +1,62 @@
+// Package engine runs what is due. What that is stands in the store, whatever
+// the engine: it only says where a sync runs, keeps it alive and ends it.
+//
+// An [Engine] is told of what people ask for; [InProcess] runs the syncs in
+// this process.
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+var (
+	// ErrPaused says that a paused connection does not sync.
+	ErrPaused = errors.New("the connection is paused")
+
+	// ErrIncomplete says that a connection does not sync before its setup
+	// tests have passed.
+	ErrIncomplete = errors.New("the setup of the connection is incomplete: its setup tests have never passed")
+)
+
+// An Engine runs syncs and setup tests. Its methods are safe for concurrent
+// use. They return when what is asked for is certain to happen, not when it
+// has happened; errors of the store, such as [store.ErrNotFound], come through.
+type Engine interface {
+	// Run runs what is due until ctx is done. Then it lets running syncs get
+	// to their next checkpoint and returns; whoever runs next resumes them.
+	Run(ctx context.Context) error
+
+	// Sync makes a connection sync now, without moving its schedule. One
+	// that is syncing goes on, or is stopped and run again if force is set.
+	// It is ErrPaused or ErrIncomplete if the connection cannot sync.
+	Sync(ctx context.Context, connectionID string, force bool) error
+
+	// Resync makes a connection read everything again. A running sync is
+	// stopped. What is in the destination stays until it is read again or
+	// found to be gone. A paused connection does it when it is enabled.
+	Resync(ctx context.Context, connectionID string) error
+
+	// Changed says that a connection was changed or deleted in the store. A
+	// running sync of one that is paused now ends at its next checkpoint,
+	// one that is deleted at once.
+	Changed(ctx context.Context, connectionID string) error
+
+	// TestConnection runs the setup tests of a connection, keeps the results
+	// and the setup state that follows, and returns the connection as it is
+	// then. Tests that fail are no error.
+	TestConnection(ctx context.Context, connectionID string, how Test) (*store.Connection, error)
+
+	// TestDestination does the same for a destination.
+	TestDestination(ctx context.Context, destinationID string, how Test) (*store.Destination, error)
+}
+
+// A Test says how setup tests are run.
+type Test struct {
+	// TrustCertificates approves, in the name of the user By, every server
+	// certificate that the tests meet.
+	TrustCertificates bool
+	By                string // user id; "": nobody
+}
