@@ -39,10 +39,13 @@ type Engine interface {
 	// found to be gone. A paused connection does it when it is enabled.
 	Resync(ctx context.Context, connectionID string) error
 
-	// Changed says that a connection was changed or deleted in the store. A
-	// running sync of one that is paused now ends at its next checkpoint,
-	// one that is deleted at once.
+	// Changed says that a connection was changed in the store. A running
+	// sync of one that is paused now ends at its next checkpoint.
 	Changed(ctx context.Context, connectionID string) error
+
+	// Delete removes a connection. A running sync is stopped and can write
+	// nothing more to the store; what is in the destination stays.
+	Delete(ctx context.Context, connectionID string) error
 
 	// TestConnection runs the setup tests of a connection, keeps the results
 	// and the setup state that follows, and returns the connection as it is
