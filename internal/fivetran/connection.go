@@ -46,9 +46,10 @@ type ConnectionItem struct {
 	DataDelaySensitivity string `json:"data_delay_sensitivity"`
 	ScheduleType         string `json:"schedule_type"`
 
-	LocalProcessingAgentID  *string `json:"local_processing_agent_id"` // the older name of the next
-	HybridDeploymentAgentID *string `json:"hybrid_deployment_agent_id"`
-	DestinationSchemaNames  string  `json:"destination_schema_names"`
+	LocalProcessingAgentID   *string `json:"local_processing_agent_id"` // the older name of the next
+	HybridDeploymentAgentID  *string `json:"hybrid_deployment_agent_id"`
+	ExternalSecretsManagerID *string `json:"external_secrets_manager_id"`
+	DestinationSchemaNames   string  `json:"destination_schema_names"`
 
 	DestinationConfiguration json.RawMessage `json:"destination_configuration,omitempty"` // absent unless set
 	SourceSyncDetails        json.RawMessage `json:"source_sync_details,omitempty"`       // absent for services that have none
@@ -78,9 +79,9 @@ type Status struct {
 
 // A Task is something that a person must do, or should know.
 type Task struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Details string `json:"details,omitempty"` // absent where there is nothing more to say
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Details json.RawMessage `json:"details,omitempty"` // absent where there is nothing more to say
 }
 
 // A ConnectCard lets somebody else fill in a connection's config.
@@ -111,6 +112,7 @@ type ConnectionSettings struct {
 	ProxyAgentID             Nullable[string] `json:"proxy_agent_id"`
 	PrivateLinkID            Nullable[string] `json:"private_link_id"`
 	HybridDeploymentAgentID  Nullable[string] `json:"hybrid_deployment_agent_id"`
+	ExternalSecretsManagerID Nullable[string] `json:"external_secrets_manager_id"`
 	DestinationConfiguration json.RawMessage  `json:"destination_configuration"`
 	Tests
 }

@@ -13,11 +13,12 @@ type DestinationItem struct {
 	SetupStatus               string `json:"setup_status"` // lower case, as the service sends it; the definition has it in upper case
 	DaylightSavingTimeEnabled bool   `json:"daylight_saving_time_enabled"`
 
-	PrivateLinkID           *string `json:"private_link_id"`
-	NetworkingMethod        string  `json:"networking_method"`
-	ProxyAgentID            *string `json:"proxy_agent_id"`
-	LocalProcessingAgentID  *string `json:"local_processing_agent_id"` // the older name of the next
-	HybridDeploymentAgentID *string `json:"hybrid_deployment_agent_id"`
+	PrivateLinkID            *string `json:"private_link_id"`
+	NetworkingMethod         string  `json:"networking_method"`
+	ProxyAgentID             *string `json:"proxy_agent_id"`
+	LocalProcessingAgentID   *string `json:"local_processing_agent_id"` // the older name of the next
+	HybridDeploymentAgentID  *string `json:"hybrid_deployment_agent_id"`
+	ExternalSecretsManagerID *string `json:"external_secrets_manager_id"`
 }
 
 // A Destination is the data of GET /v1/destinations/{destinationId} and of
@@ -39,6 +40,7 @@ type DestinationSettings struct {
 	ProxyAgentID              Nullable[string] `json:"proxy_agent_id"`
 	PrivateLinkID             Nullable[string] `json:"private_link_id"`
 	HybridDeploymentAgentID   Nullable[string] `json:"hybrid_deployment_agent_id"`
+	ExternalSecretsManagerID  Nullable[string] `json:"external_secrets_manager_id"`
 	Tests
 }
 

@@ -24,8 +24,10 @@ const (
 	NotFound     = "NotFound"
 
 	NotFoundConnection  = "NotFound_Connection"
+	NotFoundConnector   = "NotFound_Connector" // on the older paths
 	NotFoundDestination = "NotFound_Destination"
 	NotFoundGroup       = "NotFound_Group"
+	NotFoundAgent       = "NotFound_RemoteExecutionAgent"
 
 	// No client compares these, and no document shows them.
 	Unauthorized         = "AuthFailed"

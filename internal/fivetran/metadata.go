@@ -1,5 +1,7 @@
 package fivetran
 
+import "encoding/json"
+
 // ConnectorType is the data of GET /v1/metadata/connector-types/{service}.
 // In the list config and auth are absent.
 type ConnectorType struct {
@@ -34,7 +36,7 @@ type Property struct {
 	Immutable   bool                 `json:"immutable"`
 	FieldStatus string               `json:"fieldStatus"`
 	Format      string               `json:"format,omitempty"` // "password" for secrets
-	Default     any                  `json:"default,omitempty"`
+	Default     json.RawMessage      `json:"default,omitempty"`
 	Enum        []string             `json:"enum,omitempty"`
 	Properties  map[string]*Property `json:"properties,omitempty"` // of an object
 	Items       *Property            `json:"items,omitempty"`      // of an array

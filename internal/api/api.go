@@ -1,0 +1,50 @@
+// Package api serves Fivetran's REST API, v1: the operations of routes.go, in
+// the shapes of package fivetran, from the rows of the store. What starts
+// work, a sync or a setup test, goes through the engine.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+// Config is what the API works with.
+type Config struct {
+	Store        *store.Store
+	Engine       engine.Engine
+	Connectors   []connector.Service
+	Destinations []destination.Service
+	Log          *slog.Logger     // nil: no log
+	Now          func() time.Time // nil: time.Now
+}
+
+type server struct {
+	Config
+	log     *slog.Logger
+	now     func() time.Time
+	sources sources
+	targets targets
+	types   []*source // in the order of their ids
+	mux     *http.ServeMux
+}
+
+// New returns the handler of everything under /v1 and /public. It answers
+// every request with JSON, those to paths that it does not know as well.
+func New(c Config) http.Handler {
+	s := &server{Config: c, log: c.Log, now: c.Now, sources: newSources(c.Connectors), targets: newTargets(c.Destinations)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.types = s.sources.sorted()
+	s.mux = s.newMux(s.routes())
+	return s
+}

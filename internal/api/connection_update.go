@@ -1,0 +1,106 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+func (s *server) updateConnection(r *request) (any, error) {
+	var req fivetran.UpdateConnection
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	_, src, err := s.findConnection(r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !changesAnything(&req):
+		return nil, invalidInput("The request must change at least one field of the connection")
+	case req.SchemaStatus != nil:
+		return nil, invalidInput("Field 'schema_status' is not supported by service '%s'", src.ID)
+	}
+	changed := false
+	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
+		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
+			return err
+		}
+		if !given(req.Config) {
+			return nil
+		}
+		config, err := src.config.Merge(c.Config, req.Config)
+		if err != nil {
+			return err
+		}
+		if changed = string(config) != string(c.Config); changed {
+			c.Config, c.Failures = config, 0
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, connectionGone(err, r)
+	}
+	if err := s.Engine.Changed(r.Context(), c.ID); err != nil {
+		return nil, err
+	}
+	if req.IsHistoricalSync != nil && *req.IsHistoricalSync {
+		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
+			return nil, connectionGone(err, r)
+		}
+	}
+	if wantTests(req.Tests, changed) {
+		return s.testedConnection(r, src, c.ID, req.Tests)
+	}
+	if c, err = s.Store.Connection(r.Context(), c.ID); err != nil {
+		return nil, connectionGone(err, r)
+	}
+	return s.wireConnection(src, c)
+}
+
+// changesAnything reports whether a request has a field that lasts: how to
+// run setup tests is not enough.
+func changesAnything(req *fivetran.UpdateConnection) bool {
+	return given(req.Config) || given(req.DestinationConfiguration) ||
+		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
+		req.ScheduleType != nil || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
+		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||
+		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given ||
+		req.IsHistoricalSync != nil || req.SchemaStatus != nil
+}
+
+// connectCardConfig checks the config of a Connect Card.
+func connectCardConfig(raw json.RawMessage) (json.RawMessage, error) {
+	var card struct {
+		RedirectURI    string `json:"redirect_uri"`
+		HideSetupGuide *bool  `json:"hide_setup_guide,omitempty"`
+		AllFields      *bool  `json:"all_fields,omitempty"`
+	}
+	if err := json.Unmarshal(raw, &card); err != nil {
+		return nil, badJSON(err)
+	}
+	switch u := card.RedirectURI; {
+	case u == "":
+		return nil, fieldRequired("redirect_uri")
+	case !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://"):
+		return nil, invalidInput("Invalid value for field 'redirect_uri': it begins with https or http")
+	}
+	return json.Marshal(card)
+}
+
+// given reports whether a request has a value for a field of any type.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
+func isFalse(b *bool) bool { return b != nil && !*b }
+
+// wantTests reports whether setup tests follow an update. By default they do
+// where the config has changed: a client that pauses a connection is not to
+// wait for its source.
+func wantTests(req fivetran.Tests, changed bool) bool {
+	if req.RunSetupTests != nil {
+		return *req.RunSetupTests
+	}
+	return changed
+}

@@ -1,0 +1,281 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/schedule"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+func (s *server) listConnections(r *request) (any, error) {
+	return s.connectionsPage(r, r.URL.Query().Get("group_id"))
+}
+
+// connectionsPage lists connections, of one group if groupID is not empty.
+func (s *server) connectionsPage(r *request, groupID string) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema")}
+	cs, next, err := s.Store.Connections(r.Context(), filter, page)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	return newPage(cs, next, func(c *store.Connection) fivetran.ConnectionItem { return wireConnectionItem(c, now) }), nil
+}
+
+func (s *server) createConnection(r *request) (any, error) {
+	var req fivetran.NewConnection
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	switch {
+	case req.GroupID == "":
+		return nil, fieldRequired("group_id")
+	case req.Service == "":
+		return nil, fieldRequired("service")
+	}
+	src := s.sources[req.Service]
+	if src == nil {
+		return nil, invalidInput("Unsupported connector service '%s'", req.Service)
+	}
+	if _, err := s.findGroup(r, req.GroupID); err != nil {
+		return nil, err
+	}
+	c, err := newConnection(src, &req)
+	if err != nil {
+		return nil, err
+	}
+	c.ConnectedBy = r.caller.UserID
+	err = s.Store.CreateConnection(r.Context(), c)
+	if errors.Is(err, store.ErrExists) {
+		return nil, conflict("Connection with schema name '%s' already exists in the destination", c.Schema)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if isFalse(req.RunSetupTests) {
+		return s.wireConnection(src, c)
+	}
+	return s.testedConnection(r, src, c.ID, req.Tests)
+}
+
+// newConnection returns the connection that a request asks for, with the
+// defaults of the API where it says nothing.
+func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection, error) {
+	c := &store.Connection{
+		GroupID:          req.GroupID,
+		Service:          req.Service,
+		ServiceVersion:   1,
+		ScheduleType:     schedule.Auto,
+		SyncFrequency:    360,
+		DelaySensitivity: schedule.Normal,
+		NetworkingMethod: directly,
+		SchemaNames:      "FIVETRAN_NAMING",
+	}
+	if err := applyConnection(c, &req.ConnectionSettings); err != nil {
+		return nil, err
+	}
+	if v := req.DestinationSchemaNames; v != nil {
+		if *v != "FIVETRAN_NAMING" && *v != "SOURCE_NAMING" {
+			return nil, invalidInput("Invalid value for field 'destination_schema_names'")
+		}
+		c.SchemaNames = *v
+	}
+	if given(req.ConnectCardConfig) {
+		if !isFalse(req.RunSetupTests) {
+			return nil, invalidInput("Field 'run_setup_tests' must be false if 'connect_card_config' is given")
+		}
+		card, err := connectCardConfig(req.ConnectCardConfig)
+		if err != nil {
+			return nil, err
+		}
+		c.ConnectCard = card
+	}
+	config, err := src.config.Normalize(req.Config)
+	if err != nil {
+		return nil, err
+	}
+	if c.Schema, err = src.schemaName(config); err != nil {
+		return nil, err
+	}
+	// What is missing may follow later, but not if it is to be tested now.
+	if missing := src.config.Missing(config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return nil, fieldRequired(missing[0])
+	}
+	c.Config = config
+	return c, nil
+}
+
+// applyConnection changes c by what a request says beside the config.
+func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) error {
+	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+	if err := l.check(); err != nil {
+		return err
+	}
+	if v := req.Paused; v != nil {
+		c.Paused = *v
+	}
+	if v := req.PauseAfterTrial; v != nil {
+		c.PauseAfterTrial = *v
+	}
+	if given(req.DestinationConfiguration) {
+		c.DestinationConfig = req.DestinationConfiguration
+	}
+	if err := applySchedule(c, req); err != nil {
+		return err
+	}
+	return applyDelay(c, req)
+}
+
+func applySchedule(c *store.Connection, req *fivetran.ConnectionSettings) error {
+	if v := req.ScheduleType; v != nil {
+		if *v != schedule.Auto && *v != schedule.Manual {
+			return invalidInput("Invalid value for field 'schedule_type'")
+		}
+		c.ScheduleType = *v
+	}
+	if v := req.SyncFrequency; v != nil {
+		if !schedule.ValidFrequency(*v) {
+			return invalidInput("Invalid value for field 'sync_frequency'")
+		}
+		c.SyncFrequency = *v
+	}
+	if v := req.DailySyncTime.Value; v != nil && *v != "" {
+		if !schedule.ValidDailyTime(*v) {
+			return invalidInput("Invalid value for field 'daily_sync_time': it is a full hour from 00:00 to 23:00")
+		}
+		if c.SyncFrequency != schedule.Daily {
+			return invalidInput("Field 'daily_sync_time' can only be set if 'sync_frequency' is %d", schedule.Daily)
+		}
+		c.DailySyncTime = *v
+	} else if req.DailySyncTime.Given || c.SyncFrequency != schedule.Daily {
+		c.DailySyncTime = ""
+	}
+	return nil
+}
+
+func applyDelay(c *store.Connection, req *fivetran.ConnectionSettings) error {
+	if v := req.DataDelaySensitivity; v != nil {
+		if !schedule.ValidSensitivity(*v) {
+			return invalidInput("Invalid value for field 'data_delay_sensitivity'")
+		}
+		c.DelaySensitivity = *v
+	}
+	if v := req.DataDelayThreshold; v != nil {
+		if *v < 0 {
+			return invalidInput("Invalid value for field 'data_delay_threshold'")
+		}
+		c.DelayThreshold = *v
+	}
+	if c.DelaySensitivity != schedule.Custom {
+		c.DelayThreshold = 0
+	}
+	return nil
+}
+
+func (s *server) connection(r *request) (any, error) {
+	c, src, err := s.findConnection(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.wireConnection(src, c)
+}
+
+func (s *server) deleteConnection(r *request) (any, error) {
+	return nil, connectionGone(s.Engine.Delete(r.Context(), r.id()), r)
+}
+
+// findConnection returns the connection that the path names, and its service.
+func (s *server) findConnection(r *request) (*store.Connection, *source, error) {
+	c, err := s.Store.Connection(r.Context(), r.id())
+	if err != nil {
+		return nil, nil, connectionGone(err, r)
+	}
+	src := s.sources[c.Service]
+	if src == nil {
+		return nil, nil, errors.New("connection " + c.ID + ": this server has no service " + c.Service)
+	}
+	return c, src, nil
+}
+
+// connectionGone makes the error of a connection that does not exist the one
+// that clients of the path compare with.
+func connectionGone(err error, r *request) error {
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	case r.legacy:
+		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", r.id())
+	}
+	return notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", r.id())
+}
+
+func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionItem {
+	item := fivetran.ConnectionItem{
+		ID:             c.ID,
+		Service:        c.Service,
+		Schema:         c.Schema,
+		Paused:         c.Paused,
+		DailySyncTime:  optional(c.DailySyncTime),
+		SucceededAt:    optionalTime(c.SucceededAt),
+		FailedAt:       optionalTime(c.FailedAt),
+		SyncFrequency:  c.SyncFrequency,
+		GroupID:        c.GroupID,
+		ConnectedBy:    optional(c.ConnectedBy),
+		ServiceVersion: c.ServiceVersion,
+		CreatedAt:      c.CreatedAt,
+
+		PrivateLinkID:    optional(c.PrivateLinkID),
+		ProxyAgentID:     optional(c.ProxyAgentID),
+		NetworkingMethod: c.NetworkingMethod,
+
+		PauseAfterTrial:      c.PauseAfterTrial,
+		DataDelayThreshold:   c.DelayThreshold,
+		DataDelaySensitivity: c.DelaySensitivity,
+		ScheduleType:         c.ScheduleType,
+
+		LocalProcessingAgentID:   optional(c.HybridAgentID),
+		HybridDeploymentAgentID:  optional(c.HybridAgentID),
+		ExternalSecretsManagerID: optional(c.SecretsManagerID),
+		DestinationSchemaNames:   c.SchemaNames,
+
+		DestinationConfiguration: c.DestinationConfig,
+		SourceSyncDetails:        c.SourceSyncDetails,
+		ConnectCardConfig:        c.ConnectCard,
+
+		Status: fivetran.Status{
+			Tasks:            wireAlerts(c.Tasks),
+			Warnings:         wireAlerts(c.Warnings),
+			UpdateState:      c.UpdateState(now),
+			SetupState:       c.SetupState,
+			SyncState:        c.SyncState(),
+			IsHistoricalSync: c.Historical,
+		},
+	}
+	if item.Status.SyncState == store.Rescheduled {
+		item.Status.RescheduledFor = optionalTime(c.RescheduledFor)
+	}
+	return item
+}
+
+func wireAlerts(alerts []store.Alert) []fivetran.Task {
+	tasks := make([]fivetran.Task, len(alerts))
+	for i, a := range alerts {
+		tasks[i] = fivetran.Task{Code: a.Code, Message: a.Message, Details: a.Details}
+	}
+	return tasks
+}
+
+func (s *server) wireConnection(src *source, c *store.Connection) (fivetran.Connection, error) {
+	config, err := src.config.Mask(c.Config)
+	return fivetran.Connection{
+		ConnectionItem: wireConnectionItem(c, s.now()),
+		SetupTests:     wireTests(c.SetupTests),
+		Config:         config,
+	}, err
+}

@@ -1,0 +1,235 @@
+package api
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/schedule"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+// regions are the processing locations that the API knows. Penstock works
+// where it runs: the region is kept for whoever reads it back.
+var regions = []string{
+	"GCP_US_EAST4", "GCP_US_WEST1", "GCP_US_CENTRAL1", "GCP_EUROPE_WEST3", "GCP_AUSTRALIA_SOUTHEAST1",
+	"GCP_NORTHAMERICA_NORTHEAST1", "GCP_EUROPE_WEST2", "GCP_ASIA_SOUTHEAST1", "GCP_ASIA_SOUTHEAST2",
+	"GCP_ASIA_SOUTH1", "GCP_ASIA_NORTHEAST1",
+	"AWS_US_EAST_1", "AWS_US_EAST_2", "AWS_US_WEST_2", "AWS_AP_NORTHEAST_1", "AWS_AP_SOUTHEAST_1",
+	"AWS_AP_SOUTHEAST_2", "AWS_EU_CENTRAL_1", "AWS_EU_WEST_1", "AWS_EU_WEST_2", "AWS_AP_SOUTH_1",
+	"AWS_CA_CENTRAL_1", "AWS_US_GOV_WEST_1",
+	"AZURE_EASTUS2", "AZURE_AUSTRALIAEAST", "AZURE_UKSOUTH", "AZURE_WESTEUROPE", "AZURE_CENTRALUS",
+	"AZURE_CANADACENTRAL", "AZURE_UAENORTH", "AZURE_SOUTHEASTASIA", "AZURE_EASTUS", "AZURE_JAPANEAST",
+	"AZURE_CENTRALINDIA",
+}
+
+func (s *server) listDestinations(r *request) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, page)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(ds, next, wireDestinationItem), nil
+}
+
+func (s *server) createDestination(r *request) (any, error) {
+	var req fivetran.NewDestination
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	switch {
+	case req.GroupID == "":
+		return nil, fieldRequired("group_id")
+	case req.Service == "":
+		return nil, fieldRequired("service")
+	}
+	target := s.targets[req.Service]
+	if target == nil {
+		return nil, invalidInput("Unsupported service '%s'", req.Service)
+	}
+	if _, err := s.findGroup(r, req.GroupID); err != nil {
+		return nil, notFound(fivetran.NotFound, "Destination with id %s not found", req.GroupID)
+	}
+	if req.TimeZoneOffset == nil {
+		return nil, fieldRequired("time_zone_offset")
+	}
+	d := &store.Destination{
+		ID:               req.GroupID,
+		Service:          req.Service,
+		Region:           regions[0],
+		NetworkingMethod: directly,
+	}
+	if err := applyDestination(d, &req.DestinationSettings); err != nil {
+		return nil, err
+	}
+	var err error
+	if isFalse(req.RunSetupTests) {
+		d.Config, err = target.Config.Normalize(req.Config)
+	} else {
+		d.Config, err = target.Config.Check(req.Config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.CreateDestination(r.Context(), d)
+	if errors.Is(err, store.ErrExists) {
+		return nil, conflict("Destination with id '%s' already exists", d.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if isFalse(req.RunSetupTests) {
+		return wireDestination(target, d)
+	}
+	return s.testedDestination(r, target, d.ID, req.Tests)
+}
+
+// applyDestination changes d by what a request says beside the config.
+func applyDestination(d *store.Destination, req *fivetran.DestinationSettings) error {
+	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+	if err := l.check(); err != nil {
+		return err
+	}
+	if v := req.TimeZoneOffset; v != nil {
+		if !schedule.ValidZone(*v) {
+			return invalidInput("Invalid value for field 'time_zone_offset'")
+		}
+		d.TimeZoneOffset = zoneOffset(*v)
+	}
+	if v := req.Region; v != nil {
+		if !slices.Contains(regions, *v) {
+			return invalidInput("Group region not supported.")
+		}
+		d.Region = *v
+	}
+	if v := req.DaylightSavingTimeEnabled; v != nil {
+		d.DaylightSaving = *v
+	}
+	return nil
+}
+
+// zoneOffset writes a valid offset as the definition does: "-5", "0", "+3".
+func zoneOffset(text string) string {
+	n, _ := strconv.Atoi(text)
+	if n > 0 {
+		return "+" + strconv.Itoa(n)
+	}
+	return strconv.Itoa(n)
+}
+
+func (s *server) destination(r *request) (any, error) {
+	d, target, err := s.findDestination(r)
+	if err != nil {
+		return nil, err
+	}
+	return wireDestination(target, d)
+}
+
+func (s *server) updateDestination(r *request) (any, error) {
+	var req fivetran.UpdateDestination
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	_, target, err := s.findDestination(r)
+	if err != nil {
+		return nil, err
+	}
+	changed := false
+	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
+		if err := applyDestination(d, &req.DestinationSettings); err != nil {
+			return err
+		}
+		if !given(req.Config) {
+			return nil
+		}
+		before := string(d.Config)
+		d.Config, err = target.Config.Merge(d.Config, req.Config)
+		changed = string(d.Config) != before
+		return err
+	})
+	if err != nil {
+		return nil, destinationGone(err, r.id())
+	}
+	if !wantTests(req.Tests, changed) {
+		return wireDestination(target, d)
+	}
+	return s.testedDestination(r, target, d.ID, req.Tests)
+}
+
+func (s *server) deleteDestination(r *request) (any, error) {
+	err := s.Store.DeleteDestination(r.Context(), r.id())
+	if errors.Is(err, store.ErrInUse) {
+		return nil, conflict("Destination with id '%s' cannot be deleted because it has connections", r.id())
+	}
+	return nil, destinationGone(err, r.id())
+}
+
+func (s *server) testDestination(r *request) (any, error) {
+	var req fivetran.Tests
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	_, target, err := s.findDestination(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.testedDestination(r, target, r.id(), req)
+}
+
+// findDestination returns the destination that the path names, and its service.
+func (s *server) findDestination(r *request) (*store.Destination, *destination.Service, error) {
+	d, err := s.Store.Destination(r.Context(), r.id())
+	if err != nil {
+		return nil, nil, destinationGone(err, r.id())
+	}
+	target, err := s.target(d)
+	return d, target, err
+}
+
+// target returns a stored destination's service. It is missing only if the
+// server was started without it.
+func (s *server) target(d *store.Destination) (*destination.Service, error) {
+	if t := s.targets[d.Service]; t != nil {
+		return t, nil
+	}
+	return nil, errors.New("destination " + d.ID + ": this server has no service " + d.Service)
+}
+
+func destinationGone(err error, id string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound(fivetran.NotFoundDestination, "Destination with id '%s' does not exist.", id)
+	}
+	return err
+}
+
+func wireDestinationItem(d *store.Destination) fivetran.DestinationItem {
+	return fivetran.DestinationItem{
+		ID:                        d.ID,
+		Service:                   d.Service,
+		Region:                    d.Region,
+		GroupID:                   d.ID,
+		TimeZoneOffset:            d.TimeZoneOffset,
+		SetupStatus:               d.SetupStatus,
+		DaylightSavingTimeEnabled: d.DaylightSaving,
+		PrivateLinkID:             optional(d.PrivateLinkID),
+		NetworkingMethod:          d.NetworkingMethod,
+		ProxyAgentID:              optional(d.ProxyAgentID),
+		LocalProcessingAgentID:    optional(d.HybridAgentID),
+		HybridDeploymentAgentID:   optional(d.HybridAgentID),
+		ExternalSecretsManagerID:  optional(d.SecretsManagerID),
+	}
+}
+
+func wireDestination(target *destination.Service, d *store.Destination) (fivetran.Destination, error) {
+	config, err := target.Config.Mask(d.Config)
+	return fivetran.Destination{
+		DestinationItem: wireDestinationItem(d),
+		SetupTests:      wireTests(d.SetupTests),
+		Config:          config,
+	}, err
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"encoding/base64"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/setup"
+)
+
+func (s *server) testConnection(r *request) (any, error) {
+	var req fivetran.Tests
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	c, src, err := s.findConnection(r)
+	if err != nil {
+		return nil, err
+	}
+	if missing := src.config.Missing(c.Config); len(missing) > 0 {
+		return nil, fieldRequired(missing[0])
+	}
+	return s.testedConnection(r, src, r.id(), req)
+}
+
+// testedConnection runs a connection's setup tests and returns it as it is then.
+func (s *server) testedConnection(r *request, src *source, id string, req fivetran.Tests) (any, error) {
+	c, err := s.Engine.TestConnection(r.Context(), id, how(r, req))
+	if err != nil {
+		return nil, connectionGone(err, r)
+	}
+	return s.wireConnection(src, c)
+}
+
+func (s *server) testedDestination(r *request, target *destination.Service, id string, req fivetran.Tests) (any, error) {
+	d, err := s.Engine.TestDestination(r.Context(), id, how(r, req))
+	if err != nil {
+		return nil, destinationGone(err, id)
+	}
+	return wireDestination(target, d)
+}
+
+func how(r *request, req fivetran.Tests) engine.Test {
+	return engine.Test{TrustCertificates: req.TrustCertificates != nil && *req.TrustCertificates, By: r.caller.UserID}
+}
+
+func wireTests(results []setup.TestResult) []fivetran.SetupTest {
+	if results == nil {
+		return nil
+	}
+	tests := make([]fivetran.SetupTest, len(results))
+	for i, t := range results {
+		tests[i] = fivetran.SetupTest{Title: t.Title, Status: string(t.Status), Message: t.Message}
+		if c := t.Certificate; c != nil {
+			tests[i].Details = fivetran.CertificateDetails{
+				Hash: c.Hash, EncodedCert: base64.StdEncoding.EncodeToString(c.DER), Subject: c.Subject,
+			}
+		}
+	}
+	return tests
+}
+
+func (s *server) syncConnection(r *request) (any, error) {
+	var req fivetran.SyncRequest
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	return nil, connectionGone(s.Engine.Sync(r.Context(), r.id(), req.Force), r)
+}
+
+func (s *server) resyncConnection(r *request) (any, error) {
+	var req fivetran.ResyncRequest
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.findConnection(r); err != nil {
+		return nil, err
+	}
+	if req.Scope != nil {
+		return nil, tableResync(*req.Scope)
+	}
+	return nil, connectionGone(s.Engine.Resync(r.Context(), r.id()), r)
+}
+
+// resyncTables refuses to re-sync single tables, after the checks that come
+// first: a source is read with one state, which cannot be reset in part.
+func (s *server) resyncTables(r *request) (any, error) {
+	var scope map[string][]string
+	if err := r.read(&scope); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.findConnection(r); err != nil {
+		return nil, err
+	}
+	return nil, tableResync(scope)
+}
+
+func (s *server) resyncTable(r *request) (any, error) {
+	if _, _, err := s.findConnection(r); err != nil {
+		return nil, err
+	}
+	return nil, tableResync(map[string][]string{r.PathValue("schema"): {r.PathValue("table")}})
+}
+
+func tableResync(scope map[string][]string) error {
+	if len(scope) == 0 {
+		return invalidInput("The scope of the re-sync is empty")
+	}
+	for schema, tables := range scope {
+		if len(tables) == 0 {
+			return invalidInput("The scope of the re-sync has no tables for schema '%s'", schema)
+		}
+	}
+	return invalidInput("The connector does not support table-level re-sync")
+}
