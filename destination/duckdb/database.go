@@ -130,12 +130,17 @@ func (d *database) Session(ctx context.Context) (sqlwriter.Session, error) {
 	if err != nil {
 		return nil, explain(d.f.path, err)
 	}
-	return &session{d: d, conn: conn}, nil
+	if _, err := conn.ExecContext(ctx, "USE "+quote(beside)); err != nil {
+		conn.Close()
+		return nil, explain(d.f.path, err)
+	}
+	return &session{d: d, conn: conn, view: fmt.Sprintf("incoming_%d", d.f.sessions.Add(1))}, nil
 }
 
 type session struct {
 	d    *database
 	conn *sql.Conn
+	view string // of the batches that a stream reads; no other session's has the name
 }
 
 func (s *session) Exec(ctx context.Context, statements ...string) error {
@@ -147,4 +152,7 @@ func (s *session) Count(ctx context.Context, query string) (n int64, err error) 
 	return n, explain(s.d.f.path, err)
 }
 
-func (s *session) Close() error { return s.conn.Close() }
+func (s *session) Close() error {
+	s.conn.ExecContext(context.Background(), "DROP VIEW IF EXISTS "+s.view)
+	return s.conn.Close()
+}

@@ -87,8 +87,9 @@ var macros = []string{
 		ELSE regexp_replace(CAST(x AS VARCHAR), '\.0$', '') END`,
 	`CREATE OR REPLACE TEMP MACRO penstock_decimal(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\.', '\10.')`,
 	`CREATE OR REPLACE TEMP MACRO penstock_date(x) AS replace(CAST(x AS VARCHAR), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_datetime(x) AS replace(regexp_replace(CAST(x AS VARCHAR), ' ', 'T'), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_instant(x) AS replace(replace(regexp_replace(CAST(x AS VARCHAR), ' ', 'T'), ' (BC)', ' BC'), '+00', 'Z')`,
+	`CREATE OR REPLACE TEMP MACRO penstock_datetime(x) AS
+		replace(regexp_replace(CAST(x AS VARCHAR), '^(\S+)( \(BC\))? (\S+)$', '\1T\3\2'), ' (BC)', ' BC')`,
+	`CREATE OR REPLACE TEMP MACRO penstock_instant(x) AS replace(penstock_datetime(x), '+00', 'Z')`,
 }
 
 func convert(expr string, from, to schema.Type) string {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
@@ -25,12 +26,18 @@ type file struct {
 	catalog string // DuckDB's name for it
 	db      *sql.DB
 
+	sessions atomic.Int64 // so far
+
 	define sync.Mutex // held while tables are defined: DuckDB refuses two definitions at a time in one schema
 
 	// Guarded by files.mu.
 	writers int
 	memory  int64 // what the writers may take, together
 }
+
+// beside is a catalog in memory, beside the file's. The driver can only make
+// ordinary views of Arrow records, which have no business in the file.
+const beside = "penstock:beside"
 
 var files = struct {
 	mu   sync.Mutex
@@ -55,7 +62,11 @@ func acquire(ctx context.Context, path string, memory int64, threads int) (*file
 			return nil, err
 		}
 		f = &file{path: path, db: db}
-		if err := db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
+		err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog)
+		if err == nil {
+			_, err = db.ExecContext(ctx, "ATTACH ':memory:' AS "+quote(beside))
+		}
+		if err != nil {
 			db.Close()
 			return nil, explain(path, err)
 		}

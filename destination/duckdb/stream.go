@@ -30,9 +30,6 @@ type stream struct {
 	err  error         // why; set before done is closed
 }
 
-// The view's name, private to the session.
-const incoming = "penstock_incoming"
-
 func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
 	fields := make([]arrow.Field, 0, len(l.Shape.Columns)+1)
 	var columns, values []string
@@ -65,14 +62,14 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 		if err != nil {
 			return err
 		}
-		release, err = a.RegisterView(st.reader, incoming)
+		release, err = a.RegisterView(st.reader, s.view)
 		return err
 	})
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.Into, strings.Join(columns, ", "), strings.Join(values, ", "), incoming)
+	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.Into, strings.Join(columns, ", "), strings.Join(values, ", "), s.view)
 	go func() {
 		_, err := s.conn.ExecContext(run, insert)
 		st.err = explain(s.d.f.path, err)

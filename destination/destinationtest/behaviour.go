@@ -1,0 +1,199 @@
+package destinationtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// testMigrate adds columns in mid-sync and looks at what Table tells.
+func testMigrate(t *testing.T, s Subject) {
+	d := s.Open(t)
+	w := open(t, d, 1, nil)
+	name := scriptTable("t", "").Name
+	if got, err := w.Table(t.Context(), name); err != nil || got != nil {
+		t.Fatalf("before it exists: %v, %v", got, err)
+	}
+	must(t, w.Migrate(t.Context(), scriptTable("t", "a")))
+	must(t, w.Write(t.Context(), scriptBatch(t, "t", "upsert.a", []string{"1,x", "2,x"})))
+	must(t, w.Migrate(t.Context(), scriptTable("t", "ba")))
+	must(t, w.Write(t.Context(), scriptBatch(t, "t", "upsert.b", []string{"3,y"})))
+	must(t, w.Write(t.Context(), scriptBatch(t, "t", "upsert.ba", []string{"2,m,n"})))
+	must(t, w.Flush(t.Context()))
+	must(t, w.Migrate(t.Context(), scriptTable("t", "a")))
+	got, err := w.Table(t.Context(), name)
+	must(t, err)
+	if want := scriptTable("t", "ab").Columns; !slices.Equal(got.Columns, want) {
+		t.Errorf("got %v, want %v", got.Columns, want)
+	}
+	must(t, w.Close())
+	if got, want := scriptRows(t, s, d, "t"), []string{"1,x,-@1", "2,n,m@1", "3,-,y@1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+
+	// The key changes: rows are found by the new one.
+	w = open(t, d, 2, nil)
+	byA := scriptTable("t", "ab")
+	byA.Columns[0].Key, byA.Columns[1].Key = false, true
+	must(t, w.Migrate(t.Context(), byA))
+	b := scriptBatch(t, "t", "upsert", []string{"7,n,z"})
+	b.Table = byA
+	must(t, w.Write(t.Context(), b))
+	must(t, w.Flush(t.Context()))
+	got, err = w.Table(t.Context(), name)
+	must(t, err)
+	if !slices.Equal(got.Columns, byA.Columns) {
+		t.Errorf("got %v, want %v", got.Columns, byA.Columns)
+	}
+	must(t, w.Close())
+	if got, want := scriptRows(t, s, d, "t"), []string{"1,x,-@1", "3,-,y@1", "7,n,z@2"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// testConcurrent writes several tables at once, from two writers.
+func testConcurrent(t *testing.T, s Subject) {
+	d := s.Open(t)
+	const tables, batches = 12, 5
+	writers := []destination.Writer{open(t, d, 1, nil), open(t, d, 1, nil)}
+	var wait sync.WaitGroup
+	for i := range tables {
+		wait.Go(func() {
+			w, table := writers[i%2], fmt.Sprintf("t%d", i)
+			if err := w.Migrate(t.Context(), scriptTable(table, "ab")); err != nil {
+				t.Error(err)
+				return
+			}
+			for n := range batches {
+				verb := []string{"fresh", "upsert"}[i/2%2]
+				if err := w.Write(t.Context(), scriptBatch(t, table, verb, []string{fmt.Sprintf("%d,x,%d", n, i)})); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			if n, err := w.Live(t.Context(), scriptTable(table, "").Name); err != nil || n != batches {
+				t.Errorf("%s: live %d, %v", table, n, err)
+			}
+		})
+	}
+	wait.Wait()
+	for _, w := range writers {
+		must(t, w.Flush(t.Context()))
+	}
+	for _, w := range writers {
+		must(t, w.Close())
+	}
+	for i := range tables {
+		var want []string
+		for n := range batches {
+			want = append(want, fmt.Sprintf("%d,x,%d@1", n, i))
+		}
+		if got := scriptRows(t, s, d, fmt.Sprintf("t%d", i)); !slices.Equal(got, want) {
+			t.Errorf("table %d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+// testCancelled ends the context in mid-sync; what was flushed stays.
+func testCancelled(t *testing.T, s Subject) {
+	d := s.Open(t)
+	w := open(t, d, 1, nil)
+	must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
+	must(t, w.Write(t.Context(), scriptBatch(t, "t", "fresh", []string{"1,x,y"})))
+	must(t, w.Flush(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	must(t, w.Write(ctx, scriptBatch(t, "t", "fresh", []string{"2,x,y"})))
+	cancel()
+	err := w.Flush(ctx)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Flush of a cancelled sync: %v", err)
+	}
+	if err := w.Write(t.Context(), scriptBatch(t, "t", "upsert", []string{"3,x,y"})); err == nil {
+		t.Error("a writer that failed goes on")
+	}
+	must(t, w.Close())
+	if got, want := scriptRows(t, s, d, "t"), []string{"1,x,y@1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if err := w.Write(t.Context(), scriptBatch(t, "t", "upsert", []string{"3,x,y"})); err == nil {
+		t.Error("a closed writer goes on")
+	}
+}
+
+// testRefused writes what is no promise of anybody's.
+func testRefused(t *testing.T, s Subject) {
+	cases := []struct {
+		name  string
+		batch func() schema.Batch
+		names string // what the error must name
+	}{
+		{"no table", func() schema.Batch { return scriptBatch(t, "other", "upsert", []string{"1,x,y"}) }, "scripts.other"},
+		{"no column", func() schema.Batch { return scriptBatch(t, "t", "upsert.abc", []string{"1,x,y,z"}) }, "column c"},
+		{"no key", func() schema.Batch {
+			b := scriptBatch(t, "t", "upsert", []string{"1,x,y"})
+			b.Table.Columns[0].Key = false
+			return b
+		}, "key"},
+		{"null key", func() schema.Batch {
+			b := scriptBatch(t, "t", "upsert", []string{"1,-,y"})
+			b.Table.Columns[1].Key = true
+			return b
+		}, "column a"},
+		{"wider than the table", func() schema.Batch {
+			b := scriptBatch(t, "t", "upsert", []string{"1,x,y"})
+			b.Table.Columns[1].Type = schema.Type{Kind: schema.Binary}
+			return b
+		}, "column a"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			d := s.Open(t)
+			w := open(t, d, 1, nil)
+			defer w.Close()
+			must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
+			err := w.Write(t.Context(), c.batch())
+			if err == nil || !strings.Contains(err.Error(), c.names) {
+				t.Errorf("got %v, want an error that names %s", err, c.names)
+			}
+		})
+	}
+	t.Run("system column", func(t *testing.T) {
+		w := open(t, s.Open(t), 1, nil)
+		defer w.Close()
+		table := scriptTable("t", "a")
+		table.Columns[1].Name = schema.Deleted
+		if err := w.Migrate(t.Context(), table); err == nil || !strings.Contains(err.Error(), schema.Deleted) {
+			t.Errorf("got %v", err)
+		}
+		must(t, w.Migrate(t.Context(), scriptTable("t", "a"))) // and the writer goes on
+	})
+}
+
+// testLong writes far more than the writer's memory and merges it again.
+func testLong(t *testing.T, s Subject) {
+	d := s.Open(t)
+	table := Lineitem(schema.Name{Schema: "bench", Table: "lineitem"})
+	const rows, batch = 400_000, 20_000
+	for sync := range 2 {
+		w := open(t, d, sync, nil)
+		must(t, w.Migrate(t.Context(), table))
+		for g := 0; g < rows; g += batch {
+			must(t, w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Fresh: true,
+				Record: LineitemRows(table, g, batch, uint32(sync))}))
+		}
+		n, err := w.Live(t.Context(), table.Name)
+		must(t, err)
+		if n != rows {
+			t.Errorf("sync %d: %d rows, want %d", sync, n, rows)
+		}
+		must(t, w.Flush(t.Context()))
+		must(t, w.Close())
+	}
+}

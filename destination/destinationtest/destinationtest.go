@@ -1,0 +1,89 @@
+// Package destinationtest is the suite that every destination passes: [Run]
+// tries a destination against the promises of package destination.
+package destinationtest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Subject is the destination to be tried.
+type Subject struct {
+	// Open returns the destination, empty, for the time of the test.
+	Open func(t testing.TB) destination.Destination
+
+	// Select returns the values of columns in all rows of a table, as text,
+	// [Null] for NULL, in any order of rows. It reads beside the writers,
+	// after the last of them has been closed. The text of a value is what a
+	// column holds after it was widened from its own type to STRING.
+	Select func(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string
+
+	// Keeps reports whether the destination can hold a value, given as text.
+	// Where it cannot, NULL and a warning are expected. nil: it holds all.
+	Keeps func(t schema.Type, text string) bool
+}
+
+// Null stands for NULL in text.
+const Null = "<null>"
+
+// Run runs the suite.
+func Run(t *testing.T, s Subject) {
+	if s.Keeps == nil {
+		s.Keeps = func(schema.Type, string) bool { return true }
+	}
+	t.Run("Scripts", func(t *testing.T) {
+		for _, c := range scripts {
+			t.Run(c.name, func(t *testing.T) { runScript(t, s, c.script) })
+		}
+	})
+	t.Run("Random", func(t *testing.T) { testRandom(t, s) })
+	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
+	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
+	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
+	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
+	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })
+	t.Run("Refused", func(t *testing.T) { testRefused(t, s) })
+	t.Run("Long", func(t *testing.T) { testLong(t, s) })
+}
+
+var start = time.Date(2026, 5, 1, 12, 0, 0, 123456000, time.UTC)
+
+// syncTime returns the start of the n-th sync.
+func syncTime(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
+
+// open opens a writer whose warnings fail the test, or are collected.
+func open(t testing.TB, d destination.Destination, sync int, warnings *[]setup.Warning) destination.Writer {
+	t.Helper()
+	w, err := d.Writer(t.Context(), destination.Options{Synced: syncTime(sync), Memory: 64 << 20, Warn: func(w setup.Warning) {
+		if warnings == nil {
+			t.Errorf("warning %s: %s", w.Code, w.Message)
+			return
+		}
+		*warnings = append(*warnings, w)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// system are the columns that the writer fills, for Select.
+var system = []schema.Column{
+	{Name: schema.Synced, Type: schema.Type{Kind: schema.Instant}},
+	{Name: schema.Deleted, Type: schema.Type{Kind: schema.Boolean}},
+}
+
+// oneLine makes rows comparable: a line each.
+func oneLine(row []string) string { return strings.Join(row, " | ") }

@@ -1,0 +1,316 @@
+package destinationtest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// The scripts are about one table with the key k and the columns a and b.
+// A line is a verb and its words:
+//
+//	sync N             begin sync N, which ends the one before
+//	crash              close the writer without a flush
+//	flush
+//	upsert ROW…        a row is key,a,b; "-" is NULL
+//	upsert.a ROW…      rows without the column b
+//	fresh ROW…         an upsert with Batch.Fresh
+//	update.a ROW…      a row is key,a
+//	delete KEY…
+//	truncate N         mark what was last synced before sync N
+//	present KEY…
+//	sweep
+//	live N             expect N live rows
+//	want ROW…          expect these rows after a flush and close; a row is
+//	                   key,a,b@N, with ! if it is deleted
+var scripts = []struct{ name, script string }{
+	{"Upsert", `
+		sync 1
+		upsert 1,x,y 2,x,-
+		flush
+		want 1,x,y@1 2,x,-@1`},
+	{"NothingWithoutFlush", `
+		sync 1
+		upsert 1,x,y
+		flush
+		upsert 2,x,y
+		delete 1
+		crash
+		sync 2
+		upsert 2,z,z
+		delete 1
+		want 1,x,y@2! 2,z,z@2`},
+	{"CrashInFreshLoad", `
+		sync 1
+		fresh 1,x,y 2,x,y
+		flush
+		fresh 3,x,y 4,x,y
+		crash
+		sync 2
+		fresh 3,x,y 4,x,z
+		fresh 5,x,y
+		want 1,x,y@1 2,x,y@1 3,x,y@2 4,x,z@2 5,x,y@2`},
+	{"RepeatedLoad", `
+		sync 1
+		fresh 1,x,y 2,x,y
+		flush
+		crash
+		sync 2
+		fresh 1,x,y 2,x,q
+		fresh 3,x,y
+		want 1,x,y@2 2,x,q@2 3,x,y@2`},
+	{"FreshThenMore", `
+		sync 1
+		fresh 1,x,y 2,x,y 3,x,y
+		upsert 2,n,n
+		delete 3
+		fresh 4,x,y
+		update.a 4,u
+		live 3
+		fresh 5,x,y
+		flush
+		fresh 6,x,y
+		live 5
+		want 1,x,y@1 2,n,n@1 3,x,y@1! 4,u,y@1 5,x,y@1 6,x,y@1`},
+	{"LastOfDuplicatesWins", `
+		sync 1
+		upsert 1,a,a 1,b,b 1,c,c
+		upsert 2,a,a
+		upsert 2,b,- 1,d,d
+		want 1,d,d@1 2,b,-@1`},
+	{"ReplacesWholeRows", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		flush
+		sync 2
+		upsert.a 1,z
+		want 1,z,-@2 2,x,y@1`},
+	{"SoftDeleteAndRevive", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		sync 2
+		delete 1 9
+		live 1
+		want 1,x,y@2! 2,x,y@1
+		sync 3
+		upsert 1,n,m
+		live 2
+		want 1,n,m@3 2,x,y@1`},
+	{"OrderWithinOneSync", `
+		sync 1
+		upsert 1,a,a 2,a,a 3,a,a
+		delete 1 2 3
+		upsert 2,b,b
+		update.a 3,u 2,w 8,w
+		delete 2
+		upsert 2,c,c
+		update.b 2,v
+		update.a 1,z
+		want 1,z,a@1! 2,c,v@1 3,u,a@1!`},
+	{"UpdateSomeColumns", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		sync 2
+		update.a 1,p 1,q
+		update.b 2,-
+		update.a 7,q
+		want 1,q,y@2 2,x,-@2`},
+	{"DeleteThenUpsertFirst", `
+		sync 1
+		delete 1
+		update.a 1,x
+		upsert 1,a,b
+		want 1,a,b@1`},
+	{"DeleteOfNothing", `
+		sync 1
+		delete 1 2
+		update.a 3,x
+		sweep
+		truncate 1
+		live 0
+		want`},
+	{"Truncate", `
+		sync 1
+		upsert 1,x,y 2,x,y 3,x,y
+		sync 2
+		delete 3
+		sync 3
+		upsert 1,x,z
+		truncate 3
+		live 1
+		upsert 4,x,y
+		want 1,x,z@3 2,x,y@1! 3,x,y@2! 4,x,y@3`},
+	{"Sweep", `
+		sync 1
+		upsert 1,x,y 2,x,y 3,x,y 4,x,y
+		sync 2
+		present 1
+		upsert 5,x,y
+		present 2 5
+		delete 2
+		live 4
+		flush
+		present 4
+		sweep
+		live 3
+		want 1,x,y@1 2,x,y@2! 3,x,y@2! 4,x,y@1 5,x,y@2`},
+	{"SweepEmptiesTheSet", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		present 1 2
+		sweep
+		present 2
+		sweep
+		want 1,x,y@1! 2,x,y@1`},
+	{"SweepOfDeletedRowsChangesNothing", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		delete 1
+		sync 2
+		present 2
+		sweep
+		want 1,x,y@1! 2,x,y@1`},
+	{"FlushTwice", `
+		sync 1
+		flush
+		upsert 1,x,y
+		flush
+		flush
+		want 1,x,y@1`},
+}
+
+func scriptTable(name, columns string) *schema.Table {
+	t := &schema.Table{Name: schema.Name{Schema: "scripts", Table: name}, Columns: []schema.Column{
+		{Name: "k", Type: schema.Type{Kind: schema.Long}, Key: true}}}
+	for _, c := range columns {
+		t.Columns = append(t.Columns, schema.Column{Name: string(c), Type: schema.Type{Kind: schema.String}})
+	}
+	return t
+}
+
+// scriptBatch makes a batch from the words of a line.
+func scriptBatch(t testing.TB, table, verb string, words []string) schema.Batch {
+	name, columns, _ := strings.Cut(verb, ".")
+	b := schema.Batch{Op: map[string]schema.Op{"upsert": schema.Upsert, "fresh": schema.Upsert, "update": schema.Update, "delete": schema.Delete,
+		"present": schema.Present, "truncate": schema.Truncate, "sweep": schema.Sweep}[name], Fresh: name == "fresh"}
+	if b.Op == schema.Upsert && columns == "" {
+		columns = "ab"
+	}
+	b.Table = scriptTable(table, columns)
+	switch b.Op {
+	case schema.Truncate:
+		n, err := strconv.Atoi(words[0])
+		must(t, err)
+		b.Before = syncTime(n)
+		return b
+	case schema.Sweep:
+		return b
+	}
+	r := array.NewRecordBuilder(memory.DefaultAllocator, b.Table.Arrow())
+	defer r.Release()
+	for _, w := range words {
+		values := strings.Split(w, ",")
+		k, err := strconv.ParseInt(values[0], 10, 64)
+		must(t, err)
+		r.Field(0).(*array.Int64Builder).Append(k)
+		for i, v := range values[1:] {
+			if f := r.Field(i + 1).(*array.StringBuilder); v == "-" {
+				f.AppendNull()
+			} else {
+				f.Append(v)
+			}
+		}
+	}
+	b.Record = r.NewRecordBatch()
+	return b
+}
+
+func runScript(t *testing.T, s Subject, script string) {
+	d := s.Open(t)
+	var w destination.Writer
+	begin := func(n int) {
+		if w != nil {
+			must(t, w.Flush(t.Context()))
+			must(t, w.Close())
+		}
+		w = open(t, d, n, nil)
+		must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
+	}
+	sync := 0
+	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
+		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		words := strings.Fields(rest)
+		if err := func() error {
+			switch verb {
+			case "sync":
+				n, err := strconv.Atoi(words[0])
+				must(t, err)
+				sync = n
+				begin(n)
+			case "crash":
+				err := w.Close()
+				w = nil
+				return err
+			case "flush":
+				return w.Flush(t.Context())
+			case "live":
+				n, err := w.Live(t.Context(), scriptTable("t", "").Name)
+				if err == nil && fmt.Sprint(n) != words[0] {
+					t.Errorf("%s: got %d", line, n)
+				}
+				return err
+			case "want":
+				must(t, w.Flush(t.Context()))
+				must(t, w.Close())
+				w = nil
+				got := scriptRows(t, s, d, "t")
+				if !slices.Equal(got, words) {
+					t.Errorf("got  %s\nwant %s", strings.Join(got, " "), strings.Join(words, " "))
+				}
+				w = open(t, d, sync, nil)
+			default:
+				return w.Write(t.Context(), scriptBatch(t, "t", verb, words))
+			}
+			return nil
+		}(); err != nil {
+			t.Fatalf("%s: %v", strings.TrimSpace(line), err)
+		}
+	}
+	if w != nil {
+		must(t, w.Close())
+	}
+}
+
+// scriptRows returns the table's rows as a script writes them, in key order.
+func scriptRows(t testing.TB, s Subject, d destination.Destination, table string) []string {
+	rows := s.Select(t, d, scriptTable(table, "").Name, append(scriptTable(table, "ab").Columns, system...))
+	out := make([]string, 0, len(rows))
+	for _, r := range rows {
+		for i := range r {
+			if r[i] == Null {
+				r[i] = "-"
+			}
+		}
+		at, err := time.Parse(time.RFC3339Nano, r[3])
+		must(t, err)
+		row := fmt.Sprintf("%s,%s,%s@%d", r[0], r[1], r[2], at.Sub(start)/time.Hour)
+		if !at.Equal(at.Truncate(time.Microsecond)) || at.Sub(start)%time.Hour != 0 {
+			t.Errorf("%s is not the start of a sync", at)
+		}
+		if r[4] == "true" {
+			row += "!"
+		}
+		out = append(out, row)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,71 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/schema"
+)
+
+func TestDestination(t *testing.T) {
+	destinationtest.Run(t, destinationtest.Subject{
+		Open: func(t testing.TB) destination.Destination {
+			return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
+		},
+		Select: selectText,
+	})
+}
+
+func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
+	t.Helper()
+	f, err := acquire(context.Background(), d.(*duck).path, 64<<20, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.release(64 << 20)
+	return query(t, f, name, columns)
+}
+
+func query(t testing.TB, f *file, name schema.Name, columns []schema.Column) [][]string {
+	t.Helper()
+	var values []string
+	for _, c := range columns {
+		e := quote(c.Name)
+		if typeName(c.Type) != "VARCHAR" {
+			e = convert(e, c.Type, schema.Type{Kind: schema.String})
+		}
+		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))
+	}
+	d := dialect
+	d.Catalog = f.catalog
+	rows, err := f.db.Query(fmt.Sprintf("SELECT %s FROM %s", strings.Join(values, ", "), d.Table(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scanText(t, rows, len(columns))
+}
+
+func scanText(t testing.TB, rows *sql.Rows, n int) (out [][]string) {
+	t.Helper()
+	defer rows.Close()
+	for rows.Next() {
+		row, into := make([]string, n), make([]any, n)
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, row)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
