@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -50,16 +51,11 @@ type Engine interface {
 	// TestConnection runs the setup tests of a connection, keeps the results
 	// and the setup state that follows, and returns the connection as it is
 	// then. Tests that fail are no error.
-	TestConnection(ctx context.Context, connectionID string, how Test) (*store.Connection, error)
+	TestConnection(ctx context.Context, connectionID string, trust Trust) (*store.Connection, error)
 
 	// TestDestination does the same for a destination.
-	TestDestination(ctx context.Context, destinationID string, how Test) (*store.Destination, error)
+	TestDestination(ctx context.Context, destinationID string, trust Trust) (*store.Destination, error)
 }
 
-// A Test says how setup tests are run.
-type Test struct {
-	// TrustCertificates approves, in the name of the user By, every server
-	// certificate that the tests meet.
-	TrustCertificates bool
-	By                string // user id; "": nobody
-}
+// Trust says who approves the server certificates that setup tests meet.
+type Trust = runner.Trust

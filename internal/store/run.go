@@ -85,7 +85,7 @@ var (
 	dueFirst = `select ` + connectionColumns.list() + ` from connections
 		where due_at <= $1 and run_id is null order by due_at limit 1`
 	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
-		(select id from runs where ended_at is null and lease_until <= $3 order by lease_until limit 1 `
+		(select id from runs where ended_at is null and owner <> $1 and lease_until <= $3 order by lease_until limit 1 `
 )
 
 // Run returns a run.
@@ -118,12 +118,12 @@ func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run
 // Shared reports whether other processes may work on the same database.
 func (s *Store) Shared() bool { return s.dialect == postgres }
 
-// Wake returns when there is next something to claim or to take over, or
-// false if there is nothing at all. It costs two index look-ups.
-func (s *Store) Wake(ctx context.Context) (time.Time, bool, error) {
+// Wake returns when there is next something for owner to claim or to take
+// over, or false if there is nothing at all. It costs two index look-ups.
+func (s *Store) Wake(ctx context.Context, owner string) (time.Time, bool, error) {
 	var due, lease time.Time
 	err := s.row(ctx, `select (select min(due_at) from connections where due_at is not null and run_id is null),
-		(select min(lease_until) from runs where ended_at is null)`).Scan(stamp{&due}, stamp{&lease})
+		(select min(lease_until) from runs where ended_at is null and owner <> $1)`, owner).Scan(stamp{&due}, stamp{&lease})
 	if err != nil {
 		return time.Time{}, false, err
 	}
@@ -170,8 +170,8 @@ func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease ti
 	return &r, nil
 }
 
-// TakeOver gives owner a run whose lease has run out by now. It is nil if
-// there is none.
+// TakeOver gives owner a run of another's whose lease has run out by now. It
+// is nil if there is none.
 func (s *Store) TakeOver(ctx context.Context, owner string, now time.Time, lease time.Duration) (*Run, error) {
 	r, err := scanRun(s.write.QueryRowContext(ctx, takeOver+s.dialect.skipLocked+`) and ended_at is null returning `+runColumns.list(),
 		owner, now.Add(lease).UnixMicro(), now.UnixMicro()))
@@ -204,15 +204,11 @@ func (s *Store) Release(ctx context.Context, t Token) error {
 	return err
 }
 
-// Stop asks the living run of a connection, if there is one, to stop, and
-// returns its id or "". What was asked before is not weakened.
-func (s *Store) Stop(ctx context.Context, connectionID, how string) (runID string, err error) {
-	err = s.write.QueryRowContext(ctx, `update runs set stop = case when stop = $3 then stop else $2 end
-		where connection_id = $1 and ended_at is null returning id`, connectionID, how, StopNow).Scan(&runID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return runID, err
+// Stop asks a living run to stop; one that has ended is no error. What was
+// asked before is not weakened.
+func (s *Store) Stop(ctx context.Context, runID, how string) error {
+	_, err := s.write.ExecContext(ctx, `update runs set stop = $2 where id = $1 and ended_at is null and stop <> $3`, runID, how, StopNow)
+	return err
 }
 
 // expireLeases makes all living runs free to be taken over.

@@ -1,0 +1,288 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/penstock-data/penstock/internal/runner"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+// Config is what an in-process engine works with. Only the first two fields
+// are required.
+type Config struct {
+	Store  *store.Store
+	Runner *runner.Runner
+
+	// Concurrency is how many syncs run at a time; 0: 4. Each takes as much
+	// memory as the Runner allows one.
+	Concurrency int
+
+	// Grace is how long a sync that is to stop may take to get to a
+	// checkpoint before it is cut off and loses what came after the last
+	// one; 0: 30 seconds.
+	Grace time.Duration
+
+	// Lease is how long a process may be silent before another takes its
+	// runs over; 0: 30 seconds. It is renewed three times as often.
+	Lease time.Duration
+
+	Log     *slog.Logger          // nil: no log
+	Metrics prometheus.Registerer // nil: none
+	Now     func() time.Time      // nil: time.Now
+}
+
+// InProcess is the engine that runs syncs in this process. Several processes
+// on one PostgreSQL database share the work.
+type InProcess struct {
+	Config
+	owner   string // this process, to others
+	metrics *metrics
+	wake    chan struct{} // something is to be looked at
+
+	mu   sync.Mutex
+	live map[string]*live // by run id
+	left sync.WaitGroup   // the runs in live
+}
+
+var _ Engine = (*InProcess)(nil)
+
+// New returns an engine that does nothing before Run is called.
+func New(c Config) *InProcess {
+	if c.Concurrency <= 0 {
+		c.Concurrency = 4
+	}
+	if c.Grace == 0 {
+		c.Grace = 30 * time.Second
+	}
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	host, _ := os.Hostname()
+	return &InProcess{
+		Config:  c,
+		owner:   fmt.Sprintf("%s:%d:%s", host, os.Getpid(), rand.Text()),
+		metrics: newMetrics(c.Metrics),
+		wake:    make(chan struct{}, 1),
+		live:    map[string]*live{},
+	}
+}
+
+// look is how long a process that shares its database goes without looking
+// whether another has changed what is due.
+const look = 10 * time.Second
+
+// Run implements [Engine].
+func (e *InProcess) Run(ctx context.Context) error {
+	var trouble time.Duration // how long to wait because the store failed
+	for ctx.Err() == nil {
+		wait, err := e.fill(ctx)
+		if err != nil && ctx.Err() == nil {
+			trouble = min(max(2*trouble, time.Second), 30*time.Second)
+			wait = trouble
+			e.Log.Error("look for due syncs", "error", err, "again_in", wait)
+		} else {
+			trouble = 0
+		}
+		e.sleep(ctx, wait)
+	}
+	e.windDown()
+	return nil
+}
+
+// forever stands for a wait that only something that happens ends.
+const forever = time.Duration(1<<63 - 1)
+
+func (e *InProcess) sleep(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	case <-timer.C:
+	}
+}
+
+// fill begins what is due, as far as there is room, and returns how long
+// nothing will be.
+func (e *InProcess) fill(ctx context.Context) (time.Duration, error) {
+	for e.room() {
+		run, resumed, err := e.next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if run == nil {
+			return e.untilDue(ctx)
+		}
+		e.start(run, resumed)
+	}
+	return forever, nil // the end of a run wakes the engine
+}
+
+func (e *InProcess) room() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.live) < e.Concurrency
+}
+
+// next takes the next run, one that somebody left unfinished first.
+func (e *InProcess) next(ctx context.Context) (run *store.Run, resumed bool, err error) {
+	run, err = e.Store.TakeOver(ctx, e.owner, e.Now(), e.Lease)
+	if run != nil || err != nil {
+		return run, true, err
+	}
+	run, err = e.Store.Claim(ctx, e.owner, e.Now(), e.Lease)
+	return run, false, err
+}
+
+func (e *InProcess) untilDue(ctx context.Context) (time.Duration, error) {
+	at, ok, err := e.Store.Wake(ctx, e.owner)
+	if err != nil {
+		return 0, err
+	}
+	wait := forever
+	if ok {
+		wait = max(at.Sub(e.Now()), 0)
+	}
+	if e.Store.Shared() {
+		wait = min(wait, look)
+	}
+	return wait, nil
+}
+
+// poke makes Run look again.
+func (e *InProcess) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // it is going to already
+	}
+}
+
+// windDown lets running syncs get to a checkpoint, and waits for them, but not
+// for one that does not even heed being cut off: its lease will run out.
+func (e *InProcess) windDown() {
+	e.mu.Lock()
+	for _, l := range e.live {
+		l.leave(e.Grace)
+	}
+	e.mu.Unlock()
+	done := make(chan struct{})
+	go func() { e.left.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(e.Grace + 10*time.Second):
+		e.Log.Error("syncs did not stop in time; they are resumed at the next start")
+	}
+}
+
+// Sync implements [Engine].
+func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
+	c, err := e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		switch {
+		case c.Paused:
+			return ErrPaused
+		case c.SetupState == store.Incomplete:
+			return ErrIncomplete
+		case c.RunID == "" || force:
+			c.TriggeredAt = e.Now()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.interrupt(ctx, c, force)
+}
+
+// Resync implements [Engine].
+func (e *InProcess) Resync(ctx context.Context, id string) error {
+	c, err := e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.Reset, c.Historical = true, true
+		c.TriggeredAt = e.Now()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.interrupt(ctx, c, true)
+}
+
+// interrupt stops the connection's run if now is set, and looks what is due.
+func (e *InProcess) interrupt(ctx context.Context, c *store.Connection, now bool) error {
+	defer e.poke()
+	if !now || c.RunID == "" {
+		return nil
+	}
+	if err := e.Store.Stop(ctx, c.RunID, store.StopNow); err != nil {
+		return err
+	}
+	if l := e.running(c.RunID); l != nil {
+		l.cut(errAsked)
+	}
+	return nil
+}
+
+// Changed implements [Engine].
+func (e *InProcess) Changed(ctx context.Context, id string) error {
+	defer e.poke()
+	c, err := e.Store.Connection(ctx, id)
+	if err != nil || !c.Paused || c.RunID == "" {
+		return err
+	}
+	if err := e.Store.Stop(ctx, c.RunID, store.StopSoon); err != nil {
+		return err
+	}
+	if l := e.running(c.RunID); l != nil {
+		l.end(e.Grace)
+	}
+	return nil
+}
+
+// Delete implements [Engine].
+func (e *InProcess) Delete(ctx context.Context, id string) error {
+	c, err := e.Store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := e.Store.DeleteConnection(ctx, id); err != nil {
+		return err
+	}
+	if l := e.running(c.RunID); l != nil {
+		l.cut(store.ErrStale)
+	}
+	return nil
+}
+
+// TestConnection implements [Engine].
+func (e *InProcess) TestConnection(ctx context.Context, id string, trust Trust) (*store.Connection, error) {
+	defer e.poke() // it may be due now
+	return e.Runner.TestConnection(ctx, id, trust)
+}
+
+// TestDestination implements [Engine].
+func (e *InProcess) TestDestination(ctx context.Context, id string, trust Trust) (*store.Destination, error) {
+	return e.Runner.TestDestination(ctx, id, trust)
+}
+
+func (e *InProcess) running(runID string) *live {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.live[runID]
+}
+
+// errAsked is why a sync ends that somebody asked to stop.
+var errAsked = errors.New("stopped on request")

@@ -1,0 +1,166 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/pipe"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Watch ties a running sync to whoever runs it. Its zero value does nothing.
+type Watch struct {
+	// Stop is closed when the sync is to end at its next checkpoint.
+	Stop <-chan struct{}
+
+	// Observe is told, from any goroutine, how much was sent so far in all.
+	Observe func(rows, bytes int64)
+}
+
+// errStopped ends a sync at a checkpoint.
+var errStopped = errors.New("stopped at a checkpoint")
+
+// Sync does a run's sync and returns its outcome, which the caller records.
+// It is canceled, and nothing saved is lost, if ctx was done or the sync
+// stopped at a checkpoint before its end.
+func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
+	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
+	s := &syncing{runner: r, run: run, watch: w, log: log, sent: map[schema.Name]pipe.Progress{}}
+	out, err := s.safely(ctx)
+	o := outcome(ctx, out, err)
+	o.Warnings = append(o.Warnings, s.warnings...)
+	o.EndedAt = r.Now()
+	return o
+}
+
+// A syncing is a sync while it runs.
+type syncing struct {
+	runner *Runner
+	run    *store.Run
+	watch  Watch
+	log    *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	warnings []store.Alert
+	sent     map[schema.Name]pipe.Progress
+}
+
+// safely keeps a fault in one connection's service from ending the others'
+// syncs with the process.
+func (s *syncing) safely(ctx context.Context) (out pipe.Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in a sync", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("a fault in the program: %v", p)
+		}
+	}()
+	return s.do(ctx)
+}
+
+func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
+	r := s.runner
+	c, err := r.Store.Connection(ctx, s.run.ConnectionID)
+	if err != nil {
+		return out, fmt.Errorf("connection: %w", err)
+	}
+	d, err := r.Store.Destination(ctx, c.GroupID)
+	if errors.Is(err, store.ErrNotFound) {
+		return out, &setup.Problem{Code: "no_destination", Message: fmt.Sprintf("Group %s has no destination. Create one.", c.GroupID)}
+	}
+	if err != nil {
+		return out, fmt.Errorf("destination: %w", err)
+	}
+	service, src, err := r.source(ctx, c, s.log)
+	if err != nil {
+		return out, err
+	}
+	defer src.Close()
+	target, dst, err := r.destination(ctx, d, s.log)
+	if err != nil {
+		return out, err
+	}
+	w, err := dst.Writer(ctx, destination.Options{Synced: s.run.StartedAt, Memory: r.share.Writer, Warn: s.warn})
+	if err != nil {
+		return out, err
+	}
+	defer func() {
+		if cerr := w.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("close the destination: %w", cerr)
+		}
+	}()
+	return pipe.Run(ctx, s.plan(c, service, src, target, w))
+}
+
+func (s *syncing) plan(c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) pipe.Plan {
+	naming := service.Naming
+	if c.SchemaNames == sourceNames {
+		naming = schema.SourceNaming
+	}
+	return pipe.Plan{
+		Source:  src,
+		Writer:  w,
+		Ledger:  &ledger{s},
+		Naming:  naming,
+		Schema:  schemaNames(service.SchemaFormat, c, naming),
+		MaxName: target.MaxName,
+		Start:   s.run.StartedAt,
+		Observe: s.observe,
+	}
+}
+
+// warn takes what the writer could not keep.
+func (s *syncing) warn(w setup.Warning) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, have := range s.warnings {
+		if have.Code == w.Code && have.Message == w.Message {
+			return
+		}
+	}
+	if len(s.warnings) < 100 {
+		s.warnings = append(s.warnings, store.Alert{Code: w.Code, Message: w.Message})
+	}
+}
+
+func (s *syncing) observe(p pipe.Progress) {
+	if s.watch.Observe == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent[p.Table] = p
+	var rows, bytes int64
+	for _, p := range s.sent {
+		rows += p.Rows
+		bytes += p.Bytes
+	}
+	s.watch.Observe(rows, bytes)
+}
+
+// A ledger keeps the connection's state under the run's token.
+type ledger struct{ *syncing }
+
+func (l *ledger) State(ctx context.Context) (json.RawMessage, error) {
+	return l.runner.Store.State(ctx, l.run.ConnectionID)
+}
+
+func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
+	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.runner.Now()); err != nil {
+		return err
+	}
+	select {
+	case <-l.watch.Stop:
+		return errStopped
+	default:
+		return nil
+	}
+}

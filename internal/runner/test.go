@@ -1,0 +1,198 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A Trust says who approves the server certificates that setup tests meet.
+// The zero value approves none.
+type Trust struct {
+	Certificates bool
+	By           string // user id; "": nobody
+}
+
+// rounds is how often tests are run that show certificates to be approved:
+// behind the first there may be another, of a proxy or of a replica.
+const rounds = 4
+
+// TestConnection runs a connection's setup tests, keeps what they show, and
+// returns the connection as it is then. Passing makes it connected, clears
+// its tasks, and makes it due at once if it waited for that.
+func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*store.Connection, error) {
+	log := r.Log.With("connection", id)
+	results, err := r.test(ctx, store.ConnectionOwner, id, trust, func(ctx context.Context) ([]setup.TestResult, error) {
+		c, err := r.Store.Connection(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if svc := r.connectors[c.Service]; svc != nil && svc.Config != nil {
+			if missing := svc.Config.Missing(config(c.Config)); len(missing) > 0 {
+				return incomplete(missing), nil
+			}
+		}
+		_, src, err := r.source(ctx, c, log)
+		if err != nil {
+			return refused(err), nil
+		}
+		defer src.Close()
+		return src.Test(ctx), nil
+	}, log)
+	if err != nil {
+		return nil, err
+	}
+	return r.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.SetupTests = results
+		c.SetupState = store.Tested(c.SetupState, results)
+		c.Tasks = tasks(results)
+		if c.SetupState == store.Connected && c.Failures > 0 {
+			c.Failures, c.StartedAt = 0, time.Time{} // the sync that failed is to be made up for now
+		}
+		return nil
+	})
+}
+
+// TestDestination runs a destination's setup tests, keeps what they show, and
+// returns the destination as it is then.
+func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*store.Destination, error) {
+	log := r.Log.With("destination", id)
+	results, err := r.test(ctx, store.DestinationOwner, id, trust, func(ctx context.Context) ([]setup.TestResult, error) {
+		d, err := r.Store.Destination(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if svc := r.destinations[d.Service]; svc != nil && svc.Config != nil {
+			if missing := svc.Config.Missing(config(d.Config)); len(missing) > 0 {
+				return incomplete(missing), nil
+			}
+		}
+		_, dst, err := r.destination(ctx, d, log)
+		if err != nil {
+			return refused(err), nil
+		}
+		return dst.Test(ctx), nil
+	}, log)
+	if err != nil {
+		return nil, err
+	}
+	return r.Store.UpdateDestination(ctx, id, func(d *store.Destination) error {
+		d.SetupTests = results
+		d.SetupStatus = store.Tested(d.SetupStatus, results)
+		return nil
+	})
+}
+
+// test runs tests until they show no certificate that is to be approved, or
+// the time is up.
+func (r *Runner) test(ctx context.Context, owner, id string, trust Trust,
+	run func(context.Context) ([]setup.TestResult, error), log *slog.Logger) ([]setup.TestResult, error) {
+	limited, cancel := context.WithTimeout(ctx, r.TestTimeout)
+	defer cancel()
+	for round := 1; ; round++ {
+		results, err := r.timed(limited, run, log)
+		if err != nil {
+			return nil, err
+		}
+		if !trust.Certificates || round == rounds {
+			return results, nil
+		}
+		approved, err := r.approve(ctx, owner, id, trust.By, results)
+		if err != nil || !approved {
+			return results, err
+		}
+	}
+}
+
+// approve approves the certificates that made tests fail.
+func (r *Runner) approve(ctx context.Context, owner, id, by string, results []setup.TestResult) (any bool, err error) {
+	for _, t := range results {
+		if t.Certificate == nil || t.Status != setup.Failed {
+			continue
+		}
+		err := r.Store.CreateCertificate(ctx, &store.Certificate{
+			Owner: owner, OwnerID: id, Hash: t.Certificate.Hash, DER: t.Certificate.DER,
+			ValidatedBy: by, ValidatedAt: r.Now().UTC().Truncate(time.Microsecond),
+		})
+		if err != nil {
+			return false, err
+		}
+		any = true
+	}
+	return any, nil
+}
+
+// patience is how long tests may take to notice that their time is up.
+const patience = 5 * time.Second
+
+// timed runs tests and returns in time even if they do not.
+func (r *Runner) timed(ctx context.Context, run func(context.Context) ([]setup.TestResult, error), log *slog.Logger) ([]setup.TestResult, error) {
+	type answer struct {
+		results []setup.TestResult
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				log.Error("panic in a setup test", "panic", p, "stack", string(debug.Stack()))
+				done <- answer{results: refused(fmt.Errorf("a fault in the program: %v", p))}
+			}
+		}()
+		results, err := run(ctx)
+		done <- answer{results, err}
+	}()
+	late := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(patience, func() { close(late) })
+	})
+	defer stop()
+	select {
+	case a := <-done:
+		if errors.Is(a.err, context.DeadlineExceeded) {
+			return tooLong(r.TestTimeout), nil
+		}
+		return a.results, a.err
+	case <-late:
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, ctx.Err()
+		}
+		return tooLong(r.TestTimeout), nil
+	}
+}
+
+// Titles of the results that are no service's own.
+const (
+	titleConfig = "Checking the configuration"
+	titleTime   = "Waiting for an answer"
+)
+
+func refused(err error) []setup.TestResult {
+	return []setup.TestResult{{Title: titleConfig, Status: setup.Failed, Message: err.Error()}}
+}
+
+func incomplete(missing []string) []setup.TestResult {
+	return refused(fmt.Errorf("Field '%s' is required", missing[0]))
+}
+
+func tooLong(limit time.Duration) []setup.TestResult {
+	return []setup.TestResult{{Title: titleTime, Status: setup.Failed,
+		Message: fmt.Sprintf("The setup tests did not end within %v. Check that the server can be reached and is not overloaded.", limit)}}
+}
+
+// tasks are what failed tests leave for a person to do.
+func tasks(results []setup.TestResult) []store.Alert {
+	failed := slices.DeleteFunc(slices.Clone(results), func(t setup.TestResult) bool { return t.Status != setup.Failed })
+	var all []store.Alert
+	for _, t := range failed {
+		all = append(all, store.Alert{Code: "setup_test_failed", Message: t.Title + ": " + t.Message})
+	}
+	return all
+}
