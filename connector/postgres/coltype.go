@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// Object ids of built-in types; they are the same in every database
+// (PostgreSQL source, src/include/catalog/pg_type.dat).
+const (
+	oidBool        = 16
+	oidBytea       = 17
+	oidName        = 19
+	oidInt8        = 20
+	oidInt2        = 21
+	oidInt4        = 23
+	oidText        = 25
+	oidOID         = 26
+	oidJSON        = 114
+	oidXML         = 142
+	oidFloat4      = 700
+	oidFloat8      = 701
+	oidMoney       = 790
+	oidInet        = 869
+	oidBpchar      = 1042
+	oidVarchar     = 1043
+	oidDate        = 1082
+	oidTime        = 1083
+	oidTimestamp   = 1114
+	oidTimestamptz = 1184
+	oidNumeric     = 1700
+	oidUUID        = 2950
+	oidJSONB       = 3802
+)
+
+// A pgType is a row of pg_type, as far as it matters here.
+type pgType struct {
+	OID       uint32
+	Name      string
+	Kind      string // typtype: b base, c composite, d domain, e enum, r and m ranges
+	Base      uint32 // of a domain
+	Typmod    int32  // of a domain
+	Category  string
+	Element   uint32 // of an array
+	Extension string // that brought the type; "" for the others
+	ExtSchema string // where the extension's functions are
+}
+
+// A column says how one column is read.
+type column struct {
+	Name   string
+	Num    int16 // attnum
+	Filled bool  // rows older than the column have a value for it that no row holds
+	Type   schema.Type
+
+	expr   string // what to select for decode
+	decode decodeFunc
+	raw    string // what to select for a Postgres destination
+}
+
+// dialect is what a database's types look like in its sessions.
+type dialect struct {
+	types      map[uint32]pgType
+	moneyScale int
+	asciiOnly  bool // encoding SQL_ASCII: text may hold any bytes
+}
+
+// resolve says how a column of the type is read.
+//
+// Character(n) loses its trailing blanks, as in every conversion that
+// PostgreSQL itself makes: they carry no meaning, and 'AIR' would not equal
+// itself in the destination with them.
+func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error) {
+	t, ok := d.types[oid]
+	for ok && t.Kind == "d" {
+		if t.Typmod >= 0 {
+			typmod = t.Typmod
+		}
+		oid = t.Base
+		t, ok = d.types[oid]
+	}
+	if !ok {
+		return column{}, fmt.Errorf("column %s has a type that does not exist (%d)", name, oid)
+	}
+	id := pgx.Identifier{name}.Sanitize()
+	c := column{Name: name, expr: id, raw: id}
+	set := func(kind schema.Kind, f decodeFunc) column {
+		c.Type, c.decode = schema.Type{Kind: kind}, f
+		return c
+	}
+	text := decodeText
+	if d.asciiOnly {
+		text = decodeUnchecked
+	}
+	asText := func(kind schema.Kind, expr string) column {
+		c.expr, c.raw = expr, expr
+		return set(kind, text)
+	}
+	asJSON := func(expr string) column {
+		c.expr, c.raw = expr+"::text", expr
+		return set(schema.JSON, text)
+	}
+	switch oid {
+	case oidBool:
+		return set(schema.Boolean, decodeBool), nil
+	case oidInt2:
+		return set(schema.Short, decodeInt2), nil
+	case oidInt4:
+		return set(schema.Int, decodeInt4), nil
+	case oidInt8:
+		return set(schema.Long, decodeInt8), nil
+	case oidOID:
+		c.raw += "::int8"
+		return set(schema.Long, decodeOID), nil
+	case oidFloat4:
+		return set(schema.Float, decodeFloat4), nil
+	case oidFloat8:
+		return set(schema.Double, decodeFloat8), nil
+	case oidNumeric:
+		c.Type, c.decode = numericType(typmod), decodeNumeric
+		if c.Type.Unbounded() {
+			c.decode = decodeNumericText
+		}
+		return c, nil
+	case oidMoney:
+		c.raw += fmt.Sprintf("::numeric(19,%d)", d.moneyScale)
+		c.Type, c.decode = schema.DecimalOf(19, d.moneyScale), decodeMoney
+		return c, nil
+	case oidDate:
+		return set(schema.Date, decodeDate), nil
+	case oidTimestamp:
+		return set(schema.Datetime, decodeTimestamp), nil
+	case oidTimestamptz:
+		return set(schema.Instant, decodeTimestamp), nil
+	case oidTime:
+		return set(schema.Time, decodeInt8), nil
+	case oidBytea:
+		return set(schema.Binary, decodeText), nil
+	case oidUUID:
+		c.raw += "::text"
+		return set(schema.String, decodeUUID), nil
+	case oidText, oidVarchar:
+		return set(schema.String, text), nil
+	case oidBpchar:
+		c.raw += "::text"
+		if d.asciiOnly {
+			return asText(schema.String, c.raw), nil
+		}
+		return set(schema.String, decodeBlankPadded), nil
+	case oidJSON:
+		return set(schema.JSON, text), nil
+	case oidJSONB:
+		c.raw += "::json"
+		return set(schema.JSON, decodeJSONB), nil
+	case oidXML:
+		return asText(schema.XML, id+"::text"), nil
+	case oidInet:
+		// inet::text adds a mask that the value's own text has not.
+		return asText(schema.String, "abbrev("+id+")"), nil
+	}
+	switch {
+	case t.Kind == "e":
+		c.raw += "::text"
+		return set(schema.String, text), nil
+	case t.Category == "A" && t.Element != 0 && t.Name != "int2vector" && t.Name != "oidvector":
+		return asJSON("to_json(" + id + ")"), nil
+	case t.Extension == "hstore" && t.Name == "hstore":
+		return asJSON(id + "::json"), nil
+	case t.Extension == "postgis" && (t.Name == "geometry" || t.Name == "geography"):
+		// Coordinates are doubles; the function counts digits after the
+		// point, of which the smallest that PostGIS writes without an
+		// exponent, 1e-8, needs 25.
+		return asText(schema.String, fmt.Sprintf("%s.st_astext(%s, 25)", pgx.Identifier{t.ExtSchema}.Sanitize(), id)), nil
+	}
+	return asText(schema.String, id+"::text"), nil
+}
+
+// numericType returns the type of a numeric with this type modifier
+// (src/backend/utils/adt/numeric.c, make_numeric_typmod, version 15: the
+// scale has 11 bits and a sign; earlier versions stay within them).
+func numericType(typmod int32) schema.Type {
+	if typmod < 4 {
+		return schema.Type{Kind: schema.Decimal}
+	}
+	precision := int(typmod-4) >> 16 & 0xffff
+	scale := int((typmod-4)&0x7ff^1024) - 1024
+	if scale < 0 {
+		return schema.DecimalOf(precision-scale, 0)
+	}
+	return schema.DecimalOf(max(precision, scale), scale)
+}

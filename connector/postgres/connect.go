@@ -1,0 +1,192 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/penstock-data/penstock/setup"
+)
+
+// session holds for every connection: values have one text form wherever the
+// server stands, and a limit that the role has for interactive use does not
+// end a load. Somebody else's lock is waited for, but not for ever.
+const session = `
+	set timezone = 'UTC';
+	set datestyle = 'ISO, YMD';
+	set intervalstyle = 'postgres';
+	set extra_float_digits = 3;
+	set bytea_output = 'hex';
+	set xmloption = 'content';
+	set statement_timeout = 0;
+	set lock_timeout = '60s';
+	set idle_in_transaction_session_timeout = 0;
+	select set_config(name, '0', false) from pg_settings where name in ('transaction_timeout', 'idle_session_timeout')`
+
+// connect opens a connection. Its errors name the server and never the password.
+func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := s.connConfig()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, s.connectError(ctx, err)
+	}
+	if _, err := conn.PgConn().Exec(ctx, session).ReadAll(); err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, s.connectError(ctx, err)
+	}
+	return conn, nil
+}
+
+func (s *source) connConfig() (*pgx.ConnConfig, error) {
+	// The environment and the files of whoever runs Penstock must not
+	// decide anything: what could come from there is set here.
+	cfg, err := pgx.ParseConfig("host=unset port=5432 user=unset password=unset dbname=unset sslmode=disable passfile='' target_session_attrs=any")
+	if err != nil {
+		return nil, errors.New("the PG… variables of this process's environment cannot be used")
+	}
+	cfg.Host, cfg.Port = s.Host, uint16(s.Port)
+	cfg.Database, cfg.User, cfg.Password = s.Database, s.User, s.Password
+	cfg.ConnectTimeout = 20 * time.Second
+	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.Fallbacks = nil
+
+	cfg.TLSConfig, err = s.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	if !s.AlwaysEncrypted && s.AuthMethod != clientCertificate {
+		cfg.Fallbacks = []*pgconn.FallbackConfig{{Host: cfg.Host, Port: cfg.Port}}
+	}
+	return cfg, nil
+}
+
+// tlsConfig returns a config that checks the server's certificate if the
+// connection must be encrypted, and takes any otherwise.
+func (s *source) tlsConfig() (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} // VerifyConnection does it
+	if s.AlwaysEncrypted {
+		cfg.VerifyConnection = func(state tls.ConnectionState) error {
+			return s.verify(state.PeerCertificates)
+		}
+	}
+	if s.AuthMethod == clientCertificate {
+		pair, err := tls.X509KeyPair([]byte(s.ClientCertificate), []byte(s.ClientKey))
+		if err != nil {
+			return nil, &setup.Problem{
+				Code:    "client_certificate_invalid",
+				Message: "client_public_certificate and client_private_key are not a certificate and its key in PEM form",
+			}
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
+}
+
+// An untrustedError carries a certificate that nobody has vouched for.
+type untrustedError struct {
+	cert setup.Certificate
+	err  error
+}
+
+func (e *untrustedError) Error() string { return e.err.Error() }
+
+// verify accepts a chain that the system's roots vouch for, and a
+// certificate that somebody has approved by its hash.
+func (s *source) verify(chain []*x509.Certificate) error {
+	if len(chain) == 0 {
+		return errors.New("the server sent no certificate")
+	}
+	leaf := chain[0]
+	sum := sha256.Sum256(leaf.Raw)
+	hash := base64.StdEncoding.EncodeToString(sum[:])
+	if s.env.Trusts != nil && s.env.Trusts(hash) {
+		return nil
+	}
+	opt := x509.VerifyOptions{DNSName: s.Host, Intermediates: x509.NewCertPool()}
+	for _, c := range chain[1:] {
+		opt.Intermediates.AddCert(c)
+	}
+	if _, err := leaf.Verify(opt); err != nil {
+		return &untrustedError{setup.Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
+	}
+	return nil
+}
+
+// connectError says what went wrong with a connection in words that repeat
+// nothing of the config but host, user and database. Only what a person must
+// mend is a Problem.
+func (s *source) connectError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	server := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+	var untrusted *untrustedError
+	if errors.As(err, &untrusted) {
+		return &setup.Problem{
+			Code:    "certificate_untrusted",
+			Message: fmt.Sprintf("nobody vouches for the certificate of %s (%s); approve it or install one that is trusted", server, untrusted.cert.Subject),
+			Err:     untrusted,
+		}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		said := fmt.Sprintf("%s says: %s", server, pg.Message)
+		switch {
+		case pg.Code == "28P01":
+			return &setup.Problem{Code: "authentication_failed", Message: said + "; check user and password"}
+		case pg.Code == "28000":
+			return &setup.Problem{Code: "authentication_failed", Message: said + "; check the role, and what pg_hba.conf asks of it"}
+		case pg.Code == "3D000":
+			return &setup.Problem{Code: "database_missing", Message: said}
+		case pg.Code == "42501":
+			return &setup.Problem{Code: "permission_denied", Message: said + "; grant CONNECT on the database to the role"}
+		}
+		return errors.New(said)
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "server refused TLS connection"):
+		return &setup.Problem{Code: "tls_refused", Message: fmt.Sprintf("%s does not offer TLS; turn ssl on there, or always_encrypted off here", server)}
+	case strings.Contains(text, "unexpected auth method") || strings.Contains(text, "empty password"):
+		return &setup.Problem{Code: "authentication_failed", Message: fmt.Sprintf("%s asks for a kind of login that the config does not provide", server)}
+	}
+	return fmt.Errorf("connect to %s: %s", server, networkCause(err))
+}
+
+// networkCause returns the innermost error's text: the outer ones repeat the
+// server's name, and with some drivers the whole address.
+func networkCause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Op + ": " + op.Err.Error()
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Err
+	}
+	if pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}

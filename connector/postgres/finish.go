@@ -1,0 +1,218 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// end follows the last range of a table.
+func (t *reading) end(ctx context.Context, w *worker) error {
+	if t.failed() == nil {
+		if err := t.settle(t.finish(ctx, w)); err != nil {
+			return err
+		}
+	}
+	if t.failed() != nil {
+		return t.report(ctx)
+	}
+	return t.run.checkpointAfter(ctx, smallTable)
+}
+
+// smallTable is how many bytes may wait for the checkpoint of a later table.
+const smallTable = 1 << 20
+
+// finish makes the table complete for the snapshot: what moved during an
+// interrupted load is read, and what is gone from the source is marked.
+func (t *reading) finish(ctx context.Context, w *worker) error {
+	if t.keyed && t.mode == byXmin {
+		if err := t.catchUp(ctx, w); err != nil {
+			return err
+		}
+		if err := t.compare(ctx, w); err != nil {
+			return err
+		}
+	} else if t.loads() {
+		if err := t.replace(ctx, w); err != nil {
+			return err
+		}
+	}
+	t.run.mu.Lock()
+	defer t.run.mu.Unlock()
+	for _, p := range t.parts {
+		if t.mode != blind && (p.load || t.snap.xmin-p.st.Horizon > staleHorizon) {
+			t.run.dirty = true
+		}
+		*p.st = partState{File: p.file, Horizon: t.snap.xmin, Loaded: true}
+	}
+	return nil
+}
+
+// staleHorizon is how far a horizon may lag behind before that alone is worth
+// a checkpoint. A lag makes no row be sent twice unless one was sent at all.
+const staleHorizon = 1 << 20
+
+// catchUp reads what was written since the first snapshot of a load that has
+// gone on under a later one.
+func (t *reading) catchUp(ctx context.Context, w *worker) error {
+	for _, p := range t.parts {
+		if !p.resumed {
+			continue
+		}
+		if _, err := t.copy(ctx, w, p, []string{since(p.st.Horizon)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare marks rows that are gone from the source. The destination has at
+// least the source's rows, so equal counts mean equal sets.
+func (t *reading) compare(ctx context.Context, w *worker) error {
+	if !t.run.source.CaptureDeletes {
+		return nil
+	}
+	rows := t.loaded.Load()
+	if !t.whole {
+		var err error
+		if rows, err = t.count(ctx, w); err != nil {
+			return err
+		}
+	}
+	live, err := t.run.live(ctx, t.table.Name)
+	if err != nil {
+		return err
+	}
+	if live > rows {
+		if err := t.sweep(ctx, w); err != nil {
+			return err
+		}
+		if live, err = t.run.live(ctx, t.table.Name); err != nil {
+			return err
+		}
+	}
+	if live >= rows {
+		return nil
+	}
+	// Somebody else took rows out of the destination.
+	if t.whole {
+		t.run.out.Warn(setup.Warning{Code: "rows_missing", Message: fmt.Sprintf(
+			"table %s has %d rows in the source and %d in the destination after a full read", t.table.Name, rows, live)})
+		return nil
+	}
+	t.run.mu.Lock()
+	defer t.run.mu.Unlock()
+	t.restart()
+	return errIncomplete
+}
+
+// sweep sends the keys of all rows and marks those that are not among them.
+func (t *reading) sweep(ctx context.Context, w *worker) error {
+	keys := &schema.Table{Name: t.table.Name}
+	var cols []column
+	for i, c := range t.table.Columns {
+		if c.Key {
+			keys.Columns = append(keys.Columns, c)
+			cols = append(cols, t.cols[i])
+		}
+	}
+	list := make([]string, len(cols))
+	for i, c := range cols {
+		list[i] = c.expr
+	}
+	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Present, Table: keys}, t.run.source.batchBytes(), t.run.write,
+		func(string, string, func() string) {})
+	for _, p := range t.parts {
+		err := w.read(ctx, func() error {
+			if err := copyOut(ctx, w.conn.PgConn(), copyStatement(list, p.from, nil), w.buf, out); err != nil {
+				return err
+			}
+			return w.verify(ctx, p)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return t.run.write(ctx, schema.Batch{Op: schema.Sweep, Table: keys})
+}
+
+// replace marks the rows that a full read of a table without a key did not
+// send again.
+func (t *reading) replace(ctx context.Context, w *worker) error {
+	if t.resumed {
+		changed, err := t.changed(ctx, w)
+		if err != nil {
+			return err
+		}
+		if changed {
+			t.run.mu.Lock()
+			defer t.run.mu.Unlock()
+			t.restart()
+			return errIncomplete
+		}
+	}
+	if err := t.run.write(ctx, schema.Batch{Op: schema.Truncate, Table: t.table, Before: t.st.Began}); err != nil {
+		return err
+	}
+	live, err := t.run.live(ctx, t.table.Name)
+	if err != nil {
+		return err
+	}
+	t.run.mu.Lock()
+	defer t.run.mu.Unlock()
+	t.st.Live = live
+	if t.whole {
+		t.st.Rows = t.loaded.Load()
+	}
+	return nil
+}
+
+// changed reports whether a table without a key is another one than when its
+// last full read began, or the destination another one than when it ended.
+func (t *reading) changed(ctx context.Context, w *worker) (bool, error) {
+	for _, p := range t.parts {
+		if p.new {
+			continue
+		}
+		var some bool
+		err := w.read(ctx, func() error {
+			if err := w.conn.QueryRow(ctx, "select exists(select from "+p.from+" where "+since(p.st.Horizon)+")").Scan(&some); err != nil {
+				return err
+			}
+			return w.verify(ctx, p)
+		})
+		if err != nil || some {
+			return some, err
+		}
+	}
+	rows, err := t.count(ctx, w)
+	if err != nil || rows != t.st.Rows {
+		return true, err
+	}
+	if t.loads() {
+		return false, nil
+	}
+	live, err := t.run.live(ctx, t.table.Name)
+	return live != t.st.Live, err
+}
+
+// count returns the number of rows that the snapshot sees.
+func (t *reading) count(ctx context.Context, w *worker) (int64, error) {
+	var all int64
+	for _, p := range t.parts {
+		err := w.read(ctx, func() error {
+			var n int64
+			if err := w.conn.QueryRow(ctx, "select count(*) from "+p.from).Scan(&n); err != nil {
+				return err
+			}
+			all += n
+			return w.verify(ctx, p)
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return all, nil
+}

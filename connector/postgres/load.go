@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// start is the first job of a table: it cuts the table into ranges and queues
+// their jobs. The job that is done last goes on with finish.
+func (t *reading) start(ctx context.Context, w *worker, q *queue) error {
+	jobs, err := t.ranges(ctx, w)
+	if err != nil {
+		if err := t.settle(err); err != nil {
+			return err
+		}
+		return t.report(ctx)
+	}
+	t.pending.Store(int32(len(jobs)))
+	if len(jobs) == 0 {
+		return t.end(ctx, w)
+	}
+	q.push(jobs...)
+	return nil
+}
+
+// ranges returns the jobs that read what is to be read of the table.
+func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
+	if !t.keyed && t.mode == byXmin && t.settled() {
+		changed, err := t.changed(ctx, w)
+		if err != nil || !changed {
+			return nil, err
+		}
+		t.run.mu.Lock()
+		t.restart()
+		t.adopt()
+		t.run.mu.Unlock()
+	}
+	if t.loads() {
+		var err error
+		if t.passes, err = t.run.passes(ctx, t.table); err != nil {
+			return nil, err
+		}
+		// A server that checks no encoding may have text that another refuses.
+		t.passes = t.passes && !t.snap.asciiOnly
+		t.run.out.Progress(t.table.Name, t.estimate())
+	}
+	var jobs []job
+	cut := false
+	for _, p := range t.parts {
+		pages, step, err := t.measure(ctx, w, p)
+		if err != nil {
+			return nil, err
+		}
+		var done []pageRange
+		if p.load {
+			done = p.st.Done
+		} else {
+			step = max(step, pages/int64(4*t.run.source.workers)+1)
+		}
+		for _, rg := range rest(done, pages, step) {
+			jobs = append(jobs, t.rangeJob(p, rg))
+		}
+		cut = cut || p.load && len(rest(nil, pages, step)) > 1
+	}
+	if !t.keyed && t.mode == byXmin && t.st.Rows < 0 && (cut || len(t.parts) > 1) {
+		// An interrupted load can only be gone on with if it is known later
+		// that no row has vanished since.
+		n, err := t.count(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		t.run.mu.Lock()
+		t.st.Rows = n
+		t.run.mu.Unlock()
+	}
+	return jobs, nil
+}
+
+// settled reports whether every part has been loaded by an earlier sync.
+func (t *reading) settled() bool {
+	for _, p := range t.parts {
+		if p.load {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *reading) loads() bool {
+	for _, p := range t.parts {
+		if p.load {
+			return true
+		}
+	}
+	return false
+}
+
+// estimate returns about how many rows the loads will send.
+func (t *reading) estimate() int64 {
+	rows := max(t.rel.Rows, 0)
+	for _, l := range t.rel.leaves {
+		rows += max(l.Rows, 0)
+	}
+	return int64(rows)
+}
+
+// measure returns how many pages a part has and how many make up a range.
+// Rows that the snapshot sees are on pages that exist by now.
+func (t *reading) measure(ctx context.Context, w *worker, p *part) (pages, step int64, err error) {
+	if p.oid == 0 || t.snap.version < 140000 { // no scans of ctid ranges before 14
+		return 0, endOfTable, nil
+	}
+	var heap, all int64
+	err = w.read(ctx, func() error {
+		return w.conn.QueryRow(ctx, fmt.Sprintf(
+			`select coalesce(pg_relation_size(%[1]d), 0), coalesce(pg_table_size(%[1]d), 0)`, p.oid)).Scan(&heap, &all)
+	})
+	pages = heap / t.snap.block
+	// Large values are stored beside the pages; a range is smaller for it.
+	n := max(1, max(heap, all)/t.run.source.rangeBytes)
+	return pages, max(1, pages/n), err
+}
+
+func (t *reading) rangeJob(p *part, rg pageRange) job {
+	return func(ctx context.Context, w *worker, q *queue) error {
+		if t.failed() == nil {
+			if err := t.settle(t.readRange(ctx, w, p, rg)); err != nil {
+				return err
+			}
+		}
+		if t.pending.Add(-1) > 0 {
+			return t.run.checkpointAfter(ctx, t.run.source.checkpointBytes)
+		}
+		return t.end(ctx, w)
+	}
+}
+
+// readRange sends the rows of a range and notes it as done.
+func (t *reading) readRange(ctx context.Context, w *worker, p *part, rg pageRange) error {
+	var where []string
+	if p.oid != 0 && rg.Lo > 0 {
+		where = append(where, fmt.Sprintf("ctid >= '(%d,0)'::tid", rg.Lo))
+	}
+	if p.oid != 0 && rg.Hi != endOfTable {
+		where = append(where, fmt.Sprintf("ctid < '(%d,0)'::tid", rg.Hi))
+	}
+	if !p.load {
+		where = append(where, since(p.st.Horizon))
+	}
+	n, err := t.copy(ctx, w, p, where)
+	if err != nil {
+		return err
+	}
+	if p.load {
+		t.loaded.Add(n)
+		t.run.mu.Lock()
+		p.st.finish(rg)
+		t.run.mu.Unlock()
+	}
+	return nil
+}
+
+// copy sends the rows of a part that meet the conditions.
+func (t *reading) copy(ctx context.Context, w *worker, p *part, where []string) (int64, error) {
+	if w.table != t || w.sink == nil {
+		w.table, w.sink = t, t.newSink(ctx)
+	}
+	out := w.sink
+	w.sink = nil // not to be used again after an error
+	err := w.read(ctx, func() error {
+		if err := copyOut(ctx, w.conn.PgConn(), copyStatement(t.selectList(), p.from, where), w.buf, out); err != nil {
+			return err
+		}
+		return w.verify(ctx, p)
+	})
+	if err != nil {
+		return 0, err
+	}
+	w.sink = out
+	n, _ := out.sent()
+	return n, nil
+}
+
+// verify believes what was read if the table was not written anew meanwhile.
+// The lock of the read lasts until the transaction ends, so this holds for
+// the whole of it.
+func (w *worker) verify(ctx context.Context, p *part) error {
+	var same bool
+	if err := w.conn.QueryRow(ctx, p.check).Scan(&same); err != nil {
+		return err
+	}
+	if !same {
+		return errRewritten
+	}
+	return nil
+}
+
+func (t *reading) newSink(ctx context.Context) sink {
+	batch := schema.Batch{Op: schema.Upsert, Table: t.table, Fresh: t.fresh}
+	limit := t.run.source.batchBytes()
+	if t.passes {
+		return &passer{ctx: ctx, write: t.run.write, batch: batch, limit: limit}
+	}
+	return newDecoder(ctx, t.cols, batch, limit, t.run.write, func(column, code string, value func() string) {
+		t.run.warn(t.table.Name, column, code, value)
+	})
+}
+
+func (t *reading) selectList() []string {
+	list := make([]string, len(t.cols))
+	for i, c := range t.cols {
+		if list[i] = c.expr; t.passes {
+			list[i] = c.raw
+		}
+	}
+	return list
+}
+
+func copyStatement(list []string, from string, where []string) string {
+	q := "select " + strings.Join(list, ", ") + " from " + from
+	if len(where) > 0 {
+		q += " where " + strings.Join(where, " and ")
+	}
+	return "copy (" + q + ") to stdout (format binary)"
+}

@@ -1,0 +1,165 @@
+// Package postgres reads PostgreSQL 10 and later with queries alone: no
+// replication slot, no trigger, nothing installed in the source.
+//
+// # Snapshots
+//
+// A sync reads everything under one exported snapshot, shared by a few
+// connections. A historical load copies ranges of a table's pages (ctid) and
+// remembers which ranges it has finished.
+//
+// # Increments
+//
+// Every row version carries the transaction that wrote it, xmin. Let X be the
+// pg_snapshot_xmin of a snapshot: each transaction below X had ended when it
+// was taken. A row version that a later snapshot sees and the earlier one did
+// not was written by a transaction that the earlier one took for running or
+// not yet begun, so by one at or above X. Reading all rows with xmin ≥ X
+// under the later snapshot therefore misses nothing. It holds for
+//
+//   - transactions that were running at the earlier snapshot, prepared ones
+//     included: they are above or at X by definition of X;
+//   - subtransactions: their ids are larger than their parent's;
+//   - frozen rows: since version 9.4 freezing sets a flag and keeps xmin;
+//   - VACUUM FULL and CLUSTER: rows move and keep their xmin;
+//   - rewrites by ALTER TABLE: all rows get a new xmin and are read again;
+//   - standbys: ids not yet seen there are above all that were seen.
+//
+// It does not hold for rows that come into a table without being written: by
+// attaching a partition or renaming a table over another. The state therefore
+// knows tables by oid, and an oid that it does not know is read whole. Nor
+// does it hold if the source's history changes: after a failover to another
+// timeline, or a restore, everything is read again.
+//
+// xmin has 32 bits and wraps. X is kept with its 64 bits; as long as fewer
+// than 2³¹ transactions have passed since, age(xmin) ≤ age(X) compares right.
+// Older horizons mean a full read. A row frozen longer than 2³¹ transactions
+// ago seems to come from the future, its age is negative, and it is passed
+// over: a row that is new never has a negative age.
+//
+// After an interrupted load has been resumed under a new snapshot, rows may
+// have moved from pages not read yet to pages already read. Whatever moved
+// was written, so an increment from the first snapshot's X closes the gap
+// before the table counts as loaded.
+//
+// # Deletes
+//
+// After its increments are written, a table with a key holds at least the
+// source's rows. Equal counts then prove equal sets. If the counts differ,
+// the source's keys are sent and the others swept.
+//
+// A table without a key is read again as a whole when anything in it changed,
+// and rows that were not seen are marked as deleted. Views and foreign tables
+// tell nothing about changes and are read again in every sync.
+//
+// # DDL
+//
+// TRUNCATE and rewriting forms of ALTER TABLE make a table look empty to
+// older snapshots. A read is believed only if the table's file is still the
+// one that the snapshot's catalog names when the read has finished; otherwise
+// the table is read again under another snapshot.
+package postgres
+
+import (
+	"encoding/json"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// Service is PostgreSQL, read by queries.
+var Service = connector.Service{
+	ID:           "postgres",
+	Name:         "PostgreSQL",
+	Kind:         "Database",
+	Description:  "Copies the tables, views and foreign tables of a PostgreSQL database.",
+	SchemaFormat: connector.FormatSchemaPrefix,
+	Naming:       schema.DatabaseNaming,
+	Config:       setup.Describe("PostgreSQL", config{}),
+	Features:     []string{"CAPTURE_DELETES", "COLUMN_HASHING", "DATA_BLOCKING", "RE_SYNC"},
+	Open:         open,
+}
+
+// Values of config fields.
+const (
+	queryBased        = "QUERY_BASED"
+	passwordAuth      = "PASSWORD"
+	clientCertificate = "CLIENT_CERTIFICATE"
+	directly          = "Directly"
+)
+
+type config struct {
+	Host     string `json:"host" title:"Host" help:"Name or IP address of the database server." required:"true"`
+	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
+	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
+	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true"`
+	Password string `json:"password" title:"Password" help:"The role's password." secret:"true"`
+
+	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`
+	ClientCertificate string `json:"client_public_certificate" title:"Client certificate" help:"Certificate in PEM form, for CLIENT_CERTIFICATE."`
+	ClientKey         string `json:"client_private_key" title:"Client key" help:"Private key of the client certificate, in PEM form." secret:"true"`
+	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID."`
+	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID."`
+
+	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source." enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
+	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT."`
+	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT."`
+	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. It costs a count of each table per sync." default:"true"`
+
+	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached. Directly can be used." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
+	TunnelHost      string `json:"tunnel_host" title:"SSH host" help:"Host of the SSH server, for SshTunnel."`
+	TunnelPort      int    `json:"tunnel_port" title:"SSH port" help:"Port of the SSH server, for SshTunnel."`
+	TunnelUser      string `json:"tunnel_user" title:"SSH user" help:"User on the SSH server, for SshTunnel."`
+	PublicKey       string `json:"public_key" title:"Public key" help:"Key that the SSH server must accept, for SshTunnel." readonly:"true"`
+	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuses unencrypted connections and checks the server's certificate." default:"true"`
+}
+
+// A source is one database.
+type source struct {
+	config
+	env connector.Env
+
+	workers         int   // connections that read at a time
+	rangeBytes      int64 // of a table that are read in one piece
+	checkpointBytes int64 // sent between two checkpoints within a table
+}
+
+func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 256 << 20}
+	if err := json.Unmarshal(raw, &s.config); err != nil {
+		return nil, err
+	}
+	if s.Port == 0 {
+		s.Port = 5432
+	}
+	if s.env.Memory == 0 {
+		s.env.Memory = 64 << 20
+	}
+	return s, nil
+}
+
+// Close implements connector.Source. A source holds no connection between calls.
+func (s *source) Close() error { return nil }
+
+// usable returns the problem with options that name something which is not
+// there, or nil.
+func (s *source) usable() *setup.Problem {
+	refuse := func(field, got, want string) *setup.Problem {
+		return &setup.Problem{Code: "config_not_supported", Message: field + " " + got + " is not available; set it to " + want}
+	}
+	switch {
+	case s.UpdateMethod != "" && s.UpdateMethod != queryBased:
+		return refuse("update_method", s.UpdateMethod, queryBased)
+	case s.ConnectionType != "" && s.ConnectionType != directly:
+		return refuse("connection_type", s.ConnectionType, directly)
+	case s.AuthMethod != "" && s.AuthMethod != passwordAuth && s.AuthMethod != clientCertificate:
+		return refuse("auth_method", s.AuthMethod, passwordAuth+" or "+clientCertificate)
+	}
+	return nil
+}
+
+// batchBytes is the size of a batch: every worker has one that it fills, one
+// that it hands over, and as much again while a buffer grows.
+func (s *source) batchBytes() int {
+	return int(max(64<<10, min(connector.BatchBytes, s.env.Memory/int64(4*s.workers))))
+}

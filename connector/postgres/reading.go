@@ -1,0 +1,281 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A reading is one table in one round of a sync.
+type reading struct {
+	run  *run
+	snap *snapshot
+	last bool // no other round follows
+
+	rel   *relation
+	table *schema.Table
+	cols  []column
+	keyed bool
+	mode  mode
+	st    *tableState
+	parts []*part
+	fresh bool // no row of the table was sent before, in this sync or an earlier one
+
+	passes  bool         // rows go to the destination undecoded
+	resumed bool         // a part was begun under an earlier snapshot
+	whole   bool         // all parts are read from their beginning in this round
+	loaded  atomic.Int64 // rows sent by loads in this round
+	pending atomic.Int32 // range jobs not yet done
+
+	mu      sync.Mutex
+	failure error
+}
+
+// A mode is how changes of a table can be told.
+type mode uint8
+
+const (
+	byXmin mode = iota // its rows have xmin and ctid
+	blind              // not at all: it is read again in every sync
+)
+
+// A part is one relation that holds rows of a table.
+type part struct {
+	key   string
+	from  string // what to select from
+	check string // a query that is true as long as the contents are in the files that the snapshot knows
+	file  uint32
+	oid   uint32 // 0 if pages cannot be told apart
+	st    *partState
+
+	load    bool // it is being loaded, not incremented
+	new     bool // nothing of it was read before this round
+	resumed bool // it is being loaded, and was begun under an earlier snapshot
+}
+
+// plan decides how a table is read and brings its state into a form that fits.
+// rel is nil if there is no such table.
+func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool) (*reading, error) {
+	if rel == nil {
+		r.state.forget(want.Name)
+		r.dirty = true
+		return nil, fmt.Errorf("table %s does not exist any more", want.Name)
+	}
+	if why := rel.unreadable(); why != "" {
+		return nil, fmt.Errorf("table %s: %s", want.Name, why)
+	}
+	t := &reading{run: r, snap: snap, last: last, rel: rel, keyed: rel.keyed()}
+	t.choose(want)
+	if len(t.cols) == 0 {
+		return nil, fmt.Errorf("table %s has none of the columns that are to be read", want.Name)
+	}
+	t.divide()
+	t.st = r.state.table(want.Name)
+	t.fresh = t.keyed && t.st == nil && !r.sent[want.Name]
+	if t.st == nil || t.mode == blind || t.columnsMissing() {
+		t.restart()
+	}
+	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) {
+		t.st.Columns, r.dirty = columns, true
+	}
+	t.adopt()
+	return t, nil
+}
+
+// choose takes those of the relation's columns that are wanted.
+func (t *reading) choose(want *schema.Table) {
+	offered := t.rel.table()
+	t.table = &schema.Table{Name: offered.Name}
+	for i, c := range t.rel.columns {
+		if want.Index(c.Name) >= 0 {
+			t.cols = append(t.cols, c)
+			t.table.Columns = append(t.table.Columns, offered.Columns[i])
+		} else if offered.Columns[i].Key {
+			t.keyed = false
+		}
+	}
+	if !t.keyed {
+		for i := range t.table.Columns {
+			t.table.Columns[i].Key = false
+		}
+	}
+}
+
+// divide finds out which relations hold the table's rows.
+func (t *reading) divide() {
+	rel := t.rel
+	switch {
+	case rel.Kind == "v" || rel.Kind == "f" || !rel.Whole:
+		// The role needs SELECT on the whole table to see system columns.
+		t.mode = blind
+		t.parts = []*part{{key: strconv.FormatUint(uint64(rel.OID), 10), from: rel.sql(), file: rel.File, check: checkFiles(rel)}}
+	case rel.Kind != "p":
+		t.parts = []*part{plainPart(rel)}
+	case slices.ContainsFunc(rel.leaves, func(l *relation) bool { return l.Kind != "r" }):
+		t.mode = blind
+		t.parts = []*part{{key: "all", from: rel.sql(), check: checkFiles(rel.leaves...)}}
+	case slices.ContainsFunc(rel.leaves, func(l *relation) bool { return !l.Whole || !l.Usable }):
+		// Partitions that only the root gives access to are read as one. It
+		// is another one when a partition is attached.
+		key := make([]string, len(rel.leaves))
+		for i, l := range rel.leaves {
+			key[i] = strconv.FormatUint(uint64(l.OID), 10)
+		}
+		slices.Sort(key)
+		t.parts = []*part{{key: strings.Join(key, "+"), from: rel.sql(), check: checkFiles(rel.leaves...)}}
+	default:
+		for _, l := range rel.leaves {
+			t.parts = append(t.parts, plainPart(l))
+		}
+	}
+}
+
+func plainPart(rel *relation) *part {
+	return &part{
+		key: strconv.FormatUint(uint64(rel.OID), 10), from: "only " + rel.sql(),
+		oid: rel.OID, file: rel.File, check: checkFiles(rel),
+	}
+}
+
+// checkFiles returns a query that compares files with those that the
+// snapshot's catalog names. The function looks past the snapshot.
+func checkFiles(rels ...*relation) string {
+	cond := []string{"true"}
+	for _, r := range rels {
+		if r.File != 0 {
+			cond = append(cond, fmt.Sprintf("pg_relation_filenode(%d) is not distinct from %d", r.OID, r.File))
+		}
+	}
+	return "select " + strings.Join(cond, " and ")
+}
+
+func (t *reading) columnStates() []columnState {
+	states := make([]columnState, len(t.cols))
+	for i, c := range t.cols {
+		states[i] = columnState{Name: c.Name, Num: c.Num, Type: c.Type, Key: t.table.Columns[i].Key}
+	}
+	return states
+}
+
+// columnsMissing reports whether rows that were sent lack values that the
+// source has: a column is wanted that was not, or has another type or part in
+// the key. A column that was added to the table is null in all rows written
+// before, unless it was added with a default.
+func (t *reading) columnsMissing() bool {
+	var newest int16
+	known := make(map[string]columnState, len(t.st.Columns))
+	for _, c := range t.st.Columns {
+		known[c.Name] = c
+		newest = max(newest, c.Num)
+	}
+	for i, c := range t.cols {
+		was, ok := known[c.Name]
+		switch {
+		case ok && was.Num == c.Num && was.Type == c.Type && was.Key == t.table.Columns[i].Key:
+		case !ok && c.Num > newest && !c.Filled && !t.table.Columns[i].Key:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// restart forgets what was read of the table, so that all of it is read again.
+func (t *reading) restart() {
+	t.run.dirty = t.run.dirty || t.mode != blind
+	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates()}
+	t.run.state.set(t.table.Name, t.st)
+}
+
+// adopt joins the parts with their state, or begins the table anew if what is
+// known of it is no ground to go on from.
+func (t *reading) adopt() {
+	if !t.keyed && t.outdated() {
+		t.restart()
+	}
+	have := make(map[string]bool, len(t.parts))
+	t.resumed = false
+	for _, p := range t.parts {
+		have[p.key] = true
+		p.new = false
+		p.st = t.st.Parts[p.key]
+		if p.st == nil || !t.snap.reaches(p.st.Horizon) || !p.st.Loaded && (p.st.File != p.file || t.keyed && len(p.st.Done) == 0) {
+			p.st, p.new = &partState{File: p.file, Horizon: t.snap.xmin}, true
+			t.st.Parts[p.key] = p.st
+			t.run.dirty = t.run.dirty || t.mode != blind
+		}
+		p.load = !p.st.Loaded
+		p.resumed = p.load && !p.new
+		t.resumed = t.resumed || p.resumed
+	}
+	for key := range t.st.Parts {
+		if !have[key] {
+			delete(t.st.Parts, key)
+			t.run.dirty = true
+		}
+	}
+	t.whole = !slices.ContainsFunc(t.parts, func(p *part) bool { return !p.new })
+}
+
+// outdated reports whether rows may have come or gone without a trace in
+// xmin. With a key, comparing keys sets that right; without one, only
+// reading the table again does.
+func (t *reading) outdated() bool {
+	if len(t.st.Parts) == 0 {
+		return false
+	}
+	progress := false
+	for _, p := range t.parts {
+		st := t.st.Parts[p.key]
+		if st == nil || !t.snap.reaches(st.Horizon) || !st.Loaded && st.File != p.file {
+			return true
+		}
+		progress = progress || st.Loaded || len(st.Done) > 0
+	}
+	return len(t.st.Parts) != len(t.parts) || !progress
+}
+
+// fail notes what is wrong with the table. Its other jobs do nothing then.
+func (t *reading) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure == nil {
+		t.failure = err
+	}
+}
+
+func (t *reading) failed() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failure
+}
+
+// settle turns an error of a job into what stops the whole sync: nil, if it
+// is about the table alone.
+func (t *reading) settle(err error) error {
+	if err != nil && aboutTable(err) {
+		t.fail(err)
+		return nil
+	}
+	return err
+}
+
+// report says what became of a table that failed.
+func (t *reading) report(ctx context.Context) error {
+	err := t.failed()
+	r := t.run
+	if worthAnotherLook(err) && !t.last {
+		r.mu.Lock()
+		r.again = append(r.again, t.table.Name)
+		r.mu.Unlock()
+		return nil
+	}
+	r.out.Fail(t.table.Name, describe(t.table.Name, err))
+	return nil
+}

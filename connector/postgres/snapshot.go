@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A snapshot is a transaction that keeps a state of the database visible for
+// as long as it is open, for other connections too.
+type snapshot struct {
+	conn    *pgx.Conn
+	id      string // for SET TRANSACTION SNAPSHOT
+	version int    // server_version_num
+	origin  string
+	block   int64 // bytes of a page
+
+	// Every transaction below xmin had ended; none from xmax on had begun.
+	xmin, xmax uint64
+
+	asciiOnly bool // see dialect
+}
+
+const minVersion = 100000
+
+// readOnly begins the transactions that data are read in.
+const readOnly = "begin isolation level repeatable read read only"
+
+func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	snap := &snapshot{conn: conn}
+	if snap.version, err = serverVersion(ctx, conn); err != nil {
+		return nil, err
+	}
+	if snap.version < minVersion {
+		return nil, tooOld(snap.version)
+	}
+	snap.origin = origin(ctx, conn)
+	if _, err = conn.Exec(ctx, readOnly); err != nil {
+		return nil, err
+	}
+	var xmin, xmax int64
+	err = conn.QueryRow(ctx, `
+		select pg_export_snapshot(), current_setting('block_size')::int8,
+			txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())`).
+		Scan(&snap.id, &snap.block, &xmin, &xmax)
+	snap.xmin, snap.xmax = uint64(xmin), uint64(xmax)
+	return snap, err
+}
+
+func (s *snapshot) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }
+
+// origin returns what identifies the history of the server's transactions,
+// as much of it as the role may see.
+func origin(ctx context.Context, conn *pgx.Conn) string {
+	var parts []string
+	for _, query := range []string{
+		`select system_identifier::text from pg_control_system()`,
+		`select case when pg_is_in_recovery()
+			then (select lpad(to_hex(timeline_id), 8, '0') from pg_control_checkpoint())
+			else lower(left(pg_walfile_name(pg_current_wal_lsn()), 8)) end`,
+	} {
+		var part string
+		if conn.QueryRow(ctx, query).Scan(&part) == nil {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// horizonReach is how many transactions may pass before a horizon can no
+// longer be compared with xmin: 2³¹ less what may begin during a sync.
+const horizonReach = 1<<31 - 50_000_000
+
+// reaches reports whether changes since the horizon can be told by xmin.
+func (s *snapshot) reaches(horizon uint64) bool {
+	return horizon <= s.xmin && s.xmax-horizon < horizonReach
+}
+
+// since is the condition that a row was written at the horizon or later. The
+// ages are taken in one transaction, so they compare; the subquery makes the
+// server compute the horizon's once.
+func since(horizon uint64) string {
+	return fmt.Sprintf("age(xmin) between 0 and (select age('%d'::xid))", uint32(horizon))
+}
+
+// A worker is one connection that reads under a snapshot.
+type worker struct {
+	source *source
+	snap   *snapshot
+	conn   *pgx.Conn
+	buf    []byte // for copyOut
+
+	// The sink of the table that was read last, if it can be used again.
+	table *reading
+	sink  sink
+}
+
+// A connectionError is about the connection or the snapshot, not about what
+// is read.
+type connectionError struct{ err error }
+
+func (e *connectionError) Error() string { return e.err.Error() }
+func (e *connectionError) Unwrap() error { return e.err }
+
+// read calls f within a transaction that sees the snapshot. Locks on tables
+// are held no longer than that.
+func (w *worker) read(ctx context.Context, f func() error) error {
+	if w.conn == nil || w.conn.IsClosed() {
+		conn, err := w.source.connect(ctx)
+		if err != nil {
+			return &connectionError{err}
+		}
+		w.conn = conn
+	}
+	begin := readOnly + "; set transaction snapshot '" + w.snap.id + "'"
+	if _, err := w.conn.PgConn().Exec(ctx, begin).ReadAll(); err != nil {
+		w.conn.Close(context.WithoutCancel(ctx))
+		return &connectionError{err}
+	}
+	err := f()
+	if w.conn.IsClosed() {
+		return err
+	}
+	if _, e := w.conn.PgConn().Exec(ctx, "rollback").ReadAll(); e != nil && err == nil {
+		return &connectionError{e}
+	}
+	return err
+}
+
+func (w *worker) close(ctx context.Context) {
+	if w.conn != nil {
+		w.conn.Close(context.WithoutCancel(ctx))
+	}
+}
+
+// errRewritten means that a table's file is not the one that the snapshot
+// knows: the table may look empty though it was not.
+var errRewritten = errors.New("it was truncated or written anew while it was read")
+
+// errIncomplete means that what was sent of a table is not what the source
+// has, and that its state now says to read it again.
+var errIncomplete = errors.New("it changed in ways that only another full read sets right")
+
+// An outputError is what the Output said. It ends the sync.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return e.err.Error() }
+func (e *outputError) Unwrap() error { return e.err }
+
+// aboutTable reports whether an error concerns only the table that was read.
+func aboutTable(err error) bool {
+	var conn *connectionError
+	var out *outputError
+	if errors.As(err, &conn) || errors.As(err, &out) {
+		return false
+	}
+	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) || errors.Is(err, errMalformed) {
+		return true
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "08", "53": // connection, resources of the server
+		return false
+	case "57": // the server stops, but for the statement that was cancelled
+		return pg.Code == "57014"
+	}
+	return true
+}
+
+// worthAnotherLook reports whether the table may be readable under a new
+// snapshot and catalog: something about it changed.
+func worthAnotherLook(err error) bool {
+	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) {
+		return true
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "42703" || pg.Code == "42804" || pg.Code == "42883" || pg.Code == "XX000")
+}

@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// state is what a sync leaves for the next one.
+type state struct {
+	Version int `json:"version"` // 1
+
+	// Origin is the history that transaction ids belong to: the cluster's
+	// identifier and timeline. Horizons of another origin mean nothing.
+	Origin string `json:"origin"`
+
+	// Tables are the tables of which anything was sent, by schema and name.
+	Tables map[string]map[string]*tableState `json:"tables"`
+}
+
+// tableState is how far one table was read.
+type tableState struct {
+	// Columns are the columns that the rows were sent with.
+	Columns []columnState `json:"columns"`
+
+	// Began is the start of the sync in which the last full read began.
+	Began time.Time `json:"began"`
+
+	// Parts are the relations that hold the table's rows, one for an
+	// ordinary table, by their oid.
+	Parts map[string]*partState `json:"parts"`
+
+	// Rows is the number of rows in the source when the last full read
+	// began, and Live how many the destination had when it ended. Tables
+	// without a key have them; -1 means not counted.
+	Rows int64 `json:"rows"`
+	Live int64 `json:"live"`
+}
+
+type columnState struct {
+	Name string      `json:"name"`
+	Num  int16       `json:"num"`
+	Type schema.Type `json:"type"`
+	Key  bool        `json:"key,omitempty"`
+}
+
+// partState is how far one relation was read.
+type partState struct {
+	// File is the relfilenode that Done speaks of.
+	File uint32 `json:"file"`
+
+	// Horizon is the 64-bit pg_snapshot_xmin of the snapshot that the rows
+	// sent are complete for: the last sync's, or that of the first snapshot
+	// of a load that has not ended.
+	Horizon uint64 `json:"horizon"`
+
+	// Done are the ranges of pages that a load has finished.
+	Done []pageRange `json:"done,omitempty"`
+
+	// Loaded is set when the load has ended; Done is empty then.
+	Loaded bool `json:"loaded"`
+}
+
+// A pageRange is the pages from Lo up to but without Hi.
+type pageRange struct {
+	Lo uint32 `json:"lo"`
+	Hi uint32 `json:"hi"`
+}
+
+// endOfTable is the Hi of a range that has no upper end.
+const endOfTable = math.MaxUint32
+
+func parseState(raw json.RawMessage) (*state, error) {
+	st := &state{Version: 1}
+	if len(raw) > 0 && string(raw) != "null" {
+		if err := json.Unmarshal(raw, st); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+		if st.Version != 1 {
+			return nil, fmt.Errorf("state has version %d; this program knows 1", st.Version)
+		}
+	}
+	if st.Tables == nil {
+		st.Tables = make(map[string]map[string]*tableState)
+	}
+	return st, nil
+}
+
+func (s *state) table(name schema.Name) *tableState { return s.Tables[name.Schema][name.Table] }
+
+func (s *state) set(name schema.Name, t *tableState) {
+	if s.Tables[name.Schema] == nil {
+		s.Tables[name.Schema] = make(map[string]*tableState)
+	}
+	s.Tables[name.Schema][name.Table] = t
+}
+
+func (s *state) forget(name schema.Name) {
+	delete(s.Tables[name.Schema], name.Table)
+	if len(s.Tables[name.Schema]) == 0 {
+		delete(s.Tables, name.Schema)
+	}
+}
+
+// keep forgets all tables but those of names, and reports whether there were any.
+func (s *state) keep(names map[schema.Name]bool) (forgot bool) {
+	for sch, tables := range s.Tables {
+		for table := range tables {
+			if name := (schema.Name{Schema: sch, Table: table}); !names[name] {
+				s.forget(name)
+				forgot = true
+			}
+		}
+	}
+	return forgot
+}
+
+// finish adds a range to those done.
+func (p *partState) finish(r pageRange) {
+	p.Done = append(p.Done, r)
+	slices.SortFunc(p.Done, func(a, b pageRange) int { return int(int64(a.Lo) - int64(b.Lo)) })
+	merged := p.Done[:1]
+	for _, r := range p.Done[1:] {
+		if last := &merged[len(merged)-1]; r.Lo <= last.Hi {
+			last.Hi = max(last.Hi, r.Hi)
+		} else {
+			merged = append(merged, r)
+		}
+	}
+	p.Done = merged
+}
+
+// rest returns what is not done, cut into ranges of at most step pages; the
+// last one has no upper end.
+func rest(done []pageRange, pages, step int64) []pageRange {
+	var todo []pageRange
+	gap := func(lo, hi int64) {
+		for lo < hi {
+			next := min(hi, lo+step)
+			if hi == endOfTable && next >= pages {
+				next = hi
+			}
+			todo = append(todo, pageRange{uint32(lo), uint32(next)})
+			lo = next
+		}
+	}
+	at := int64(0)
+	for _, d := range done {
+		gap(at, int64(d.Lo))
+		at = int64(d.Hi)
+	}
+	gap(at, endOfTable)
+	return todo
+}
