@@ -14,19 +14,16 @@ func (s *server) testConnection(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	c, src, err := s.findConnection(r)
+	_, src, err := s.findConnection(r)
 	if err != nil {
 		return nil, err
-	}
-	if missing := src.config.Missing(c.Config); len(missing) > 0 {
-		return nil, fieldRequired(missing[0])
 	}
 	return s.testedConnection(r, src, r.id(), req)
 }
 
 // testedConnection runs a connection's setup tests and returns it as it is then.
 func (s *server) testedConnection(r *request, src *source, id string, req fivetran.Tests) (any, error) {
-	c, err := s.Engine.TestConnection(r.Context(), id, how(r, req))
+	c, err := s.Engine.TestConnection(r.Context(), id, trust(r, req))
 	if err != nil {
 		return nil, connectionGone(err, r)
 	}
@@ -34,15 +31,15 @@ func (s *server) testedConnection(r *request, src *source, id string, req fivetr
 }
 
 func (s *server) testedDestination(r *request, target *destination.Service, id string, req fivetran.Tests) (any, error) {
-	d, err := s.Engine.TestDestination(r.Context(), id, how(r, req))
+	d, err := s.Engine.TestDestination(r.Context(), id, trust(r, req))
 	if err != nil {
 		return nil, destinationGone(err, id)
 	}
 	return wireDestination(target, d)
 }
 
-func how(r *request, req fivetran.Tests) engine.Test {
-	return engine.Test{TrustCertificates: req.TrustCertificates != nil && *req.TrustCertificates, By: r.caller.UserID}
+func trust(r *request, req fivetran.Tests) engine.Trust {
+	return engine.Trust{Certificates: req.TrustCertificates != nil && *req.TrustCertificates, By: r.caller.UserID}
 }
 
 func wireTests(results []setup.TestResult) []fivetran.SetupTest {

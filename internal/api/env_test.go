@@ -1,0 +1,339 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/secret"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// The services of the tests have ids that the definition knows, so that their
+// configs are held against it too, but for duckdb, which is Penstock's own.
+var (
+	testConnectors = []connector.Service{
+		{
+			ID: "postgres", Name: "PostgreSQL", Kind: "Database", Description: "A database.",
+			SchemaFormat: connector.FormatSchemaPrefix, Features: []string{"CAPTURE_DELETES", "RE_SYNC"},
+			Config: setup.Describe("PostgreSQL", struct {
+				Host     string `json:"host" title:"Host" help:"DB instance host or IP address." required:"true"`
+				Port     int    `json:"port" title:"Port" default:"5432"`
+				Database string `json:"database" title:"Database" required:"true"`
+				User     string `json:"user" title:"User" required:"true"`
+				Password string `json:"password" title:"Password" secret:"true"`
+				Method   string `json:"update_method" title:"Update method" enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
+				TLS      bool   `json:"always_encrypted" title:"Require TLS"`
+			}{}),
+		},
+		{
+			ID: "15five", Name: "15Five", Kind: "HumanResources", Description: "15Five is an employee performance management platform.",
+			SchemaFormat: connector.FormatSchema,
+			Config: setup.Describe("15Five", struct {
+				APIKey string `json:"api_key" title:"API key" required:"true" secret:"true"`
+			}{}),
+		},
+		{
+			ID: "google_sheets", Name: "Google Sheets", Kind: "File", Description: "A sheet.",
+			SchemaFormat: connector.FormatSchemaTable,
+			Config: setup.Describe("Google Sheets", struct {
+				Sheet string   `json:"sheet_id" title:"Sheet"`
+				Named []string `json:"named_ranges" title:"Ranges"`
+			}{}),
+		},
+		{
+			ID: "aws_lambda", Name: "AWS Lambda", Kind: "Function", Description: "A function.",
+			SchemaFormat: connector.FormatSchema,
+			Config: setup.Describe("AWS Lambda", struct {
+				Function string `json:"function" title:"Function"`
+			}{}),
+		},
+	}
+	testDestinations = []destination.Service{
+		{
+			ID: "postgres_warehouse", Name: "PostgreSQL", MaxName: 63,
+			Config: setup.Describe("PostgreSQL", struct {
+				Host     string `json:"host" required:"true"`
+				Port     int    `json:"port,string" default:"5432"`
+				Database string `json:"database"`
+				User     string `json:"user"`
+				Password string `json:"password" secret:"true"`
+			}{}),
+		},
+		{
+			ID: "duckdb", Name: "DuckDB", MaxName: 255,
+			Config: setup.Describe("DuckDB", struct {
+				Path string `json:"path" required:"true"`
+			}{}),
+		},
+	}
+)
+
+// An env is a server for one test.
+type env struct {
+	t           *testing.T
+	store       *store.Store
+	engine      *testEngine
+	handler     http.Handler
+	now         time.Time
+	key, secret string
+	user        *store.User
+}
+
+// newEnv returns a server with an empty SQLite database, but for an account,
+// its owner and an API key.
+func newEnv(t *testing.T) *env { return newEnvAt(t, t.TempDir()) }
+
+func newEnvAt(t *testing.T, location string) *env {
+	t.Helper()
+	ctx := t.Context()
+	st, err := store.Open(ctx, location, secret.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	e := &env{t: t, store: st, now: time.Now()}
+	account := &store.Account{Name: "Acme"}
+	must(t, st.CreateAccount(ctx, account))
+	e.user = &store.User{
+		AccountID: account.ID, Email: "owner@example.com", GivenName: "Ada", FamilyName: "Lovelace",
+		Role: administrator, Verified: true, LoggedInAt: e.now,
+	}
+	must(t, st.CreateUser(ctx, e.user))
+	e.key, e.secret, err = st.CreateAPIKey(ctx, e.user.ID)
+	must(t, err)
+	e.engine = &testEngine{env: e}
+	e.handler = watch(t, New(Config{
+		Store: st, Engine: e.engine, Connectors: testConnectors, Destinations: testDestinations,
+		Now: func() time.Time { return e.now },
+	}))
+	return e
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An answer is a response.
+type answer struct {
+	status  int
+	code    string
+	message string
+	data    map[string]any
+	header  http.Header
+	body    string
+}
+
+// do sends a request with the API key. The body is JSON text, or "" for none.
+// Headers are "Name: value"; a bare "-" sends no API key.
+func (e *env) do(method, path, body string, headers ...string) answer {
+	e.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.SetBasicAuth(e.key, e.secret)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ": ")
+		if !ok {
+			r.Header.Del("Authorization")
+			continue
+		}
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	e.handler.ServeHTTP(w, r)
+	var res struct {
+		Code, Message string
+		Data          map[string]any
+	}
+	json.Unmarshal(w.Body.Bytes(), &res)
+	return answer{w.Code, res.Code, res.Message, res.Data, w.Header(), w.Body.String()}
+}
+
+// ok is do for requests that must succeed.
+func (e *env) ok(method, path, body string, headers ...string) answer {
+	e.t.Helper()
+	a := e.do(method, path, body, headers...)
+	if a.code != "Success" {
+		e.t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
+	}
+	return a
+}
+
+// group makes a group and returns its id.
+func (e *env) group(name string) string {
+	e.t.Helper()
+	return e.ok("POST", "/v1/groups", `{"name":"`+name+`"}`).data["id"].(string)
+}
+
+// connection makes a 15five connection in a group of its own, its setup tests
+// passed, and returns its id.
+func (e *env) connection() string {
+	e.t.Helper()
+	body := `{"group_id":"` + e.group("g") + `","service":"15five","config":{"schema":"fifteen","api_key":"k"}}`
+	return e.ok("POST", "/v1/connections", body).data["id"].(string)
+}
+
+// details returns GET /v1/connections/{id} and its status.
+func (e *env) details(id string) (data, status map[string]any) {
+	e.t.Helper()
+	data = e.ok("GET", "/v1/connections/"+id, "").data
+	return data, data["status"].(map[string]any)
+}
+
+// testEngine does with the store what an engine does, when it is told to, and
+// runs setup tests that go by the config: the host or API key "bad" fails,
+// "untrusted" shows a certificate.
+type testEngine struct {
+	*env
+	changed []string
+	tests   int
+}
+
+var _ engine.Engine = (*testEngine)(nil)
+
+func (e *testEngine) Run(context.Context) error { return nil }
+
+func (e *testEngine) Sync(ctx context.Context, id string, force bool) error {
+	_, err := e.store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		switch {
+		case c.Paused:
+			return engine.ErrPaused
+		case c.SetupState == store.Incomplete:
+			return engine.ErrIncomplete
+		case c.RunID == "" || force:
+			c.TriggeredAt = e.now
+		}
+		return nil
+	})
+	return err
+}
+
+func (e *testEngine) Resync(ctx context.Context, id string) error {
+	_, err := e.store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.Historical, c.Reset, c.TriggeredAt = true, true, e.now
+		return nil
+	})
+	return err
+}
+
+func (e *testEngine) Changed(_ context.Context, id string) error {
+	e.changed = append(e.changed, id)
+	return nil
+}
+
+func (e *testEngine) Delete(ctx context.Context, id string) error {
+	return e.store.DeleteConnection(ctx, id)
+}
+
+func (e *testEngine) TestConnection(ctx context.Context, id string, trust engine.Trust) (*store.Connection, error) {
+	c, err := e.store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	results, err := e.test(ctx, store.ConnectionOwner, id, c.Config, trust)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.SetupTests, c.SetupState = results, store.Tested(c.SetupState, results)
+		if c.SetupState == store.Connected {
+			c.Tasks, c.Failures = nil, 0
+		}
+		return nil
+	})
+}
+
+func (e *testEngine) TestDestination(ctx context.Context, id string, trust engine.Trust) (*store.Destination, error) {
+	d, err := e.store.Destination(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	results, err := e.test(ctx, store.DestinationOwner, id, d.Config, trust)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.UpdateDestination(ctx, id, func(d *store.Destination) error {
+		d.SetupTests, d.SetupStatus = results, store.Tested(d.SetupStatus, results)
+		return nil
+	})
+}
+
+func (e *testEngine) test(ctx context.Context, owner, id string, config json.RawMessage, trust engine.Trust) ([]setup.TestResult, error) {
+	e.tests++
+	results := []setup.TestResult{{Title: "Connecting to the host", Status: setup.Passed}}
+	switch {
+	case bytes.Contains(config, []byte(`"bad"`)):
+		results = append(results, setup.TestResult{Title: "Logging in", Status: setup.Failed, Message: "The password is wrong."})
+	case bytes.Contains(config, []byte(`"untrusted"`)):
+		approved, err := e.store.Approved(ctx, owner, id)
+		if err != nil {
+			return nil, err
+		}
+		if trust.Certificates {
+			c := &store.Certificate{Owner: owner, OwnerID: id, Hash: testHash, DER: testDER, ValidatedBy: trust.By}
+			if err := e.store.CreateCertificate(ctx, c); err != nil {
+				return nil, err
+			}
+			approved[testHash] = true
+		}
+		if !approved[testHash] {
+			results = append(results, setup.TestResult{Title: "Encryption", Status: setup.Failed, Message: "The certificate is not trusted.",
+				Certificate: &setup.Certificate{Hash: testHash, Subject: "CN=db", DER: testDER}})
+		}
+	}
+	return results, nil
+}
+
+// start begins the run of the connection that is due.
+func (e *testEngine) start() *store.Run {
+	e.t.Helper()
+	run, err := e.store.Claim(e.t.Context(), "test", e.now.Add(time.Second), time.Hour)
+	if err != nil || run == nil {
+		e.t.Fatalf("claim: %v, %v", run, err)
+	}
+	return run
+}
+
+// finish ends a run.
+func (e *testEngine) finish(run *store.Run, o store.Outcome) {
+	e.t.Helper()
+	o.EndedAt = e.now
+	must(e.t, e.store.Finish(e.t.Context(), run.Token(), o))
+}
+
+// testDER is a server certificate and testHash what connectors know it by.
+var testDER, testHash = func() ([]byte, string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "db"},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return der, hashOf(der)
+}()

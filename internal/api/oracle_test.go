@@ -1,0 +1,291 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// The oracle holds every response of this package's tests against Fivetran's
+// published API definition. The definition has weaknesses, which load mends:
+//
+//   - enums in configs are written "type: object": they are strings
+//   - enums of integers are written as strings: they are integers
+//   - nothing is nullable, though prose and clients say what is: nullable
+//   - setup_status is in upper case; the service sends, and clients compare,
+//     lower case
+//   - ports of destinations are integers; the service sends strings
+//   - approving a certificate is 200; clients insist on 201
+//   - /public/connector-types has one service; its description says all
+//   - objects may have any further fields: here only those in extra
+type oracle struct {
+	doc   *openapi3.T
+	paths map[string]*openapi3.PathItem
+}
+
+// nullable are the fields that may be null, by schema.
+var nullable = map[string]string{
+	"ConnectorResponseV1": "connected_by succeeded_at failed_at daily_sync_time private_link_id proxy_agent_id hybrid_deployment_agent_id external_secrets_manager_id",
+	"ConnectorResponse":   "connected_by succeeded_at failed_at daily_sync_time private_link_id proxy_agent_id hybrid_deployment_agent_id external_secrets_manager_id",
+
+	"ConnectorStatusResponse":     "rescheduled_for",
+	"DestinationResponse":         "private_link_id proxy_agent_id hybrid_deployment_agent_id local_processing_agent_id external_secrets_manager_id",
+	"DestinationExtendedResponse": "private_link_id proxy_agent_id hybrid_deployment_agent_id local_processing_agent_id external_secrets_manager_id",
+	"UserResponse":                "picture phone role logged_in_at",
+}
+
+// extra are fields that the definition leaves out: of every object, and of
+// some.
+var extra = map[string]string{
+	"":                            "next_cursor",
+	"ConnectorResponseV1":         "config local_processing_agent_id",
+	"ConnectorResponse":           "local_processing_agent_id",
+	"DestinationExtendedResponse": "config",
+}
+
+// definition finds the published definition: in the folder that
+// PENSTOCK_SHARED names, or in one called shared beside a folder above.
+func definition() string {
+	const file = "reference/openapi/fivetran-open-api-definition.json"
+	dirs := []string{os.Getenv("PENSTOCK_SHARED")}
+	for dir, _ := os.Getwd(); ; dir = filepath.Dir(dir) {
+		dirs = append(dirs, filepath.Join(dir, "shared"))
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for _, dir := range dirs {
+		if p := filepath.Join(dir, file); dir != "" {
+			if _, err := os.Stat(p); err == nil {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+var loadOracle = sync.OnceValues(func() (*oracle, error) {
+	path := definition()
+	if path == "" {
+		return nil, nil
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile(path)
+	if err != nil {
+		return nil, err
+	}
+	o := &oracle{doc, doc.Paths.Map()}
+	for name, ref := range doc.Components.Schemas {
+		mend(ref.Value, strings.HasSuffix(name, "_warehouse_config_V1"))
+		for _, field := range strings.Fields(nullable[name]) {
+			ref.Value.Properties[field].Value.Nullable = true
+		}
+	}
+	for _, name := range []string{"DestinationResponse", "DestinationExtendedResponse"} {
+		doc.Components.Schemas[name].Value.Properties["setup_status"].Value.Enum = []any{"incomplete", "connected", "broken"}
+	}
+	return o, nil
+})
+
+// mend repairs enums, and ports if the schema is a destination's config.
+func mend(s *openapi3.Schema, target bool) {
+	if s.Enum != nil && s.Type.Is("object") {
+		s.Type = &openapi3.Types{"string"}
+	}
+	if s.Type.Is("integer") {
+		for i, v := range s.Enum {
+			if text, ok := v.(string); ok {
+				n, _ := strconv.Atoi(text)
+				s.Enum[i] = float64(n)
+			}
+		}
+	}
+	for name, p := range s.Properties {
+		if p.Ref != "" {
+			continue
+		}
+		if target && (name == "port" || name == "tunnel_port") {
+			p.Value.Type, p.Value.Format = &openapi3.Types{"string"}, ""
+		}
+		mend(p.Value, target)
+	}
+	if s.Items != nil && s.Items.Ref == "" {
+		mend(s.Items.Value, target)
+	}
+}
+
+// watch returns h with the oracle listening. Without the definition the
+// responses are only checked for their envelope, and the log says so.
+func watch(t *testing.T, h http.Handler) http.Handler {
+	o, err := loadOracle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o == nil {
+		t.Log("Fivetran's API definition is not at hand (PENSTOCK_SHARED): responses are not held against it")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		res := rec.Result()
+		if err := o.check(r, res.StatusCode, res.Header, rec.Body.Bytes()); err != nil {
+			t.Errorf("%s %s: %d %s\n%v", r.Method, r.URL.Path, res.StatusCode, rec.Body, err)
+		}
+		maps.Copy(w.Header(), res.Header)
+		w.WriteHeader(res.StatusCode)
+		w.Write(rec.Body.Bytes())
+	})
+}
+
+func (o *oracle) check(r *http.Request, status int, h http.Header, body []byte) error {
+	if ct := h.Get("Content-Type"); ct != "application/json" {
+		return fmt.Errorf("Content-Type %q", ct)
+	}
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	var envelope map[string]any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if err := dec.Decode(&envelope); err != nil {
+		return err
+	}
+	for _, key := range []string{"code", "message"} {
+		if s, ok := envelope[key].(string); !ok || s == "" {
+			return fmt.Errorf("envelope without %s", key)
+		}
+	}
+	_, hasData := envelope["data"]
+	if status >= 400 {
+		if hasData || envelope["code"] == "Success" {
+			return fmt.Errorf("an error with data or of code Success")
+		}
+		return nil
+	}
+	if envelope["code"] != "Success" {
+		return fmt.Errorf("code %v", envelope["code"])
+	}
+	if o == nil {
+		return nil
+	}
+	return o.checkSuccess(r, status, envelope)
+}
+
+func (o *oracle) checkSuccess(r *http.Request, status int, envelope map[string]any) error {
+	path := modern(r.URL.Path)
+	op := o.operation(r.Method, path)
+	if op == nil {
+		if slices.ContainsFunc([]string{"/force", "/resync"}, func(s string) bool { return strings.HasSuffix(path, s) }) {
+			return nil // not in the definition, and without data
+		}
+		return fmt.Errorf("the definition has no such operation")
+	}
+	if status == http.StatusCreated && op.OperationID != "" && strings.HasPrefix(op.OperationID, "approve_") {
+		status = http.StatusOK
+	}
+	ref := op.Responses.Status(status)
+	if ref == nil {
+		return fmt.Errorf("the definition has no status %d", status)
+	}
+	schema := ref.Value.Content.Get("application/json").Schema.Value
+	data, has := envelope["data"]
+	want := schema.Properties["data"]
+	if has != (want != nil) {
+		return fmt.Errorf("data present: %v, in the definition: %v", has, want != nil)
+	}
+	if want == nil {
+		return nil
+	}
+	page, isPage := data.(map[string]any)
+	if items, ok := page["items"].([]any); isPage && ok {
+		item := want
+		if p := want.Value.Properties["items"]; p != nil {
+			item = p.Value.Items
+		}
+		for _, v := range items {
+			if err := o.visit(item, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return o.visit(want, data)
+}
+
+// visit checks a value against a schema, and against the one that the schema
+// names for the value's service.
+func (o *oracle) visit(ref *openapi3.SchemaRef, v any) error {
+	opts := []openapi3.SchemaValidationOption{openapi3.MultiErrors(), openapi3.EnableFormatValidation()}
+	if err := ref.Value.VisitJSON(v, opts...); err != nil {
+		return err
+	}
+	name := ref.Ref[strings.LastIndexByte(ref.Ref, '/')+1:]
+	obj, _ := v.(map[string]any)
+	known := strings.Fields(extra[""] + " " + extra[name])
+	for key := range obj {
+		if _, ok := ref.Value.Properties[key]; !ok && !slices.Contains(known, key) {
+			return fmt.Errorf("%s has no field %q", name, key)
+		}
+	}
+	service, _ := obj["service"].(string)
+	if d := ref.Value.Discriminator; d != nil && service != "" {
+		if own := o.doc.Components.Schemas[service+"_"+name]; own != nil {
+			return own.Value.VisitJSON(v, opts...)
+		}
+	}
+	return nil
+}
+
+// modern returns the present name of an older path.
+func modern(path string) string {
+	path = strings.TrimSuffix(path, "/")
+	path = strings.Replace(path, "/v1/metadata/connectors", "/v1/metadata/connector-types", 1)
+	path = strings.Replace(path, "/v1/connectors", "/v1/connections", 1)
+	if strings.HasPrefix(path, "/v1/groups/") {
+		path = strings.Replace(path, "/connectors", "/connections", 1)
+	}
+	return path
+}
+
+// operation returns the definition's operation for a path; literal segments
+// go before parameters.
+func (o *oracle) operation(method, path string) *openapi3.Operation {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	var best *openapi3.Operation
+	params := 100
+	for template, item := range o.paths {
+		op := item.GetOperation(method)
+		if n, ok := matches(template, path); ok && op != nil && n < params {
+			best, params = op, n
+		}
+	}
+	return best
+}
+
+// matches reports whether a path fits a template, and with how many parameters.
+func matches(template, path string) (params int, ok bool) {
+	t, p := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(t) != len(p) {
+		return 0, false
+	}
+	for i := range t {
+		if strings.HasPrefix(t[i], "{") {
+			params++
+		} else if t[i] != p[i] {
+			return 0, false
+		}
+	}
+	return params, true
+}
