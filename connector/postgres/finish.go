@@ -18,7 +18,7 @@ func (t *reading) end(ctx context.Context, w *worker) error {
 	if t.failed() != nil {
 		return t.report(ctx)
 	}
-	return t.run.checkpointAfter(ctx, smallTable)
+	return t.run.checkpointAfter(ctx, min(smallTable, t.run.source.checkpointBytes))
 }
 
 // smallTable is how many bytes may wait for the checkpoint of a later table.
@@ -122,7 +122,7 @@ func (t *reading) sweep(ctx context.Context, w *worker) error {
 	for i, c := range cols {
 		list[i] = c.expr
 	}
-	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Present, Table: keys}, t.run.source.batchBytes(), t.run.write,
+	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Present, Table: keys}, t.run.source.batchBytes(), t.write,
 		func(string, string, func() string) {})
 	for _, p := range t.parts {
 		err := w.read(ctx, func() error {
@@ -135,7 +135,7 @@ func (t *reading) sweep(ctx context.Context, w *worker) error {
 			return err
 		}
 	}
-	return t.run.write(ctx, schema.Batch{Op: schema.Sweep, Table: keys})
+	return t.write(ctx, schema.Batch{Op: schema.Sweep, Table: keys})
 }
 
 // replace marks the rows that a full read of a table without a key did not
@@ -153,7 +153,7 @@ func (t *reading) replace(ctx context.Context, w *worker) error {
 			return errIncomplete
 		}
 	}
-	if err := t.run.write(ctx, schema.Batch{Op: schema.Truncate, Table: t.table, Before: t.st.Began}); err != nil {
+	if err := t.write(ctx, schema.Batch{Op: schema.Truncate, Table: t.table, Before: t.st.Began}); err != nil {
 		return err
 	}
 	live, err := t.run.live(ctx, t.table.Name)

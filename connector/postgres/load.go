@@ -132,6 +132,9 @@ func (t *reading) rangeJob(p *part, rg pageRange) job {
 			}
 		}
 		if t.pending.Add(-1) > 0 {
+			if !p.load { // only the table's end is progress
+				return nil
+			}
 			return t.run.checkpointAfter(ctx, t.run.source.checkpointBytes)
 		}
 		return t.end(ctx, w)
@@ -202,9 +205,9 @@ func (t *reading) newSink(ctx context.Context) sink {
 	batch := schema.Batch{Op: schema.Upsert, Table: t.table, Fresh: t.fresh}
 	limit := t.run.source.batchBytes()
 	if t.passes {
-		return &passer{ctx: ctx, write: t.run.write, batch: batch, limit: limit}
+		return &passer{ctx: ctx, write: t.write, batch: batch, limit: limit}
 	}
-	return newDecoder(ctx, t.cols, batch, limit, t.run.write, func(column, code string, value func() string) {
+	return newDecoder(ctx, t.cols, batch, limit, t.write, func(column, code string, value func() string) {
 		t.run.warn(t.table.Name, column, code, value)
 	})
 }

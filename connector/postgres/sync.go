@@ -142,12 +142,16 @@ func (r *run) work(ctx context.Context, snap *snapshot, q *queue) error {
 	return context.Cause(ctx)
 }
 
-// write sends a batch on.
-func (r *run) write(ctx context.Context, b schema.Batch) error {
+// write sends a batch on. A table that is read again in every sync is nothing
+// that a checkpoint could save.
+func (t *reading) write(ctx context.Context, b schema.Batch) error {
+	r := t.run
 	r.mu.Lock()
-	r.sent[b.Table.Name] = true
-	r.unsafe += b.Bytes()
-	r.dirty = true
+	r.sent[t.table.Name] = true
+	if t.mode != blind {
+		r.unsafe += max(1, b.Bytes())
+		r.dirty = true
+	}
 	r.mu.Unlock()
 	return output(r.out.Write(ctx, b))
 }
