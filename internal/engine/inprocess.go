@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,8 @@ type InProcess struct {
 	owner   string // this process, to others
 	metrics *metrics
 	wake    chan struct{} // something is to be looked at
+
+	orphans atomic.Bool // the store may say of runs that are not live here that they are
 
 	mu   sync.Mutex
 	live map[string]*live // by run id
@@ -92,6 +95,7 @@ func (e *InProcess) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		wait, err := e.fill(ctx)
 		if err != nil && ctx.Err() == nil {
+			e.orphans.Store(true) // a claim may have succeeded
 			trouble = min(max(2*trouble, time.Second), 30*time.Second)
 			wait = trouble
 			e.Log.Error("look for due syncs", "error", err, "again_in", wait)
@@ -120,6 +124,11 @@ func (e *InProcess) sleep(ctx context.Context, wait time.Duration) {
 // fill begins what is due, as far as there is room, and returns how long
 // nothing will be.
 func (e *InProcess) fill(ctx context.Context) (time.Duration, error) {
+	if e.orphans.Swap(false) {
+		if err := e.releaseOrphans(ctx); err != nil {
+			return 0, err
+		}
+	}
 	for e.room() {
 		run, resumed, err := e.next(ctx)
 		if err != nil {
@@ -131,6 +140,24 @@ func (e *InProcess) fill(ctx context.Context) (time.Duration, error) {
 		e.start(run, resumed)
 	}
 	return forever, nil // the end of a run wakes the engine
+}
+
+// releaseOrphans gives up the runs that the store holds for this process and
+// that are not live in it, because an answer of the store was lost.
+func (e *InProcess) releaseOrphans(ctx context.Context) error {
+	held, err := e.Store.Held(ctx, e.owner)
+	if err != nil {
+		return err
+	}
+	for _, run := range held {
+		if e.running(run.ID) != nil {
+			continue
+		}
+		if err := e.Store.Release(ctx, run.Token()); err != nil && !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *InProcess) room() bool {

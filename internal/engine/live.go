@@ -112,6 +112,7 @@ func (e *InProcess) record(l *live, o store.Outcome) string {
 	canceled := o.Kind == store.RunCanceled
 	cause := context.Cause(l.ctx)
 	if canceled && (errors.Is(cause, store.ErrStale) || l.ctx.Err() == nil && !closed(l.soon) && l.run.Stop == store.GoOn) {
+		e.orphans.Store(true) // if nobody else has it yet
 		return lost
 	}
 	release := canceled && l.leaving.Load()

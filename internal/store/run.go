@@ -99,7 +99,11 @@ func (s *Store) Run(ctx context.Context, id string) (*Run, error) {
 
 // Runs returns a connection's latest runs, the latest first.
 func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run, error) {
-	rows, err := s.read.QueryContext(ctx, runsPage, connectionID, limit)
+	return s.runs(ctx, runsPage, connectionID, limit)
+}
+
+func (s *Store) runs(ctx context.Context, query string, args ...any) ([]Run, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +206,11 @@ func (s *Store) Release(ctx context.Context, t Token) error {
 		return ErrStale
 	}
 	return err
+}
+
+// Held returns the living runs of an owner.
+func (s *Store) Held(ctx context.Context, owner string) ([]Run, error) {
+	return s.runs(ctx, `select `+runColumns.list()+` from runs where owner = $1 and ended_at is null`, owner)
 }
 
 // Stop asks a living run to stop; one that has ended is no error. What was
