@@ -4,10 +4,11 @@ package all
 import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/duckdb"
+	"github.com/penstock-data/penstock/destination/postgres"
 )
 
 // Services are the kinds of destination that there are.
-var Services = []destination.Service{duckdb.Service}
+var Services = []destination.Service{duckdb.Service, postgres.Service}
 
 // Lookup returns the service with an id.
 func Lookup(id string) (destination.Service, bool) {

@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/penstock-data/penstock/setup"
+)
+
+// settings hold for every connection: values have one text form, whatever the
+// server's or the role's own, and a limit that is meant for people's queries
+// does not end a load.
+const settings = `
+	SET timezone = 'UTC';
+	SET datestyle = 'ISO, YMD';
+	SET extra_float_digits = 1;
+	SET bytea_output = 'hex';
+	SET standard_conforming_strings = on;
+	SET client_min_messages = 'warning';
+	SET statement_timeout = 0;
+	SET lock_timeout = '10min';
+	SET idle_in_transaction_session_timeout = 0`
+
+func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
+
+func (w *warehouse) connect(ctx context.Context) (*pgconn.PgConn, error) {
+	// Nothing from the environment or the files of whoever runs Penstock may
+	// count: what libpq's settings could bring is set here.
+	cfg, err := pgconn.ParseConfig("host=unset port=5432 user=unset password=unset dbname=unset sslmode=disable passfile='' target_session_attrs=any")
+	if err != nil {
+		return nil, errors.New("the PG… variables of this process's environment cannot be used")
+	}
+	cfg.Host, cfg.Port = w.Host, uint16(w.Port)
+	cfg.Database, cfg.User, cfg.Password = w.Database, w.User, w.Password
+	cfg.ConnectTimeout = 20 * time.Second
+	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
+	cfg.TLSConfig = &tls.Config{ServerName: w.Host, InsecureSkipVerify: true} // verify does it
+	cfg.Fallbacks = nil
+	if w.AlwaysEncrypted {
+		cfg.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { return w.verify(s.PeerCertificates) }
+	} else {
+		// As libpq's sslmode=prefer.
+		cfg.Fallbacks = []*pgconn.FallbackConfig{{Host: w.Host, Port: uint16(w.Port)}}
+	}
+	c, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, w.explain(ctx, err)
+	}
+	if _, err := c.Exec(ctx, settings).ReadAll(); err != nil {
+		c.Close(context.WithoutCancel(ctx))
+		return nil, w.explain(ctx, err)
+	}
+	return c, nil
+}
+
+// An untrustedError carries a certificate that nobody has vouched for.
+type untrustedError struct {
+	cert setup.Certificate
+	err  error
+}
+
+func (e *untrustedError) Error() string { return e.err.Error() }
+
+// verify accepts a chain that the system's roots vouch for, and a certificate
+// that somebody has approved.
+func (w *warehouse) verify(chain []*x509.Certificate) error {
+	if len(chain) == 0 {
+		return errors.New("the server sent no certificate")
+	}
+	leaf := chain[0]
+	sum := sha256.Sum256(leaf.Raw)
+	hash := base64.StdEncoding.EncodeToString(sum[:])
+	if w.env.Trusts != nil && w.env.Trusts(hash) {
+		return nil
+	}
+	opt := x509.VerifyOptions{DNSName: w.Host, Intermediates: x509.NewCertPool()}
+	for _, c := range chain[1:] {
+		opt.Intermediates.AddCert(c)
+	}
+	if _, err := leaf.Verify(opt); err != nil {
+		return &untrustedError{setup.Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
+	}
+	return nil
+}
+
+// problems are the errors that a person must mend, by SQLSTATE.
+var problems = map[string]struct{ code, advice string }{
+	"28P01": {"authentication_failed", "Check the user and the password."},
+	"28000": {"authentication_failed", "Check the user, and what the server's pg_hba.conf allows."},
+	"3D000": {"database_not_found", "Check the name of the database."},
+	"42501": {"permission_denied", "Grant what is missing to the role, or make it the owner of the schema."},
+	"25006": {"read_only", "Name the primary server, and not a standby."},
+}
+
+// explain says in the words of this destination what the server or the way to
+// it says. It repeats nothing of the config but the server, the user and the
+// database.
+func (w *warehouse) explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var untrusted *untrustedError
+	if errors.As(err, &untrusted) {
+		return &setup.Problem{
+			Code:    "certificate_untrusted",
+			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.cert.Subject),
+			Err:     untrusted,
+		}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		said := pg.Message
+		for _, more := range []string{pg.Detail, pg.Where} {
+			if more != "" {
+				said += "; " + more
+			}
+		}
+		if p, ok := problems[pg.Code]; ok {
+			return &setup.Problem{Code: p.code, Message: fmt.Sprintf("The server %s says to the user %q on the database %q: %s. %s", w.server(), w.User, w.Database, said, p.advice)}
+		}
+		switch pg.Code {
+		case "53100":
+			said = "its disk is full: " + said
+		case "57P01", "57P02", "57P03":
+			said = "it is shutting down or starting up: " + said
+		}
+		return &serverError{w.server(), pg.Code, said}
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return fmt.Errorf("the server %s cannot be reached: %w", w.server(), errors.Unwrap(connect))
+	}
+	return fmt.Errorf("the connection to %s broke: %w", w.server(), err)
+}
+
+// A serverError is what the server says, and may be tried again.
+type serverError struct{ server, code, said string }
+
+func (e *serverError) Error() string {
+	return fmt.Sprintf("the server %s says: %s (SQLSTATE %s)", e.server, e.said, e.code)
+}

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/penstock-data/penstock/destination/sqlwriter"
+	"github.com/penstock-data/penstock/schema"
+)
+
+var dialect = sqlwriter.Dialect{
+	Quote:   quote,
+	Type:    typeName,
+	Stored:  stored,
+	Convert: convert,
+	Instant: instant,
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// quoteText is for standard_conforming_strings, which every session sets.
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func instant(t time.Time) string {
+	return t.UTC().Format("'2006-01-02 15:04:05.999999+00'") + "::timestamptz"
+}
+
+// The types as PostgreSQL's format_type writes them.
+var typeNames = map[schema.Kind]string{
+	schema.Boolean: "boolean", schema.Short: "smallint", schema.Int: "integer", schema.Long: "bigint",
+	schema.Decimal: "numeric", schema.Float: "real", schema.Double: "double precision", schema.Date: "date",
+	schema.Datetime: "timestamp without time zone", schema.Instant: "timestamp with time zone",
+	schema.Time: "time without time zone", schema.Binary: "bytea", schema.String: "text", schema.JSON: "json",
+}
+
+// typeName returns the type that keeps values of t as they are: json and not
+// jsonb, which would reorder a document, and text for XML.
+func typeName(t schema.Type) string {
+	if t.Kind == schema.Decimal && !t.Unbounded() {
+		return fmt.Sprintf("numeric(%d,%d)", t.Precision, t.Scale)
+	}
+	if name := typeNames[t.Kind]; name != "" {
+		return name
+	}
+	return "text"
+}
+
+func stored(t schema.Type) schema.Type {
+	if typeName(t) == "text" {
+		return schema.Type{Kind: schema.String}
+	}
+	return t
+}
+
+// typeOf is the inverse of typeName.
+func typeOf(name string) (schema.Type, bool) {
+	for k, n := range typeNames {
+		if n == name {
+			return schema.Type{Kind: k}, true
+		}
+	}
+	var p, s int
+	if n, _ := fmt.Sscanf(name, "numeric(%d,%d)", &p, &s); n == 2 {
+		t := schema.DecimalOf(p, s)
+		return t, typeName(t) == name
+	}
+	return schema.Type{}, false
+}
+
+func convert(expr string, from, to schema.Type) string {
+	switch {
+	case from.Kind == schema.Unspecified:
+		return "NULL::" + typeName(to)
+	case to.Kind == schema.Decimal && (from.Kind == schema.Float || from.Kind == schema.Double):
+		// The cast would round to 6 or 15 digits; the text has all that count.
+		return "(" + expr + ")::text::numeric"
+	case typeName(to) != "text":
+		return "(" + expr + ")::" + typeName(to)
+	}
+	text := "(" + expr + ")::text"
+	switch from.Kind {
+	case schema.Float, schema.Double: // without an exponent
+		return fmt.Sprintf("CASE WHEN %s LIKE '%%Inf%%' THEN %s ELSE %s::numeric::text END", text, text, text)
+	case schema.Datetime:
+		return "regexp_replace(" + text + ", ' ', 'T')"
+	case schema.Instant:
+		return "replace(regexp_replace(" + text + ", ' ', 'T'), '+00', 'Z')"
+	case schema.Binary:
+		return "encode(" + expr + ", 'hex')"
+	}
+	return text
+}

@@ -1,0 +1,112 @@
+// Package postgres is the destination "postgres_warehouse": a PostgreSQL
+// database.
+//
+// Rows travel in the binary format of COPY. A source that speaks it too, and
+// whose types are the table's, can hand its rows over as they are: to each is
+// added no more than the two system columns.
+//
+// A table is loaded without an index. Its first merge makes one on the key,
+// which the merges of later syncs find their rows with.
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/sqlwriter"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// Config is what a destination of this kind is configured with; the fields are
+// those of postgres_warehouse in Fivetran's API definition (2026-07).
+type Config struct {
+	Host            string `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
+	Port            int    `json:"port,string" title:"Port" help:"Port of the server." default:"5432"`
+	Database        string `json:"database" title:"Database" help:"The database that the tables are written to." required:"true"`
+	User            string `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true"`
+	Password        string `json:"password" title:"Password" help:"The role's password." secret:"true"`
+	AuthMethod      string `json:"auth_method" title:"Authentication method" help:"How the role proves who it is." enum:"PASSWORD,CLIENT_CERTIFICATE,ENTRA_ID,AWS_IAM" default:"PASSWORD"`
+	ConnectionType  string `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
+	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
+
+	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"The SSH server, for connection_type SshTunnel."`
+	TunnelPort int    `json:"tunnel_port,string,omitempty" title:"SSH port" help:"Port of the SSH server."`
+	TunnelUser string `json:"tunnel_user,omitempty" title:"SSH user" help:"User on the SSH server."`
+
+	AWSRegionCode string `json:"aws_region_code,omitempty" title:"AWS region" help:"For auth_method AWS_IAM."`
+	RoleARN       string `json:"role_arn,omitempty" title:"Role ARN" help:"For auth_method AWS_IAM." secret:"true"`
+	ExternalID    string `json:"external_id,omitempty" title:"External id" help:"For auth_method AWS_IAM." readonly:"true"`
+}
+
+// Service is the destination "postgres_warehouse".
+var Service = destination.Service{
+	ID:      "postgres_warehouse",
+	Name:    "PostgreSQL",
+	Config:  setup.Describe("PostgreSQL", Config{}),
+	MaxName: 63,
+	Open:    open,
+}
+
+type warehouse struct {
+	Config
+	env destination.Env
+}
+
+func open(config json.RawMessage, env destination.Env) (destination.Destination, error) {
+	w := &warehouse{env: env}
+	if err := json.Unmarshal(config, &w.Config); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if w.Port == 0 {
+		w.Port = 5432
+	}
+	if w.AuthMethod != "" && w.AuthMethod != "PASSWORD" {
+		return nil, unsupported("auth_method", w.AuthMethod)
+	}
+	if w.ConnectionType != "" && w.ConnectionType != "Directly" {
+		return nil, unsupported("connection_type", w.ConnectionType)
+	}
+	return w, nil
+}
+
+func unsupported(field, value string) error {
+	return &setup.Problem{Code: "unsupported_config", Message: fmt.Sprintf("The destination PostgreSQL does not support %s %s yet.", field, value)}
+}
+
+// How much of a sync's memory stages and sessions take is the server's affair;
+// these bound what it is asked for at a time.
+const (
+	maxSessions = 6
+	stageBytes  = 64 << 20
+)
+
+func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
+	db := &database{w: w, warn: opt.Warn, indexed: map[schema.Name]index{}}
+	if err := db.meta(ctx, func(c conn) error { return nil }); err != nil {
+		return nil, err
+	}
+	return writer{sqlwriter.New(db, &dialect, opt, sqlwriter.Limits{Sessions: maxSessions, Stage: stageBytes})}, nil
+}
+
+// A writer speaks PostgreSQL's own format beside Arrow.
+type writer struct{ destination.Writer }
+
+func (w writer) Accepts(ctx context.Context, t *schema.Table, f schema.Format) (bool, error) {
+	if f != schema.PostgresBinary {
+		return false, nil
+	}
+	have, err := w.Table(ctx, t.Name)
+	if err != nil || have == nil {
+		return have == nil, err
+	}
+	for _, c := range t.Columns {
+		// Where the two differ, Migrate makes the column the wider of both.
+		if i := have.Index(c.Name); i >= 0 && schema.Join(have.Columns[i].Type, c.Type) != c.Type {
+			return false, nil
+		}
+	}
+	return true, nil
+}

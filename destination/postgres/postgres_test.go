@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/pgtest"
+	"github.com/penstock-data/penstock/schema"
+)
+
+func TestDestination(t *testing.T) {
+	destinationtest.Run(t, destinationtest.Subject{
+		Open:   func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
+		Select: selectText,
+	})
+}
+
+// config returns the config that means the database of a URL.
+func config(t testing.TB, dsn string) Config {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	return Config{Host: u.Hostname(), Port: port, Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
+}
+
+func openAt(t testing.TB, dsn string) destination.Destination {
+	t.Helper()
+	return openConfig(t, config(t, dsn))
+}
+
+func openConfig(t testing.TB, c Config) destination.Destination {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Service.Open(text, destination.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) (out [][]string) {
+	t.Helper()
+	w := d.(*warehouse)
+	c, err := w.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	var values []string
+	for _, c := range columns {
+		e := quote(c.Name)
+		if typeName(c.Type) != "text" {
+			e = convert(e, c.Type, schema.Type{Kind: schema.String})
+		}
+		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))
+	}
+	rows, err := conn{w, c}.rows(t.Context(), fmt.Sprintf("SELECT %s FROM %s", strings.Join(values, ", "), dialect.Table(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		row := make([]string, len(r))
+		for i := range r {
+			row[i] = string(r[i])
+		}
+		out = append(out, row)
+	}
+	return out
+}
