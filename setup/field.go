@@ -134,7 +134,7 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 		Secret:    flag("secret"),
 		Immutable: flag("immutable"),
 		Readonly:  flag("readonly"),
-		Quoted:    opts == "string",
+		Quoted:    slices.Contains(strings.Split(opts, ","), "string"),
 	}
 	ft := sf.Type
 	if ft.Kind() == reflect.Pointer {
