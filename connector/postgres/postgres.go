@@ -125,7 +125,7 @@ type source struct {
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 256 << 20}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ import (
 // Config is what a destination of this kind is configured with.
 type Config struct {
 	Path    string `json:"path" title:"File" help:"The DuckDB database file, made if it does not exist. The folder must exist on the machine that runs the syncs." required:"true"`
-	Threads int    `json:"threads,omitempty" title:"Threads" help:"How many threads DuckDB may use; as many as the machine has cores and the memory limit suffices for, if not given."`
+	Threads int    `json:"threads,omitempty" title:"Threads" help:"How many threads DuckDB may use; half of the machine's cores, as far as the memory suffices, if not given."`
 }
 
 // Service is the destination "duckdb".

@@ -101,9 +101,11 @@ func (f *file) release(memory int64) error {
 }
 
 func openFile(path string, memory int64, threads int) (*sql.DB, error) {
-	cores := runtime.GOMAXPROCS(0)
 	if threads <= 0 {
-		threads = max(1, min(cores, int(memory/(64<<20))))
+		// Half of the cores: the source needs the others, and each further
+		// thread leaves a row group that is not full, which the checkpoint
+		// at the end writes once more.
+		threads = max(1, min(runtime.GOMAXPROCS(0)/2, int(memory/(64<<20))))
 	}
 	settings := []string{
 		"SET autoinstall_known_extensions = false",

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/penstock-data/penstock/connector/all"
+	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/connector/sample"
+)
+
+type demoCmd struct {
+	Data   string `help:"Folder for everything the demonstration makes. Default: a fresh one." placeholder:"DIR"`
+	Listen string `default:"127.0.0.1:0" help:"Address to serve on." placeholder:"ADDR"`
+	Exit   bool   `help:"End when the data have landed, instead of serving on."`
+}
+
+const demoKey = "demo-demo-demo-demo-demo-demo-de" // what the simulated vendor expects
+
+// Run starts a simulated vendor and the platform, and then does what a person
+// would do with curl: a group, a destination, two connections, and a look at
+// what became of them.
+func (c *demoCmd) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if c.Data == "" {
+		dir, err := os.MkdirTemp("", "penstock-demo-")
+		if err != nil {
+			return err
+		}
+		c.Data = dir
+	}
+	vendor, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	sim := &http.Server{Handler: simulator.New(simulator.Options{Users: 50, Seed: 1, Key: demoKey})}
+	go func() { _ = sim.Serve(vendor) }() // ends with the listener
+	defer sim.Close()
+
+	serve := serveCmd{Data: filepath.Join(c.Data, "platform"), Endpoint: map[string]string{"15five": endpointOf(vendor)}, Syncs: 2, LogFormat: "text", LogLevel: slog.LevelWarn}
+	p, err := serve.open(ctx, append(slices.Clone(all.Services), sample.Service))
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.serve(ctx, l) }()
+
+	d := &demo{base: endpointOf(l), key: p.key, secret: p.secret, file: filepath.Join(c.Data, "warehouse.duckdb")}
+	if err := d.show(ctx); err != nil {
+		return err
+	}
+	if !c.Exit {
+		fmt.Printf("\nServing on %s until Ctrl-C. Look around:\n\n  curl -u %s:%s %s/v1/connections\n", d.base, d.key, d.secret, d.base)
+		<-ctx.Done()
+	}
+	stop()
+	return <-served
+}
+
+// A demo is a client of the platform's own API.
+type demo struct {
+	base, key, secret string
+	file              string // of the destination
+}
+
+func (d *demo) show(ctx context.Context) error {
+	var group, destination struct{ ID string }
+	if err := d.call(ctx, "POST", "/v1/groups", map[string]any{"name": "Demo"}, &group); err != nil {
+		return err
+	}
+	fmt.Printf("made the group %s\n", group.ID)
+	if err := d.call(ctx, "POST", "/v1/destinations", map[string]any{
+		"group_id": group.ID, "service": "duckdb", "time_zone_offset": "0", "config": map[string]any{"path": d.file},
+	}, &destination); err != nil {
+		return err
+	}
+	fmt.Printf("made its destination, the DuckDB file %s\n", d.file)
+	sources := []struct {
+		service string
+		config  map[string]any
+	}{
+		{"15five", map[string]any{"schema": "people", "api_key": demoKey}},
+		{"sample", map[string]any{"schema_prefix": "db", "opened_at": time.Now().UTC().Format(time.RFC3339)}},
+	}
+	var ids []string
+	for _, s := range sources {
+		var conn connectionDetails
+		if err := d.call(ctx, "POST", "/v1/connections", map[string]any{
+			"group_id": group.ID, "service": s.service, "config": s.config, "sync_frequency": 5,
+		}, &conn); err != nil {
+			return err
+		}
+		fmt.Printf("made the connection %s (%s): setup %s\n", conn.ID, s.service, conn.Status.SetupState)
+		ids = append(ids, conn.ID)
+	}
+	for _, id := range ids {
+		if err := d.follow(ctx, id); err != nil {
+			return err
+		}
+	}
+	var raw json.RawMessage
+	if err := d.call(ctx, "GET", "/v1/connections/"+ids[0], nil, &raw); err != nil {
+		return err
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, raw, "  ", "  "); err != nil {
+		return err
+	}
+	fmt.Printf("\nGET /v1/connections/%s says:\n\n  %s\n\nWhat landed:\n\n", ids[0], pretty.String())
+	return d.landed(ctx)
+}
+
+type connectionDetails struct {
+	ID          string
+	Service     string
+	SucceededAt string `json:"succeeded_at"`
+	FailedAt    string `json:"failed_at"`
+	Status      struct {
+		SetupState string `json:"setup_state"`
+		SyncState  string `json:"sync_state"`
+		Tasks      []struct{ Message string }
+	}
+}
+
+// follow shows a connection's states until its first sync has ended.
+func (d *demo) follow(ctx context.Context, id string) error {
+	shown := ""
+	for tick := time.NewTicker(100 * time.Millisecond); ; {
+		var c connectionDetails
+		if err := d.call(ctx, "GET", "/v1/connections/"+id, nil, &c); err != nil {
+			return err
+		}
+		if c.Status.SyncState != shown {
+			shown = c.Status.SyncState
+			fmt.Printf("%s %s: %s\n", time.Now().Format("15:04:05.0"), id, shown)
+		}
+		switch {
+		case c.FailedAt != "":
+			return fmt.Errorf("connection %s failed: %v", id, c.Status.Tasks)
+		case c.SucceededAt != "":
+			fmt.Printf("%s %s: its first sync has succeeded\n", time.Now().Format("15:04:05.0"), id)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// landed counts the rows of each table in the file: it is free between syncs.
+func (d *demo) landed(ctx context.Context) error {
+	db, err := sql.Open("duckdb", d.file+"?access_mode=read_only")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, `select table_schema || '.' || table_name from information_schema.tables
+		where table_schema not in ('main', 'information_schema') order by 1`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var tables []string
+	for rows.Next() {
+		var t string
+		if err := rows.Scan(&t); err != nil {
+			return err
+		}
+		tables = append(tables, t)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		var n int64
+		if err := db.QueryRowContext(ctx, `select count(*) from `+quoteDotted(t)).Scan(&n); err != nil {
+			return err
+		}
+		fmt.Printf("  %-40s %8d rows\n", t, n)
+	}
+	return nil
+}
+
+// call sends a request to the API and reads the data of its answer into out.
+func (d *demo) call(ctx context.Context, method, path string, body, out any) error {
+	var payload bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&payload).Encode(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, d.base+path, &payload)
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth(d.key, d.secret)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Code, Message string
+		Data          json.RawMessage
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if answer.Code != "Success" {
+		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Code, answer.Message)
+	}
+	return json.Unmarshal(answer.Data, out)
+}
+
+func quoteDotted(name string) string {
+	schema, table, _ := bytes.Cut([]byte(name), []byte("."))
+	return fmt.Sprintf("%q.%q", schema, table)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/all"
+	"github.com/penstock-data/penstock/destination"
+	destinations "github.com/penstock-data/penstock/destination/all"
+	"github.com/penstock-data/penstock/internal/api"
+	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/runner"
+	"github.com/penstock-data/penstock/internal/secret"
+	"github.com/penstock-data/penstock/internal/store"
+)
+
+type serveCmd struct {
+	Data        string            `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
+	Listen      string            `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
+	DatabaseURL string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
+	Seed        string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
+	Endpoint    map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
+	Syncs       int               `default:"4" help:"How many syncs may run at once."`
+	Memory      byteSize          `default:"512MiB" help:"What each sync may take of memory."`
+	LogFormat   string            `default:"text" enum:"text,json" help:"text or json."`
+	LogLevel    slog.Level        `default:"info" help:"debug, info, warn or error."`
+}
+
+func (c *serveCmd) Run(ctx context.Context) error {
+	p, err := c.open(ctx, all.Services)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	if p.key != "" {
+		fmt.Printf("This is the first start. The API key is shown only now:\n\n  key     %s\n  secret  %s\n\n", p.key, p.secret)
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("serving on http://%s/v1\n", l.Addr())
+	return p.serve(ctx, l)
+}
+
+// A platform is a server that has been opened and not yet begun to serve.
+type platform struct {
+	store       *store.Store
+	engine      *engine.InProcess
+	handler     http.Handler
+	log         *slog.Logger
+	key, secret string // the API key, if this is the first start
+}
+
+func (c *serveCmd) open(ctx context.Context, services []connector.Service) (p *platform, err error) {
+	opt := &slog.HandlerOptions{Level: c.LogLevel}
+	var h slog.Handler = slog.NewTextHandler(os.Stderr, opt)
+	if c.LogFormat == "json" {
+		h = slog.NewJSONHandler(os.Stderr, opt)
+	}
+	p = &platform{log: slog.New(h)}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, err
+	}
+	master, err := secret.MasterKey(os.Getenv(secret.MasterKeyVariable), filepath.Join(c.Data, "master.key"))
+	if err != nil {
+		return nil, err
+	}
+	location := c.Data
+	if c.DatabaseURL != "" {
+		location = c.DatabaseURL
+	}
+	if p.store, err = store.Open(ctx, location, master); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if c.Seed != "" {
+		err = applySeed(ctx, p.store, c.Seed)
+	} else {
+		p.key, p.secret, err = firstStart(ctx, p.store)
+	}
+	if err != nil {
+		return nil, err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r := runner.New(runner.Config{
+		Store: p.store, Connectors: services, Destinations: destinations.Services, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
+	})
+	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
+	p.handler = p.mux(services, destinations.Services, metrics)
+	return p, nil
+}
+
+func (p *platform) mux(sources []connector.Service, targets []destination.Service, metrics *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := p.store.Accounts(r.Context()); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+func (p *platform) close() {
+	if p.store != nil {
+		if err := p.store.Close(); err != nil {
+			p.log.Error("close the database", "error", err)
+		}
+	}
+}
+
+// patience is how long a stopping server waits for requests and for running
+// syncs to reach a checkpoint.
+const patience = 30 * time.Second
+
+// serve answers requests and runs what is due until ctx is done, then stops
+// in good order: no new requests, running syncs to their next checkpoint.
+func (p *platform) serve(ctx context.Context, l net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	srv := &http.Server{Handler: p.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	var done sync.WaitGroup
+	var engineErr error
+	done.Go(func() {
+		defer stop()
+		engineErr = p.engine.Run(ctx)
+	})
+	done.Go(func() {
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := srv.Shutdown(end); err != nil {
+			p.log.Warn("requests were cut off", "error", err)
+		}
+	})
+	err := srv.Serve(l)
+	stop()
+	done.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, engineErr)
+}
+
+// endpointOf returns the address of a listener as a URL.
+func endpointOf(l net.Listener) string { return "http://" + strings.TrimSuffix(l.Addr().String(), "/") }
