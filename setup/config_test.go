@@ -140,6 +140,40 @@ func TestSplitJoin(t *testing.T) {
 	}
 }
 
+// TestMask holds Mask against Split, which parses.
+func TestMask(t *testing.T) {
+	for _, config := range []string{
+		`{}`,
+		`{"schema":"s","password":""}`,
+		`{"password":"a\"b\\","schema":"s"}`,
+		`{"password":"******","port":1}`,
+		`{"tables":["a","}"],"scripts":[],"auth":{}}`,
+		`{"scripts":[{"name":"a","token":"ta"},{"name":"b"}],"auth":{"key":"k","region":"us"},"always_encrypted":true}`,
+	} {
+		want, _, err := description.Split(json.RawMessage(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := description.Mask(json.RawMessage(config))
+		var a, b any
+		if err != nil || json.Unmarshal(got, &a) != nil || json.Unmarshal(want, &b) != nil || !cmp.Equal(a, b) {
+			t.Errorf("Mask(%s)\n got %s, %v\nwant %s", config, got, err, want)
+		}
+	}
+	for config, want := range map[string]string{
+		``:                                    `{}`,
+		`null`:                                `{}`,
+		"{\n \"password\" : \"p\", \"x\": 1}": `{"password":"******"}`,
+		`[]`:                                  `! Invalid 'config' object`,
+		`{"password":"p"`:                     `! Invalid 'config' object`,
+		`{"password":"p"}}`:                   `! Invalid 'config' object`,
+	} {
+		if got := result(description.Mask(json.RawMessage(config))); got != want {
+			t.Errorf("Mask(%s) = %s, want %s", config, got, want)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	if got := description.Missing(json.RawMessage(`{"host":""}`)); !cmp.Equal(got, []string{"schema", "host"}) {
 		t.Errorf("got %q", got)
@@ -185,5 +219,18 @@ func TestWith(t *testing.T) {
 	d := description.With(Field{Name: "schema", Type: Integer}, Field{Name: "table", Type: String, Required: true})
 	if d.Fields[0].Name != "table" || d.Fields[1].Type != String || len(d.Fields) != len(description.Fields)+1 {
 		t.Errorf("got %+v", d.Fields[:2])
+	}
+}
+
+func BenchmarkMask(b *testing.B) {
+	config, err := description.Check(json.RawMessage(`{"schema":"s","host":"h","password":"p","always_encrypted":true}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := description.Mask(config); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

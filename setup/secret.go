@@ -17,12 +17,6 @@ func isMask(v json.RawMessage) bool { return string(v) == string(masked) }
 // "password", "scripts/0/token".
 type Secrets map[string]string
 
-// Mask returns a config in normal form with ****** in place of its secrets.
-func (d *Description) Mask(config json.RawMessage) (json.RawMessage, error) {
-	m, _, err := d.Split(config)
-	return m, err
-}
-
 // Split takes a config in normal form apart: what may be shown, with ****** in
 // place of secrets, and the secrets. [Description.Join] puts it together.
 func (d *Description) Split(config json.RawMessage) (json.RawMessage, Secrets, error) {
