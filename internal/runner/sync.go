@@ -33,6 +33,7 @@ var errStopped = errors.New("stopped at a checkpoint")
 // It is canceled, and nothing saved is lost, if ctx was done or the sync
 // stopped at a checkpoint before its end.
 func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
+	defer allow(r.share.Heap)()
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
 	s := &syncing{runner: r, run: run, watch: w, log: log, sent: map[schema.Name]pipe.Progress{}}
 	out, err := s.safely(ctx)
