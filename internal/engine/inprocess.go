@@ -36,6 +36,10 @@ type Config struct {
 	// runs over; 0: 30 seconds. It is renewed three times as often.
 	Lease time.Duration
 
+	// Look is how long an engine whose database other processes share goes
+	// without looking whether they have changed what is due; 0: 10 seconds.
+	Look time.Duration
+
 	Log     *slog.Logger          // nil: no log
 	Metrics prometheus.Registerer // nil: none
 	Now     func() time.Time      // nil: time.Now
@@ -69,6 +73,9 @@ func New(c Config) *InProcess {
 	if c.Lease == 0 {
 		c.Lease = 30 * time.Second
 	}
+	if c.Look == 0 {
+		c.Look = 10 * time.Second
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -84,10 +91,6 @@ func New(c Config) *InProcess {
 		live:    map[string]*live{},
 	}
 }
-
-// look is how long a process that shares its database goes without looking
-// whether another has changed what is due.
-const look = 10 * time.Second
 
 // Run implements [Engine].
 func (e *InProcess) Run(ctx context.Context) error {
@@ -186,7 +189,7 @@ func (e *InProcess) untilDue(ctx context.Context) (time.Duration, error) {
 		wait = max(at.Sub(e.Now()), 0)
 	}
 	if e.Store.Shared() {
-		wait = min(wait, look)
+		wait = min(wait, e.Look)
 	}
 	return wait, nil
 }

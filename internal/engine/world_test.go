@@ -102,7 +102,7 @@ func (w *world) another() *InProcess {
 		Connectors:   []connector.Service{{ID: "source", Open: w.openSource}},
 		Destinations: []destination.Service{{ID: "target", Open: w.openTarget}},
 	})
-	return New(Config{Store: w.store, Runner: r})
+	return New(Config{Store: w.store, Runner: r, Look: 6 * time.Hour})
 }
 
 func (w *world) seed() {
