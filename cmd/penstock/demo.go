@@ -25,8 +25,6 @@ type demoCmd struct {
 	Exit   bool   `help:"End when the data have landed, instead of serving on."`
 }
 
-const demoKey = "demo-demo-demo-demo-demo-demo-de" // what the simulated vendor expects
-
 // Run starts a simulated vendor and the platform, and then does what a person
 // would do with curl: a group, a destination, two connections, and a look at
 // what became of them.
@@ -44,9 +42,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sim := &http.Server{Handler: simulator.New(simulator.Options{Users: 50, Seed: 1, Key: demoKey})}
-	go func() { _ = sim.Serve(vendor) }() // ends with the listener
-	defer sim.Close()
+	sim := simulator.New(simulator.Options{Users: 50, Seed: 1})
+	go func() { _ = sim.Serve(ctx, vendor) }() // its end is the demonstration's
 
 	serve := serveCmd{Data: filepath.Join(c.Data, "platform"), Endpoint: map[string]string{"15five": endpointOf(vendor)}, Syncs: 2, LogFormat: "text", LogLevel: slog.LevelWarn}
 	p, err := serve.open(ctx, append(slices.Clone(all.Services), sample.Service))
@@ -95,7 +92,7 @@ func (d *demo) show(ctx context.Context) error {
 		service string
 		config  map[string]any
 	}{
-		{"15five", map[string]any{"schema": "people", "api_key": demoKey}},
+		{"15five", map[string]any{"schema": "people", "api_key": simulator.DefaultKey}},
 		{"sample", map[string]any{"schema_prefix": "db", "opened_at": time.Now().UTC().Format(time.RFC3339)}},
 	}
 	var ids []string

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
 )
 
 // version is set when a release is built.
@@ -37,6 +39,7 @@ func main() {
 	k := kong.Parse(&c,
 		kong.Name("penstock"), kong.Description(description), kong.UsageOnError(),
 		kong.DefaultEnvars("PENSTOCK"), kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Vars{"fifteenfive_key": simulator.DefaultKey},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	err := k.Run()
