@@ -97,10 +97,13 @@ func parseURL(raw string) (*url.URL, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("the URL names environment variables that are not set: %s", strings.Join(missing, ", "))
 	}
-	u, err := url.Parse(expanded)
-	if err != nil || u.Scheme == "" {
+	// A service's id may begin with a digit, which a URL's scheme may not.
+	scheme, rest, ok := strings.Cut(expanded, ":")
+	u, err := url.Parse("x:" + rest)
+	if err != nil || !ok || scheme == "" {
 		return nil, fmt.Errorf("this is no URL of the form service://…")
 	}
+	u.Scheme = scheme
 	return u, nil
 }
 
