@@ -81,13 +81,12 @@ func verify(base *Model, open func() connector.Source) (*Model, error) {
 		}
 	}
 
-	m, f := base.clone(), &fault{hit: true}
-	for n := 0; f.hit; n++ {
-		if n > len(events) {
-			return nil, fmt.Errorf("broken after every checkpoint: does not end")
+	m := base.clone()
+	for n := 0; m.Dump() != want; n++ {
+		if n > 4*len(events) {
+			return nil, fmt.Errorf("broken after every checkpoint: gets no further; the state is %s", m.State)
 		}
-		f = &fault{at: -1, how: saved}
-		if err := once(m, open, f); err != nil {
+		if err := once(m, open, &fault{at: -1, how: saved}); err != nil {
 			return nil, fmt.Errorf("broken after every checkpoint: %w", err)
 		}
 	}

@@ -91,7 +91,7 @@ func TestRun(t *testing.T) {
 func TestRunFindsWhatIsWrong(t *testing.T) {
 	for wrong, want := range map[string]string{
 		"checkpoints before it writes": "rows differ",
-		"starts over":                  "does not end",
+		"starts over":                  "gets no further",
 		"says twice what is fresh":     "said to be fresh",
 	} {
 		_, err := verify(&Model{}, func() connector.Source { return &counter{n: 5, wrong: wrong} })

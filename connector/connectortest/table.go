@@ -159,16 +159,17 @@ func fits(b schema.Batch) error {
 
 // widen makes t's columns hold the batch's.
 func (t *table) widen(b schema.Batch) error {
+	keyed := t.keyed()
 	for _, c := range b.Table.Columns {
 		i := slices.IndexFunc(t.columns, func(o schema.Column) bool { return o.Name == c.Name })
 		if i < 0 {
-			if c.Key && t.keyed() {
+			if c.Key && keyed {
 				return fmt.Errorf("has the key column %s, which the table had not", c.Name)
 			}
 			t.columns = append(t.columns, c)
 			continue
 		}
-		if t.columns[i].Key != c.Key && t.keyed() {
+		if t.columns[i].Key != c.Key && keyed {
 			return fmt.Errorf("is of another opinion on whether %s is part of the key", c.Name)
 		}
 		t.columns[i].Type = schema.Join(t.columns[i].Type, c.Type)

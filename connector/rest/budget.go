@@ -15,29 +15,27 @@ import (
 type Budget struct {
 	mu    sync.Mutex // guards what follows
 	every time.Duration
-	next  time.Time // when the next request may go
-}
-
-// NewBudget returns a Budget of n requests in each stretch of the length per;
-// n 0 stands for any number.
-func NewBudget(n int, per time.Duration) *Budget {
-	b := &Budget{}
-	b.Limit(n, per)
-	return b
+	later time.Duration // every, from the first Pause on
+	next  time.Time     // when the next request may go
 }
 
 // slack keeps requests that the network brought closer together than they
 // were sent within the vendor's count.
 const slack = 1.02
 
-// Limit changes how many requests may be made from now on.
-func (b *Budget) Limit(n int, per time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// NewBudget returns a Budget of n requests in each stretch of the length per.
+func NewBudget(n int, per time.Duration) *Budget {
+	every := time.Duration(float64(per) / float64(n) * slack)
+	return &Budget{every: every, later: every}
+}
+
+// OnDemand returns a Budget that lets requests go as they come until the
+// server asks for a pause for the first time, and then is as NewBudget's. It
+// is for servers that are not the vendor's and may be without a limit.
+func OnDemand(n int, per time.Duration) *Budget {
+	b := NewBudget(n, per)
 	b.every = 0
-	if n > 0 {
-		b.every = time.Duration(float64(per) / float64(n) * slack)
-	}
+	return b
 }
 
 // Wait returns when the next request may go, and takes it off the budget.
@@ -57,6 +55,7 @@ func (b *Budget) Wait(ctx context.Context) error {
 func (b *Budget) Pause(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.every = b.later
 	if until := time.Now().Add(d); until.After(b.next) {
 		b.next = until
 	}
