@@ -155,10 +155,37 @@ func (s *server) updateDestination(r *request) (any, error) {
 	if err != nil {
 		return nil, destinationGone(err, r.id())
 	}
+	if req.TimeZoneOffset != nil || req.DaylightSavingTimeEnabled != nil {
+		if err := s.changedIn(r, d.ID); err != nil {
+			return nil, err
+		}
+	}
 	if !wantTests(req.Tests, changed) {
 		return wireDestination(target, d)
 	}
 	return s.testedDestination(r, target, d.ID, req.Tests)
+}
+
+// changedIn tells the engine that the connections of a group are due at other
+// times than before.
+func (s *server) changedIn(r *request, groupID string) error {
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID}
+	page := store.Page{Limit: store.MaxLimit}
+	for {
+		cs, next, err := s.Store.Connections(r.Context(), filter, page)
+		if err != nil {
+			return err
+		}
+		for _, c := range cs {
+			err := s.Engine.Changed(r.Context(), c.ID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+				return err
+			}
+		}
+		if page.Cursor = next; next == "" {
+			return nil
+		}
+	}
 }
 
 func (s *server) deleteDestination(r *request) (any, error) {

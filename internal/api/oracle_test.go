@@ -86,8 +86,10 @@ var loadOracle = sync.OnceValues(func() (*oracle, error) {
 		return nil, err
 	}
 	o := &oracle{doc, doc.Paths.Map()}
+	targets := doc.Components.Schemas["DestinationExtendedResponse"].Value.Discriminator.Mapping
 	for name, ref := range doc.Components.Schemas {
-		mend(ref.Value, strings.HasSuffix(name, "_warehouse_config_V1"))
+		_, target := targets[strings.TrimSuffix(name, "_config_V1")]
+		mend(ref.Value, target)
 		for _, field := range strings.Fields(nullable[name]) {
 			ref.Value.Properties[field].Value.Nullable = true
 		}

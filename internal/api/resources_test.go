@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/internal/store"
 )
 
 func TestAccountAndUsers(t *testing.T) {
@@ -156,6 +158,34 @@ func TestDestinations(t *testing.T) {
 	}
 	if a := e.ok("DELETE", "/v1/destinations/"+group, ""); a.message != "Destination with id '"+group+"' has been deleted" {
 		t.Errorf("got %q", a.message)
+	}
+}
+
+// TestTimeZone shows that daily connections follow their destination's clock,
+// and that the engine hears of it.
+func TestTimeZone(t *testing.T) {
+	e := newEnv(t)
+	id := e.connection()
+	group, _ := e.details(id)
+	dest := "/v1/destinations/" + group["group_id"].(string)
+	e.ok("POST", "/v1/destinations", `{"group_id":"`+group["group_id"].(string)+`","service":"duckdb","time_zone_offset":"0","config":{"path":"p"}}`)
+	e.engine.finish(e.engine.start(), store.Outcome{Kind: store.RunSucceeded})
+	e.ok("PATCH", "/v1/connections/"+id, `{"sync_frequency":1440,"daily_sync_time":"03:00"}`)
+	hour := func() int {
+		c, err := e.store.Connection(t.Context(), id)
+		must(t, err)
+		return c.DueAt.Hour()
+	}
+	if h := hour(); h != 3 {
+		t.Errorf("due at %d UTC, want 3", h)
+	}
+	e.engine.changed = nil
+	e.ok("PATCH", dest, `{"time_zone_offset":"+2"}`)
+	if h := hour(); h != 1 {
+		t.Errorf("due at %d UTC, want 1", h)
+	}
+	if diff := cmp.Diff([]string{id}, e.engine.changed); diff != "" {
+		t.Error("changed", diff)
 	}
 }
 
