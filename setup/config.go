@@ -40,8 +40,8 @@ func fieldRequired(name string) error {
 	return &InvalidConfig{fmt.Sprintf("Field '%s' is required", name)}
 }
 
-// Normalize checks what a request gives of a config, which may be incomplete,
-// and returns it in normal form: known fields in the description's order,
+// Normalize checks what a request gives of a config, which may be incomplete
+// (not so the objects in it), and returns it in normal form: known fields in the description's order,
 // each in the type of its struct field, defaults filled in. Nulls, readonly
 // fields, secrets given as ****** and fields that the description does not
 // have are left out.
@@ -222,6 +222,11 @@ func (f *Field) normal(path string, v json.RawMessage) (json.RawMessage, error) 
 		obj, err := object(v)
 		if err != nil {
 			return nil, invalid(path, "is an object")
+		}
+		for _, g := range f.Fields {
+			if v, ok := obj[g.Name]; g.Required && (!ok || isNull(v)) {
+				return nil, fieldRequired(path + "." + g.Name)
+			}
 		}
 		return rebuild(f.Fields, obj, path+".", true, (*Field).normal)
 	case Array:

@@ -14,7 +14,7 @@ type tunnel struct {
 }
 
 type script struct {
-	Name  string `json:"name"`
+	Name  string `json:"name" required:"true"`
 	Token string `json:"token" secret:"true"`
 }
 
@@ -61,6 +61,7 @@ func TestCheck(t *testing.T) {
 		{"string, not boolean", `{"schema":"s","host":true}`, `! Invalid 'config' object: field 'host' is a string`},
 		{"array", `{"schema":"s","host":"h","tables":"a"}`, `! Invalid 'config' object: field 'tables' is an array`},
 		{"item", `{"schema":"s","host":"h","tables":["a",null]}`, `! Invalid 'config' object: field 'tables[1]' is a string`},
+		{"missing in an item", `{"schema":"s","host":"h","scripts":[{"name":"n"},{"token":"t"}]}`, `! Field 'scripts[1].name' is required`},
 		{"object", `{"schema":"s","host":"h","auth":"k"}`, `! Invalid 'config' object: field 'auth' is an object`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
