@@ -197,7 +197,9 @@ func (m *Model) Checkpoint(ctx context.Context, state any) error {
 	}
 	return m.do(event{}, func() error {
 		m.State = js
-		m.durable = m.clone()
+		if m.fault != nil {
+			m.durable = m.clone()
+		}
 		return nil
 	})
 }

@@ -23,6 +23,7 @@ type table struct {
 	sent    map[string]bool // keys upserted in this sync
 }
 
+// A row is never changed, only replaced: clones of a table share it.
 type row struct {
 	values  map[string]string // by column
 	synced  time.Time
@@ -30,11 +31,7 @@ type row struct {
 }
 
 func (t *table) clone() *table {
-	c := &table{columns: slices.Clone(t.columns), rows: map[string]*row{}, present: maps.Clone(t.present), sent: maps.Clone(t.sent)}
-	for k, r := range t.rows {
-		c.rows[k] = &row{maps.Clone(r.values), r.synced, r.deleted}
-	}
-	return c
+	return &table{slices.Clone(t.columns), maps.Clone(t.rows), maps.Clone(t.present), maps.Clone(t.sent)}
 }
 
 func (t *table) keyed() bool {
@@ -47,9 +44,9 @@ func (t *table) apply(b schema.Batch, start time.Time) error {
 		if b.Record != nil || b.Before.IsZero() {
 			return errors.New("needs a time and no record")
 		}
-		for _, r := range t.rows {
-			if r.synced.Before(b.Before) {
-				r.deleted = true
+		for k, r := range t.rows {
+			if r.synced.Before(b.Before) && !r.deleted {
+				t.rows[k] = &row{r.values, r.synced, true}
 			}
 		}
 		return nil
@@ -59,7 +56,7 @@ func (t *table) apply(b schema.Batch, start time.Time) error {
 		}
 		for k, r := range t.rows {
 			if !r.deleted && !t.present[k] {
-				r.deleted, r.synced = true, start
+				t.rows[k] = &row{r.values, start, true}
 			}
 		}
 		t.present = nil
@@ -104,17 +101,18 @@ func (t *table) applyRow(b schema.Batch, i int, start time.Time) error {
 		if old == nil {
 			break
 		}
+		all := maps.Clone(old.values)
 		for _, c := range b.Table.Columns {
 			if v, ok := values[c.Name]; ok {
-				old.values[c.Name] = v
+				all[c.Name] = v
 			} else {
-				delete(old.values, c.Name)
+				delete(all, c.Name)
 			}
 		}
-		old.synced = start
+		t.rows[k] = &row{all, start, old.deleted}
 	case schema.Delete:
 		if old != nil {
-			old.deleted, old.synced = true, start
+			t.rows[k] = &row{old.values, start, true}
 		}
 	case schema.Present:
 		if t.present == nil {

@@ -135,7 +135,8 @@ func TestIncrementsFollowTheCompany(t *testing.T) {
 }
 
 func TestStopAnywhere(t *testing.T) {
-	sim := company(simulator.Options{Users: 3, PageSize: 5})
+	now := began.Add(13 * day)
+	sim := company(simulator.Options{Users: 3, PageSize: 5, Now: func() time.Time { return now }})
 	open := func() connector.Source {
 		s := account(t, sim, simulator.DefaultKey)
 		s.details, s.pages = 4, 1
