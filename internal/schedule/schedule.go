@@ -99,8 +99,8 @@ func mod(a, b time.Duration) time.Duration { return (a%b + b) % b }
 // ValidDailyTime reports whether text is a full hour of the day, "HH:00".
 func ValidDailyTime(text string) bool {
 	h, ok := strings.CutSuffix(text, ":00")
-	n, err := strconv.Atoi(h)
-	return ok && err == nil && len(h) == 2 && 0 <= n && n < 24
+	n, err := strconv.ParseUint(h, 10, 8) // no sign
+	return ok && err == nil && len(h) == 2 && n < 24
 }
 
 // hour returns the hour of a valid daily time, 0 for any other.
