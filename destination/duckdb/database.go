@@ -18,6 +18,7 @@ import (
 // A database is one writer's share of a file.
 type database struct {
 	f      *file
+	warn   func(setup.Warning)
 	memory int64
 	queue  *semaphore.Weighted // bytes of batches on their way to DuckDB
 	size   int64               // of queue
@@ -30,8 +31,8 @@ var (
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
 
-func newDatabase(f *file, memory, queue int64) *database {
-	return &database{f: f, memory: memory, queue: semaphore.NewWeighted(queue), size: queue}
+func newDatabase(f *file, warn func(setup.Warning), memory, queue int64) *database {
+	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue}
 }
 
 func (d *database) Close() (err error) {
@@ -109,7 +110,11 @@ func (d *database) exec(ctx context.Context, conn *sql.Conn, statements []string
 	}
 	for _, s := range statements {
 		if _, err := tx.ExecContext(ctx, s); err != nil {
-			return errors.Join(explain(d.f.path, err), rollback(tx))
+			err = errors.Join(explain(d.f.path, err), rollback(tx))
+			if ctx.Err() != nil { // DuckDB says only that it was interrupted
+				return context.Cause(ctx)
+			}
+			return err
 		}
 	}
 	return explain(d.f.path, tx.Commit())

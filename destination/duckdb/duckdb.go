@@ -102,8 +102,9 @@ func checkFolder(path string) error {
 	return nil
 }
 
-// Of a writer's memory, DuckDB gets what is left after the batches that wait
-// for it; those take no more than this much.
+// Of a writer's memory, an eighth, and no more than this, is for batches that
+// wait for DuckDB, as much for what DuckDB allocates without counting it, and
+// the rest is DuckDB's.
 const maxQueue = 32 << 20
 
 func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
@@ -111,11 +112,12 @@ func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination
 		opt.Memory = 256 << 20
 	}
 	queue := min(opt.Memory/8, maxQueue)
-	f, err := acquire(ctx, k.path, opt.Memory-queue, k.threads)
+	share := opt.Memory - 2*queue
+	f, err := acquire(ctx, k.path, share, k.threads)
 	if err != nil {
 		return nil, err
 	}
-	db := newDatabase(f, opt.Memory-queue, queue)
+	db := newDatabase(f, opt.Warn, share, queue)
 	// A file's catalog is called after the file, and so is a schema often:
 	// without the catalog such a name would be ambiguous.
 	d := dialect

@@ -162,10 +162,21 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s is open in %s; it can be written when that process has closed it", path, who)
 	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "file is not a database"):
 		return &setup.Problem{Code: "not_a_database", Message: fmt.Sprintf("%s exists and is not a DuckDB database. Choose another path, or move the file away.", path)}
-	case strings.Contains(text, "No space left on device"):
-		return fmt.Errorf("the disk of %s is full: %w", path, err)
+	case strings.Contains(text, "No space left on device"), strings.Contains(text, "max_temp_directory_size"):
+		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
 	case errors.Is(err, os.ErrPermission), strings.Contains(text, "Permission denied"):
 		return &setup.Problem{Code: "permission_denied", Message: fmt.Sprintf("The program may not open %s for writing", path), Err: err}
 	}
+	var said *duckdb.Error
+	if errors.As(err, &said) {
+		return errors.New("DuckDB says of " + path + ": " + firstLine(text))
+	}
 	return err
+}
+
+// firstLine leaves out the advice that follows an error; its settings are not
+// the user's to change.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }

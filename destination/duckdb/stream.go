@@ -23,6 +23,7 @@ type stream struct {
 	s      *session
 	arrow  *arrow.Schema // of what DuckDB reads
 	stage  bool
+	notes  sqlwriter.Notes
 	reader *reader
 	cancel context.CancelFunc
 
@@ -51,7 +52,7 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 		columns = append(columns, quote(schema.Synced), quote(schema.Deleted))
 		values = append(values, instant(l.Synced), "false")
 	}
-	st := &stream{s: s, arrow: arrow.NewSchema(fields, nil), stage: l.Stage, done: make(chan struct{})}
+	st := &stream{s: s, arrow: arrow.NewSchema(fields, nil), stage: l.Stage, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, done: make(chan struct{})}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	st.cancel = cancel
 	st.reader = &reader{schema: st.arrow, in: make(chan item, 64), stop: run.Done(), freed: s.d.queue.Release}
@@ -141,11 +142,20 @@ func (st *stream) record(b schema.Batch, seq int64) (arrow.RecordBatch, error) {
 	if b.Record == nil {
 		return nil, fmt.Errorf("rows in the format %s", b.Encoded.Format)
 	}
-	columns := b.Record.Columns()
-	for i, c := range columns {
+	columns := make([]arrow.Array, 0, len(st.arrow.Fields()))
+	defer func() {
+		for _, c := range columns {
+			c.Release()
+		}
+	}()
+	for i, c := range b.Record.Columns() {
 		if f := st.arrow.Field(i); !arrow.TypeEqual(c.DataType(), f.Type) {
 			return nil, fmt.Errorf("column %s comes as %s instead of %s", b.Table.Columns[i].Name, c.DataType(), f.Type)
 		}
+		columns = append(columns, checked(&st.notes, b.Table.Columns[i], c))
+	}
+	if err := st.notes.Err(); err != nil {
+		return nil, err
 	}
 	n := b.Record.NumRows()
 	if st.stage {
@@ -155,10 +165,8 @@ func (st *stream) record(b schema.Batch, seq int64) (arrow.RecordBatch, error) {
 		}
 		raw := array.NewData(arrow.PrimitiveTypes.Int64, int(n),
 			[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(data))}, nil, 0, 0)
-		numbers := array.NewInt64Data(raw)
+		columns = append(columns, array.NewInt64Data(raw))
 		raw.Release()
-		defer numbers.Release()
-		columns = append(columns[:len(columns):len(columns)], numbers)
 	}
 	return array.NewRecordBatch(st.arrow, columns, n), nil
 }
@@ -168,6 +176,7 @@ func (st *stream) End(ctx context.Context) error {
 	select {
 	case <-st.done:
 		st.cancel()
+		st.notes.End()
 		return st.err
 	case <-ctx.Done():
 		st.cancel()

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/valyala/fastjson"
 
+	"github.com/penstock-data/penstock/destination/sqlwriter"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -48,7 +49,7 @@ func (st *stream) writeRecord(ctx context.Context, b schema.Batch, seq int64) er
 		if !arrow.TypeEqual(a.DataType(), c.Type.Arrow()) {
 			return fmt.Errorf("column %s comes as %s instead of %s", c.Name, a.DataType(), c.Type.Arrow())
 		}
-		fields[i] = st.notes.field(c, a)
+		fields[i] = st.field(c, a)
 	}
 	added := 2
 	if st.load.Stage {
@@ -72,12 +73,12 @@ func (st *stream) writeRecord(ctx context.Context, b schema.Batch, seq int64) er
 		}
 		st.chunk = dst
 	}
-	return st.notes.err
+	return st.notes.Err()
 }
 
 // field returns what encodes the values of a column.
-func (n *notes) field(c schema.Column, a arrow.Array) field {
-	f := n.values(c, a)
+func (st *stream) field(c schema.Column, a arrow.Array) field {
+	f := st.values(c, a)
 	if a.NullN() == 0 {
 		return f
 	}
@@ -89,7 +90,7 @@ func (n *notes) field(c schema.Column, a arrow.Array) field {
 	}
 }
 
-func (n *notes) values(c schema.Column, a arrow.Array) field {
+func (st *stream) values(c schema.Column, a arrow.Array) field {
 	switch a := a.(type) {
 	case *array.Boolean:
 		return func(dst []byte, row int) []byte {
@@ -127,7 +128,7 @@ func (n *notes) values(c schema.Column, a arrow.Array) field {
 		return func(dst []byte, row int) []byte {
 			d, ok := date(int64(v[row]))
 			if !ok {
-				return n.lost(dst, c, fmt.Sprintf("the day %d after 1970-01-01", v[row]))
+				return st.lost(dst, c, fmt.Sprintf("the day %d after 1970-01-01", v[row]))
 			}
 			return binary.BigEndian.AppendUint64(dst, 4<<32|uint64(uint32(d)))
 		}
@@ -136,7 +137,7 @@ func (n *notes) values(c schema.Column, a arrow.Array) field {
 		return func(dst []byte, row int) []byte {
 			us, ok := timestamp(int64(v[row]))
 			if !ok {
-				return n.lost(dst, c, fmt.Sprintf("the microsecond %d after 1970-01-01", v[row]))
+				return st.lost(dst, c, fmt.Sprintf("the microsecond %d after 1970-01-01", v[row]))
 			}
 			return appendInt64Field(dst, us)
 		}
@@ -144,7 +145,7 @@ func (n *notes) values(c schema.Column, a arrow.Array) field {
 		v := a.Time64Values()
 		return func(dst []byte, row int) []byte {
 			if v[row] < 0 || v[row] > 86_400_000_000 {
-				return n.lost(dst, c, fmt.Sprintf("the microsecond %d of a day", v[row]))
+				return st.lost(dst, c, fmt.Sprintf("the microsecond %d of a day", v[row]))
 			}
 			return appendInt64Field(dst, int64(v[row]))
 		}
@@ -154,7 +155,7 @@ func (n *notes) values(c schema.Column, a arrow.Array) field {
 			return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
 		}
 	case *array.String:
-		return n.text(c, a)
+		return st.text(c, a)
 	}
 	panic(fmt.Sprintf("%T in a column of %s", a, c.Type))
 }
@@ -181,7 +182,7 @@ func timestamp(us int64) (int64, bool) {
 
 // text encodes what travels as text. Almost always a whole column is valid
 // UTF-8 without NUL, which is found out at once.
-func (n *notes) text(c schema.Column, a *array.String) field {
+func (st *stream) text(c schema.Column, a *array.String) field {
 	plain := func(dst []byte, row int) []byte {
 		v := a.Value(row)
 		return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
@@ -191,14 +192,14 @@ func (n *notes) text(c schema.Column, a *array.String) field {
 		return func(dst []byte, row int) []byte {
 			out, ok := appendNumber(dst, a.Value(row))
 			if !ok {
-				return n.lost(dst, c, fmt.Sprintf("the number %q", clip(a.Value(row))))
+				return st.lost(dst, c, fmt.Sprintf("the number %q", sqlwriter.Clip(a.Value(row))))
 			}
 			return out
 		}
 	case c.Type.Kind == schema.JSON:
 		return func(dst []byte, row int) []byte {
 			if err := fastjson.Validate(a.Value(row)); err != nil {
-				return n.lost(dst, c, fmt.Sprintf("%q, which is no JSON,", clip(a.Value(row))))
+				return st.lost(dst, c, fmt.Sprintf("%q, which is no JSON,", sqlwriter.Clip(a.Value(row))))
 			}
 			return plain(dst, row)
 		}
@@ -209,21 +210,19 @@ func (n *notes) text(c schema.Column, a *array.String) field {
 	return func(dst []byte, row int) []byte {
 		v := a.Value(row)
 		if strings.IndexByte(v, 0) >= 0 {
-			n.note(c, "nul_removed", fmt.Sprintf("NUL characters, which PostgreSQL's text cannot hold, were left out of %q", clip(v)))
+			st.notes.Add(c.Name, "nul_removed", fmt.Sprintf("NUL characters, which PostgreSQL's text cannot hold, were left out of %q", sqlwriter.Clip(v)))
 			v = strings.ReplaceAll(v, "\x00", "")
 		}
 		if !utf8.ValidString(v) {
-			n.note(c, "invalid_text", fmt.Sprintf("bytes that are no UTF-8 were replaced in %q", clip(v)))
+			st.notes.Add(c.Name, "invalid_text", fmt.Sprintf("bytes that are no UTF-8 were replaced in %q", sqlwriter.Clip(v)))
 			v = strings.ToValidUTF8(v, "\ufffd")
 		}
 		return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
 	}
 }
 
-// clip shortens a value for a message.
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
+// lost makes a value NULL.
+func (st *stream) lost(dst []byte, c schema.Column, value string) []byte {
+	st.notes.Add(c.Name, "value_not_kept", fmt.Sprintf("%s is not in the range of PostgreSQL's %s and became NULL", value, typeName(c.Type)))
+	return append(dst, null...)
 }

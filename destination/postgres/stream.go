@@ -16,7 +16,7 @@ type stream struct {
 	s      *session
 	load   sqlwriter.Load
 	suffix []byte // of each row: the fields that are the same in all of them
-	notes  *notes
+	notes  sqlwriter.Notes
 
 	chunks chan []byte
 	chunk  []byte // being filled
@@ -38,7 +38,7 @@ var (
 
 func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
 	columns := list(l.Shape.Columns)
-	st := &stream{s: s, load: l, notes: &notes{table: l.Name, warn: s.d.warn}, chunks: make(chan []byte, 4), done: make(chan struct{})}
+	st := &stream{s: s, load: l, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, chunks: make(chan []byte, 4), done: make(chan struct{})}
 	if l.Stage {
 		columns += ", " + quote(sqlwriter.Seq)
 	} else {
@@ -99,10 +99,8 @@ func (st *stream) End(ctx context.Context) error {
 	select {
 	case <-st.done:
 		st.cancel()
-		if st.err != nil {
-			return st.err
-		}
-		return st.notes.end()
+		st.notes.End()
+		return st.err
 	case <-ctx.Done():
 		st.Abort()
 		return ctx.Err()

@@ -1,0 +1,67 @@
+package sqlwriter
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// Notes report the values of one load that could not be kept as they were. Of
+// each column the first few are named, the rest are counted.
+type Notes struct {
+	Table schema.Name
+	Warn  func(setup.Warning) // nil: the first such value is an error
+
+	seen map[noteKey]int
+	err  error
+}
+
+type noteKey struct{ column, code string }
+
+const named = 10
+
+// Add reports a value of a column: what it is and what became of it.
+func (n *Notes) Add(column, code, what string) {
+	what = fmt.Sprintf("table %s, column %s: %s", n.Table, column, what)
+	if n.Warn == nil {
+		if n.err == nil {
+			n.err = errors.New(what)
+		}
+		return
+	}
+	if n.seen == nil {
+		n.seen = map[noteKey]int{}
+	}
+	k := noteKey{column, code}
+	n.seen[k]++
+	if n.seen[k] <= named {
+		n.Warn(setup.Warning{Code: code, Message: what})
+	}
+}
+
+// Err returns the error of a value that nobody was warned of.
+func (n *Notes) Err() error { return n.err }
+
+// End reports how many values there were beside those named.
+func (n *Notes) End() {
+	keys := slices.SortedFunc(maps.Keys(n.seen), func(a, b noteKey) int {
+		return compare(schema.Name{Schema: a.column, Table: a.code}, schema.Name{Schema: b.column, Table: b.code})
+	})
+	for _, k := range keys {
+		if more := n.seen[k] - named; more > 0 {
+			n.Warn(setup.Warning{Code: k.code, Message: fmt.Sprintf("table %s, column %s: %d more values like those named before", n.Table, k.column, more)})
+		}
+	}
+}
+
+// Clip shortens a value for a message.
+func Clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}
