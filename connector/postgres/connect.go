@@ -34,6 +34,14 @@ const session = `
 	set idle_in_transaction_session_timeout = 0;
 	select set_config(name, '0', false) from pg_settings where name in ('transaction_timeout', 'idle_session_timeout')`
 
+const connectTimeout = 20 * time.Second
+
+// address returns the server's address.
+func (s *source) address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// encrypted reports whether connections must be encrypted.
+func (s *source) encrypted() bool { return s.AlwaysEncrypted || s.AuthMethod == clientCertificate }
+
 // connect opens a connection. Its errors name the server and never the password.
 func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := s.connConfig()
@@ -60,7 +68,7 @@ func (s *source) connConfig() (*pgx.ConnConfig, error) {
 	}
 	cfg.Host, cfg.Port = s.Host, uint16(s.Port)
 	cfg.Database, cfg.User, cfg.Password = s.Database, s.User, s.Password
-	cfg.ConnectTimeout = 20 * time.Second
+	cfg.ConnectTimeout = connectTimeout
 	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	cfg.Fallbacks = nil
@@ -69,7 +77,7 @@ func (s *source) connConfig() (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.AlwaysEncrypted && s.AuthMethod != clientCertificate {
+	if !s.encrypted() {
 		cfg.Fallbacks = []*pgconn.FallbackConfig{{Host: cfg.Host, Port: cfg.Port}}
 	}
 	return cfg, nil
@@ -79,7 +87,7 @@ func (s *source) connConfig() (*pgx.ConnConfig, error) {
 // connection must be encrypted, and takes any otherwise.
 func (s *source) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} // VerifyConnection does it
-	if s.AlwaysEncrypted {
+	if s.encrypted() {
 		cfg.VerifyConnection = func(state tls.ConnectionState) error {
 			return s.verify(state.PeerCertificates)
 		}
@@ -134,7 +142,10 @@ func (s *source) connectError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	server := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+	if p := setup.AsProblem(err); p != nil {
+		return p
+	}
+	server := s.address()
 	var untrusted *untrustedError
 	if errors.As(err, &untrusted) {
 		return &setup.Problem{
@@ -157,6 +168,10 @@ func (s *source) connectError(ctx context.Context, err error) error {
 			return &setup.Problem{Code: "permission_denied", Message: said + "; grant CONNECT on the database to the role"}
 		}
 		return errors.New(said)
+	}
+	var alert tls.AlertError
+	if errors.As(err, &alert) {
+		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, alert.Error())}
 	}
 	text := err.Error()
 	switch {

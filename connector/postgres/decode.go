@@ -90,7 +90,7 @@ func decodeDate(v *vector, row int, b []byte) error {
 		d += epochDays // dates end in 5874897, far from overflow
 		v.i32[row] = d
 		if d < firstDay || d > lastDay {
-			v.unusual("date_out_of_range", func() string { return dateText(int64(d)) })
+			v.unusual("date_out_of_range", func() string { return instantText(time.Unix(int64(d)*86400, 0), "") })
 		}
 	}
 	return nil
@@ -108,26 +108,26 @@ func decodeTimestamp(v *vector, row int, b []byte) error {
 	case t >= math.MaxInt64-epochMicros:
 		// Timestamps end in 294276, and 64 bits of microseconds since 1970 in 294247.
 		v.null(row)
-		v.unusual("value_not_kept", func() string { return timeText(t/1e6 + epochDays*86400) })
+		v.unusual("value_not_kept", func() string { return instantText(time.Unix(t/1e6+epochDays*86400, 0), " 15:04:05") })
 	default:
 		t += epochMicros
 		v.i64[row] = t
 		if t < firstDay*86400_000_000 || t >= (lastDay+1)*86400_000_000 {
-			v.unusual("date_out_of_range", func() string { return timeText(t / 1e6) })
+			v.unusual("date_out_of_range", func() string { return instantText(time.UnixMicro(t), " 15:04:05.999999") })
 		}
 	}
 	return nil
 }
 
-func dateText(days int64) string { return timeText(days * 86400)[len("00:00:00 "):] }
-
-// timeText begins with the time of day, so that a date is a suffix of it.
-func timeText(seconds int64) string {
-	t := time.Unix(seconds, 0).UTC()
-	if y := t.Year(); y <= 0 {
-		return fmt.Sprintf("%s %04d-%s BC", t.Format("15:04:05"), 1-y, t.Format("01-02"))
+// instantText writes a date as PostgreSQL does, followed by the time of day in
+// the layout given.
+func instantText(t time.Time, layout string) string {
+	t = t.UTC()
+	year, era := t.Year(), ""
+	if year <= 0 {
+		year, era = 1-year, " BC"
 	}
-	return fmt.Sprintf("%s %04d-%s", t.Format("15:04:05"), t.Year(), t.Format("01-02"))
+	return fmt.Sprintf("%04d-%s%s", year, t.Format("01-02"+layout), era)
 }
 
 func decodeText(v *vector, row int, b []byte) error {

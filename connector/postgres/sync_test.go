@@ -28,7 +28,7 @@ func opener(t *testing.T, dsn string, edit ...func(*config)) func() connector.So
 
 // TestStopAnywhere breaks and resumes syncs at every event.
 func TestStopAnywhere(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := quietDatabase(t)
 	pgtest.Exec(t, dsn,
 		"create table item (id int primary key, name text, price numeric(10,2))",
 		"insert into item select g, repeat('x', 500) || g, g / 7.0 from generate_series(1, 40) g",
