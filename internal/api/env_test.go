@@ -307,7 +307,11 @@ func (e *testEngine) test(ctx context.Context, owner, id string, config json.Raw
 // start begins the run of the connection that is due.
 func (e *testEngine) start() *store.Run {
 	e.t.Helper()
-	run, err := e.store.Claim(e.t.Context(), "test", e.now.Add(time.Second), time.Hour)
+	at := e.now
+	if t := time.Now(); t.After(at) {
+		at = t // rows get the real time of their creation
+	}
+	run, err := e.store.Claim(e.t.Context(), "test", at, time.Hour)
 	if err != nil || run == nil {
 		e.t.Fatalf("claim: %v, %v", run, err)
 	}
