@@ -1,0 +1,2 @@
+DELETE FROM "penstock_upserts" AS t USING (SELECT "id", "n", max("_penstock_seq") AS last FROM "penstock_upserts" GROUP BY "id", "n" HAVING count(*) > 1) AS d WHERE t."id" = d."id" AND t."n" = d."n" AND t."_penstock_seq" < d.last;
+INSERT INTO "s"."t" ("id", "n", "b", "_fivetran_synced", "_fivetran_deleted") SELECT s."id", s."n", to_string(s."b"), '2026-05-01', false FROM "penstock_upserts" AS s ON CONFLICT ("id", "n") DO UPDATE SET "a" = NULL, "b" = excluded."b", "c" = NULL, "_fivetran_synced" = excluded."_fivetran_synced", "_fivetran_deleted" = excluded."_fivetran_deleted";
