@@ -61,6 +61,7 @@ type benchmark struct {
 }
 
 var benchmarks = []benchmark{
+	{"equal on both sides", equal},
 	{"lineitem to duckdb", lineitemToDuckDB},
 	{"wide to duckdb", wideToDuckDB},
 	{"lineitem to postgres", lineitemToPostgres},
