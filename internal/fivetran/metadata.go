@@ -9,7 +9,7 @@ type ConnectorType struct {
 	Name              string    `json:"name"`
 	Type              string    `json:"type"`
 	Description       string    `json:"description"`
-	IconURL           string    `json:"icon_url"`
+	IconURL           string    `json:"icon_url,omitempty"`
 	Icons             []string  `json:"icons"`
 	LinkToDocs        string    `json:"link_to_docs,omitempty"`
 	LinkToERD         string    `json:"link_to_erd,omitempty"`
