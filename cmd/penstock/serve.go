@@ -110,19 +110,27 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (p *p
 	return p, nil
 }
 
+// mux leaves every path but its own three to the API, as it came: a ServeMux
+// would answer an unclean one with a redirect in HTML.
 func (p *platform) mux(sources []connector.Service, targets []destination.Service, metrics *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log}))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := p.store.Accounts(r.Context()); err != nil {
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-			return
+	rest := api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log})
+	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/metrics":
+			measured.ServeHTTP(w, r)
+		case "/healthz":
+			fmt.Fprintln(w, "ok")
+		case "/readyz":
+			if _, err := p.store.Accounts(r.Context()); err != nil {
+				http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprintln(w, "ok")
+		default:
+			rest.ServeHTTP(w, r)
 		}
-		fmt.Fprintln(w, "ok")
 	})
-	return mux
 }
 
 func (p *platform) close() {
