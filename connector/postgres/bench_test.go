@@ -18,12 +18,16 @@ import (
 
 // discard is an Output that counts.
 type discard struct {
-	pass bool
-	rows atomic.Int64
+	pass    bool
+	onWrite func(schema.Batch)
+	rows    atomic.Int64
 }
 
 func (d *discard) Write(_ context.Context, b schema.Batch) error {
 	d.rows.Add(b.Rows())
+	if d.onWrite != nil {
+		d.onWrite(b)
+	}
 	b.Release()
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +56,7 @@ func newServer(t testing.TB) *server {
 	l.Close()
 	s := &server{dir: filepath.Join(dir, "data"), port: port}
 	s.start(t)
+	s.configure(t, "autovacuum = off", "")
 	t.Cleanup(func() { exec.Command(script, "stop", s.dir).Run() })
 	return s
 }
@@ -116,21 +119,21 @@ func (s *server) configure(t testing.TB, conf string, hba string) {
 }
 
 // shared is a server that tests of this package may use together, as long as
-// they stay in databases of their own. On the common server, other packages'
-// transactions hold back the horizon.
+// they stay in databases of their own.
 var shared struct {
-	once   sync.Once
-	server *server
+	once      sync.Once
+	server    *server
+	databases atomic.Int32
 }
 
-// quietDatabase returns the URL of a database on a server where nothing else runs.
-func quietDatabase(t testing.TB) string {
+// sharedDatabase returns the URL of a database on the shared server.
+func sharedDatabase(t testing.TB) string {
 	t.Helper()
 	shared.once.Do(func() { shared.server = newServer(keeper{t}) })
 	if shared.server == nil {
 		t.Fatal("no server")
 	}
-	name := strings.ToLower(strings.NewReplacer("/", "_", "-", "_").Replace(t.Name()))
+	name := fmt.Sprintf("t%d", shared.databases.Add(1))
 	pgtest.Exec(t, shared.server.url, "create database "+name)
 	t.Cleanup(func() { pgtest.Exec(t, shared.server.url, "drop database "+name+" with (force)") })
 	return strings.Replace(shared.server.url, "/postgres?", "/"+name+"?", 1)

@@ -1,6 +1,12 @@
 package postgres
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +14,8 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/internal/pgtest"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // opener returns a function that opens the database of dsn anew, with ranges
@@ -28,29 +36,350 @@ func opener(t *testing.T, dsn string, edit ...func(*config)) func() connector.So
 
 // TestStopAnywhere breaks and resumes syncs at every event.
 func TestStopAnywhere(t *testing.T) {
-	dsn := quietDatabase(t)
+	t.Parallel()
+	dsn := newServer(t).url // others' transactions would hold back the horizon
 	pgtest.Exec(t, dsn,
 		"create table item (id int primary key, name text, price numeric(10,2))",
-		"insert into item select g, repeat('x', 500) || g, g / 7.0 from generate_series(1, 40) g",
+		"insert into item select g, repeat('x', 700) || g, g / 7.0 from generate_series(1, 24) g",
 		"create table note (body text)",
-		"insert into note select repeat('y', 900) || g from generate_series(1, 20) g",
+		"insert into note select repeat('y', 900) || g from generate_series(1, 12) g",
 		"create view cheap as select id, name from item where price < 2",
+		"create table event (day int, id int, primary key (day, id)) partition by list (day)",
+		"create table event_1 partition of event for values in (1)",
+		"create table event_2 partition of event for values in (2)",
+		"insert into event values (1, 1), (1, 2), (2, 1)",
 	)
 	m := connectortest.Run(t, opener(t, dsn),
 		func() {
 			pgtest.Exec(t, dsn,
 				"update item set price = 99 where id in (3, 4)",
-				"delete from item where id in (5, 40)",
+				"delete from item where id in (5, 24)",
 				"insert into item values (41, 'new', null)",
-				"update item set id = 100 where id = 10")
+				"update item set id = 100 where id = 10",
+				"insert into event values (2, 2)", "delete from event where day = 1 and id = 1")
 		},
 		func() { pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')") },
 		func() { pgtest.Exec(t, dsn, "truncate item") },
 	)
-	if diff := cmp.Diff([]string(nil), m.Rows("public.item")); diff != "" {
-		t.Error(diff)
+	if got := m.Rows("public.item"); got != nil {
+		t.Errorf("rows after TRUNCATE: %v", got)
 	}
-	if got, want := len(m.Rows("public.note")), 20-2+1; got != want {
+	if got, want := len(m.Rows("public.note")), 12-2+1; got != want {
 		t.Errorf("note has %d rows, want %d", got, want)
 	}
+	if diff := cmp.Diff([]string{"1|2", "2|1", "2|2"}, m.Rows("public.event")); diff != "" {
+		t.Error(diff)
+	}
 }
+
+// TestChanges syncs after each of a list of changes and compares with what
+// the source says.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url // others' transactions would hold back the horizon
+	pgtest.Exec(t, dsn,
+		"create table item (id int primary key, name text)",
+		"insert into item select g, 'n' || g from generate_series(1, 10) g",
+		"create table event (day int, id int, name text, primary key (day, id)) partition by list (day)",
+		"create table event_1 partition of event for values in (1)",
+		"insert into event values (1, 1, 'a'), (1, 2, 'b')",
+		"create table event_2 (day int not null, id int not null, name text, primary key (day, id))",
+		"insert into event_2 values (2, 1, 'c'), (2, 2, 'd')",
+		"create table twin (id int primary key, name text)",
+		"insert into twin select g, 't' || g from generate_series(5, 15) g",
+		"create table loose (a int, b text)",
+		"insert into loose values (1, 'x'), (1, 'x'), (2, null)",
+		"create materialized view sums as select count(*) n from loose",
+		"create view busy as select day, count(*) n from event group by day",
+		"create table base (id int primary key)",
+		"create table derived (extra int) inherits (base)",
+		"insert into base values (1)", "insert into derived values (1, 10), (2, 20)",
+	)
+	steps := []struct {
+		name string
+		do   []string
+		sent []string // tables of which rows are sent, views aside; nil: not checked
+	}{
+		{"load", nil, nil},
+		{"nothing", nil, []string{}},
+		{"update", []string{"update item set name = 'changed' where id = 1"}, []string{"item"}},
+		{"subtransaction", []string{"do $$ begin begin update item set name = 'sub' where id = 2; exception when others then null; end; end $$"}, []string{"item"}},
+		{"rolled back", []string{"do $$ begin begin update item set name = 'never'; raise 'no'; exception when others then null; end; end $$"}, []string{}},
+		{"delete", []string{"delete from item where id = 3"}, []string{}},
+		{"delete and insert", []string{"delete from item where id = 4", "insert into item values (11, 'eleven')"}, []string{"item"}},
+		{"key changed", []string{"update item set id = 12 where id = 5"}, []string{"item"}},
+		{"keys swapped", []string{"update item set id = -id where id in (6, 7)", "update item set id = case id when -6 then 7 else 6 end where id < 0"}, []string{"item"}},
+		{"vacuum full", []string{"vacuum full item"}, []string{}},
+		{"column added", []string{"alter table item add extra int"}, []string{}},
+		{"column filled", []string{"update item set extra = 5 where id = 1"}, []string{"item"}},
+		{"column with default", []string{"alter table item add filled int default 7"}, []string{"item"}},
+		{"column type changed", []string{"alter table item alter extra type bigint"}, []string{"item"}},
+		{"column dropped", []string{"alter table item drop extra"}, []string{}},
+		{"duplicate inserted", []string{"insert into loose values (1, 'x')"}, []string{"loose"}},
+		{"duplicate deleted", []string{"delete from loose where ctid = (select max(ctid) from loose)"}, nil},
+		{"loose updated", []string{"update loose set b = 'y' where a = 2"}, []string{"loose"}},
+		{"loose emptied", []string{"truncate loose"}, nil},
+		{"loose refilled", []string{"insert into loose values (3, 'z')", "refresh materialized view sums"}, []string{"loose", "sums"}},
+		{"partition attached", []string{"alter table event attach partition event_2 for values in (2)"}, []string{"event"}},
+		{"row moved between partitions", []string{"update event set day = 2, id = 9 where day = 1 and id = 1"}, []string{"event"}},
+		{"partition detached", []string{"alter table event detach partition event_1"}, nil},
+		{"table renamed over", []string{"drop table item", "alter table twin rename to item"}, nil},
+		{"table emptied", []string{"truncate item"}, nil},
+		{"table written again", []string{"insert into item values (1, 'again')"}, []string{"item"}},
+	}
+	m := &connectortest.Model{}
+	open := opener(t, dsn)
+	for _, step := range steps {
+		if len(step.do) > 0 {
+			pgtest.Exec(t, dsn, step.do...)
+		}
+		src := &watched{Source: open()}
+		if err := m.Sync(context.Background(), src); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if len(m.Failed) > 0 {
+			t.Errorf("%s: failed: %v", step.name, m.Failed)
+		}
+		if step.sent != nil {
+			if diff := cmp.Diff(step.sent, src.sent()); diff != "" {
+				t.Errorf("%s: rows of other tables were sent (-want +got):\n%s", step.name, diff)
+			}
+		}
+		compare(t, step.name, m, dsn, "item", "event", "loose", "sums", "busy", "base", "derived")
+	}
+}
+
+// compare reports where the model differs from the source.
+func compare(t *testing.T, when string, m *connectortest.Model, dsn string, tables ...string) {
+	t.Helper()
+	for _, table := range tables {
+		var columns, exprs []string
+		for _, c := range lines(t, dsn, fmt.Sprintf("select attname from pg_attribute where attrelid = '%s'::regclass and attnum > 0 and not attisdropped order by attnum", table)) {
+			columns = append(columns, c)
+			exprs = append(exprs, fmt.Sprintf("coalesce(%s::text, 'NULL')", c))
+		}
+		only := "only "
+		if query(t, dsn, fmt.Sprintf("select relkind in ('p', 'v', 'f') from pg_class where oid = '%s'::regclass", table)) == "t" {
+			only = ""
+		}
+		want := lines(t, dsn, fmt.Sprintf("select distinct concat_ws('|', %s) from %s%s", strings.Join(exprs, ", "), only, table))
+		got := slices.Clone(m.Rows("public."+table, columns...))
+		slices.Sort(want)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s differs (-source +destination):\n%s", when, table, diff)
+		}
+	}
+}
+
+// watched notes what a source does, and does something itself at times.
+type watched struct {
+	connector.Source
+	tables map[string]int64
+
+	onWrite      func(b schema.Batch) error
+	onCheckpoint func(n int) error
+	checkpoints  int
+}
+
+type watchedOutput struct {
+	connector.Output
+	w *watched
+}
+
+func (w *watched) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	w.tables = make(map[string]int64)
+	return w.Source.Sync(ctx, req, &watchedOutput{out, w})
+}
+
+func (o *watchedOutput) Write(ctx context.Context, b schema.Batch) error {
+	if b.Op == schema.Upsert && b.Table.Table != "busy" {
+		o.w.tables[b.Table.Table] += b.Rows()
+	}
+	if o.w.onWrite != nil {
+		if err := o.w.onWrite(b); err != nil {
+			b.Release()
+			return err
+		}
+	}
+	return o.Output.Write(ctx, b)
+}
+
+func (o *watchedOutput) Checkpoint(ctx context.Context, state any) error {
+	o.w.checkpoints++
+	if err := o.Output.Checkpoint(ctx, state); err != nil {
+		return err
+	}
+	if o.w.onCheckpoint != nil {
+		return o.w.onCheckpoint(o.w.checkpoints)
+	}
+	return nil
+}
+
+// sent returns the tables of which rows were written, in order.
+func (w *watched) sent() []string {
+	names := []string{}
+	for name := range w.tables {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestIdleSync leaves no trace when nothing has changed.
+func TestIdleSync(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url // others' transactions would hold back the horizon
+	pgtest.Exec(t, dsn, "create table item (id int primary key)", "insert into item values (1)", "create table loose (a int)", "insert into loose values (1)")
+	m := &connectortest.Model{}
+	src := &watched{Source: opener(t, dsn)()}
+	for range 2 {
+		src.checkpoints = 0
+		if err := m.Sync(context.Background(), src); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if src.checkpoints > 0 || len(src.tables) > 0 {
+		t.Errorf("%d checkpoints, rows of %v", src.checkpoints, src.sent())
+	}
+}
+
+// TestDeletesNotCaptured keeps rows that are gone from the source.
+func TestDeletesNotCaptured(t *testing.T) {
+	t.Parallel()
+	dsn := sharedDatabase(t)
+	pgtest.Exec(t, dsn, "create table item (id int primary key)", "insert into item values (1), (2)")
+	m := &connectortest.Model{}
+	open := opener(t, dsn, func(c *config) { c.CaptureDeletes = false })
+	for _, do := range []string{"select", "delete from item where id = 1", "insert into item values (3)"} {
+		pgtest.Exec(t, dsn, do)
+		if err := m.Sync(context.Background(), open()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3"}, m.Rows("public.item")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDestinationTampered has rows vanish from the destination.
+func TestDestinationTampered(t *testing.T) {
+	t.Parallel()
+	dsn := sharedDatabase(t)
+	pgtest.Exec(t, dsn, "create table item (id int primary key)", "insert into item select generate_series(1, 5)")
+	m := &connectortest.Model{}
+	open := opener(t, dsn)
+	if err := m.Sync(context.Background(), open()); err != nil {
+		t.Fatal(err)
+	}
+	key := schema.Table{Name: schema.Name{Schema: "public", Table: "item"}, Columns: []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Int}, Key: true}}}
+	if err := m.Write(context.Background(), schema.Batch{Op: schema.Sweep, Table: &key}); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Rows("public.item"); got != nil {
+		t.Fatalf("rows are left: %v", got)
+	}
+	if err := m.Sync(context.Background(), open()); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "after", m, dsn, "item")
+}
+
+// TestPrivileges has tables that the role may read, may not, and may in part.
+func TestPrivileges(t *testing.T) {
+	t.Parallel()
+	dsn := sharedDatabase(t)
+	role := strings.ToLower(t.Name()) + "_role"
+	pgtest.Exec(t, dsn,
+		"create role "+role+" login",
+		"create table open (id int primary key)", "insert into open values (1)",
+		"create table closed (id int primary key)",
+		"create table partly (id int primary key, secret text)", "insert into partly values (1, 's')",
+		"create table root_only (id int primary key) partition by range (id)",
+		"create table root_only_1 partition of root_only for values from (0) to (10)", "insert into root_only values (1), (2)",
+		"create schema hidden", "create table hidden.h (id int)",
+		"grant usage on schema public to "+role,
+		"grant select on open, root_only to "+role,
+		"grant select (id) on partly to "+role)
+	t.Cleanup(func() { pgtest.Exec(t, dsn, "drop owned by "+role, "drop role "+role) })
+	open := opener(t, dsn, func(c *config) { c.User = role })
+	m := &connectortest.Model{}
+	sync := func(when string) {
+		t.Helper()
+		if err := m.Sync(context.Background(), open()); err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if len(m.Failed) > 0 {
+			t.Errorf("%s: failed: %v", when, m.Failed)
+		}
+		compare(t, when, m, dsn, "open", "root_only")
+	}
+	sync("load")
+	if diff := cmp.Diff([]string{"1"}, m.Rows("public.partly")); diff != "" {
+		t.Error(diff)
+	}
+	want := []setup.Warning{
+		{Code: "table_skipped", Message: "table hidden.h is left out: the role has no USAGE on schema hidden"},
+		{Code: "table_skipped", Message: "table public.closed is left out: the role has no SELECT on it"},
+		{Code: "column_skipped", Message: "table public.partly is read without secret: the role has no SELECT on them"},
+	}
+	if diff := cmp.Diff(want, m.Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	pgtest.Exec(t, dsn, "insert into root_only values (3)", "delete from root_only where id = 1", "insert into partly values (2, 's')", "delete from partly where id = 1")
+	sync("increment")
+	if diff := cmp.Diff([]string{"2"}, m.Rows("public.partly")); diff != "" {
+		t.Error(diff)
+	}
+	results := open().Test(context.Background())
+	last := results[len(results)-1]
+	wantTest := setup.TestResult{Title: "Permission Test", Status: setup.Warned, Message: "schema hidden: no SELECT on h; schema public: no SELECT on closed"}
+	if diff := cmp.Diff(wantTest, last); diff != "" {
+		t.Errorf("setup test (-want +got):\n%s", diff)
+	}
+}
+
+// TestStateVersions refuses a state that it cannot know.
+func TestStateVersions(t *testing.T) {
+	for _, c := range []struct {
+		state string
+		ok    bool
+	}{{"", true}, {"null", true}, {`{"version":1,"origin":"x"}`, true}, {`{"version":2}`, false}, {"[]", false}} {
+		if _, err := parseState(json.RawMessage(c.state)); (err == nil) != c.ok {
+			t.Errorf("state %s: %v", c.state, err)
+		}
+	}
+}
+
+func TestRanges(t *testing.T) {
+	type ranges = []pageRange
+	for _, c := range []struct {
+		done        ranges
+		pages, step int64
+		want        ranges
+	}{
+		{nil, 0, 8, ranges{{0, endOfTable}}},
+		{nil, 8, 8, ranges{{0, endOfTable}}},
+		{nil, 20, 8, ranges{{0, 8}, {8, 16}, {16, endOfTable}}},
+		{ranges{{0, 8}}, 20, 8, ranges{{8, 16}, {16, endOfTable}}},
+		{ranges{{8, 16}}, 20, 8, ranges{{0, 8}, {16, endOfTable}}},
+		{ranges{{8, 16}}, 40, 30, ranges{{0, 8}, {16, endOfTable}}},
+		{ranges{{16, endOfTable}}, 60, 8, ranges{{0, 8}, {8, 16}}},
+		{ranges{{0, endOfTable}}, 60, 8, nil},
+		{nil, 0, endOfTable, ranges{{0, endOfTable}}},
+		{ranges{{0, 5}}, 0, endOfTable, ranges{{5, endOfTable}}},
+	} {
+		if diff := cmp.Diff(c.want, rest(c.done, c.pages, c.step)); diff != "" {
+			t.Errorf("%v of %d pages by %d (-want +got):\n%s", c.done, c.pages, c.step, diff)
+		}
+	}
+	var p partState
+	for _, r := range []pageRange{{8, 16}, {24, endOfTable}, {0, 8}, {16, 24}} {
+		p.finish(r)
+	}
+	if diff := cmp.Diff(ranges{{0, endOfTable}}, p.Done); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var errStop = errors.New("stop here")
