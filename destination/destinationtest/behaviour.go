@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -55,6 +58,39 @@ func testMigrate(t *testing.T, s Subject) {
 	must(t, w.Close())
 	if got, want := scriptRows(t, s, d, "t"), []string{"1,x,-@1", "3,-,y@1", "7,n,z@2"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// testKeyless writes rows whose key was made of their values: equal rows are
+// one, also in a batch that is said to be fresh.
+func testKeyless(t *testing.T, s Subject) {
+	d := s.Open(t)
+	table := &schema.Table{Name: schema.Name{Schema: "scripts", Table: "loose"}, Columns: []schema.Column{
+		{Name: "a", Type: schema.Type{Kind: schema.String}},
+		{Name: schema.RowID, Type: schema.Type{Kind: schema.String}, Key: true},
+	}}
+	for sync := range 2 {
+		w := open(t, d, sync, nil)
+		must(t, w.Migrate(t.Context(), table))
+		for range 2 {
+			b := array.NewRecordBuilder(memory.DefaultAllocator, table.Arrow())
+			for _, v := range []string{"x", "y", "x"} {
+				b.Field(0).(*array.StringBuilder).Append(v)
+				b.Field(1).(*array.StringBuilder).Append("hash of " + v)
+			}
+			must(t, w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Fresh: true, Record: b.NewRecordBatch()}))
+			b.Release()
+		}
+		if n, err := w.Live(t.Context(), table.Name); n != 2 || err != nil {
+			t.Errorf("sync %d: live: %d, %v, want 2", sync, n, err)
+		}
+		must(t, w.Flush(t.Context()))
+		must(t, w.Close())
+	}
+	got := s.Select(t, d, table.Name, table.Columns)
+	slices.SortFunc(got, slices.Compare)
+	if want := [][]string{{"x", "hash of x"}, {"y", "hash of y"}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -134,7 +170,7 @@ func testRefused(t *testing.T, s Subject) {
 		batch func() schema.Batch
 		names string // what the error must name
 	}{
-		{"no table", func() schema.Batch { return scriptBatch(t, "other", "upsert", []string{"1,x,y"}) }, "scripts.other"},
+		{"no table", func() schema.Batch { return scriptBatch(t, "other", "upsert", []string{"1,x,y"}) }, "does not exist"},
 		{"no column", func() schema.Batch { return scriptBatch(t, "t", "upsert.abc", []string{"1,x,y,z"}) }, "column c"},
 		{"no key", func() schema.Batch {
 			b := scriptBatch(t, "t", "upsert", []string{"1,x,y"})
@@ -176,11 +212,11 @@ func testRefused(t *testing.T, s Subject) {
 	})
 }
 
-// testLong writes far more than the writer's memory and merges it again.
+// testLong writes more than fits into a stage, and merges it again.
 func testLong(t *testing.T, s Subject) {
 	d := s.Open(t)
 	table := Lineitem(schema.Name{Schema: "bench", Table: "lineitem"})
-	const rows, batch = 400_000, 20_000
+	const rows, batch = 200_000, 10_000
 	for sync := range 2 {
 		w := open(t, d, sync, nil)
 		must(t, w.Migrate(t.Context(), table))

@@ -3,7 +3,6 @@
 package destinationtest
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +44,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
+	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })
 	t.Run("Refused", func(t *testing.T) { testRefused(t, s) })
@@ -84,6 +84,3 @@ var system = []schema.Column{
 	{Name: schema.Synced, Type: schema.Type{Kind: schema.Instant}},
 	{Name: schema.Deleted, Type: schema.Type{Kind: schema.Boolean}},
 }
-
-// oneLine makes rows comparable: a line each.
-func oneLine(row []string) string { return strings.Join(row, " | ") }

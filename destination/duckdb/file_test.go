@@ -2,7 +2,9 @@ package duckdb
 
 import (
 	"bufio"
+	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,25 +15,105 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
 
-// TestMain is the other process of the tests that need one: with a path in the
-// environment it holds the file open until its input ends.
+// TestMain is the other process of the tests that need one, and does what the
+// environment says.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("PENSTOCK_TEST_HOLD"); path != "" {
-		db, err := sql.Open("duckdb", path)
-		if err == nil {
-			err = db.Ping()
+		holdFile(path)
+		os.Exit(0)
+	}
+	if path := os.Getenv("PENSTOCK_TEST_LOAD"); path != "" {
+		if err := loadFile(path); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
 		}
-		fmt.Println(err)
-		io.Copy(io.Discard, os.Stdin)
-		db.Close()
+		fmt.Println(peak() >> 10)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// holdFile holds a file open until the input ends.
+func holdFile(path string) {
+	db, err := sql.Open("duckdb", path)
+	if err == nil {
+		err = db.Ping()
+	}
+	fmt.Println(err)
+	io.Copy(io.Discard, os.Stdin)
+	db.Close()
+}
+
+const loadMemory = 64 << 20
+
+// loadFile loads a million rows, merges them all again, and looks for each of
+// them: 200 MB of rows each time.
+func loadFile(path string) error {
+	config, _ := json.Marshal(Config{Path: path})
+	d, err := Service.Open(config, destination.Env{})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	table := destinationtest.Lineitem(schema.Name{Schema: "bench", Table: "lineitem"})
+	keys := &schema.Table{Name: table.Name, Columns: []schema.Column{table.Columns[0], table.Columns[3]}}
+	w, err := d.Writer(ctx, destination.Options{Memory: loadMemory})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := w.Migrate(ctx, table); err != nil {
+		return err
+	}
+	for pass := range 3 {
+		for g := 0; g < 1_000_000; g += 10_000 {
+			b := schema.Batch{Op: schema.Upsert, Table: table, Fresh: pass == 0, Record: destinationtest.LineitemRows(table, g, 10_000, uint32(pass))}
+			if pass == 2 {
+				whole := b.Record
+				b = schema.Batch{Op: schema.Present, Table: keys, Record: array.NewRecordBatch(keys.Arrow(), []arrow.Array{whole.Column(0), whole.Column(3)}, whole.NumRows())}
+				whole.Release()
+			}
+			if err := w.Write(ctx, b); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.Write(ctx, schema.Batch{Op: schema.Sweep, Table: table}); err != nil {
+		return err
+	}
+	n, err := w.Live(ctx, table.Name)
+	if err == nil && n != 1_000_000 {
+		err = fmt.Errorf("%d rows", n)
+	}
+	return errors.Join(err, w.Flush(ctx))
+}
+
+// TestMemory has a process of its own write far more than its memory.
+func TestMemory(t *testing.T) {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "PENSTOCK_TEST_LOAD="+filepath.Join(t.TempDir(), "x.duckdb"))
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	took, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Beside the memory given there are the program itself and its heap.
+	if limit := loadMemory>>20 + 240; took > limit {
+		t.Errorf("the process took %d MiB, and %d would do", took, limit)
+	}
+	t.Logf("peak %d MiB", took)
 }
 
 // hold opens the file in another process, until the function that it returns

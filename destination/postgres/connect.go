@@ -19,7 +19,8 @@ import (
 
 // settings hold for every connection: values have one text form, whatever the
 // server's or the role's own, and a limit that is meant for people's queries
-// does not end a load.
+// does not end a load. The memory is what merges of a stage's size and the sorting of
+// a key want.
 const settings = `
 	SET timezone = 'UTC';
 	SET datestyle = 'ISO, YMD';
@@ -29,6 +30,8 @@ const settings = `
 	SET client_min_messages = 'warning';
 	SET statement_timeout = 0;
 	SET lock_timeout = '10min';
+	SET work_mem = '64MB';
+	SET maintenance_work_mem = '128MB';
 	SET idle_in_transaction_session_timeout = 0`
 
 func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }

@@ -21,7 +21,8 @@ type Limits struct {
 	Stage int64
 }
 
-// New returns a writer to db.
+// New returns a writer to db. Its errors name a table only where the call was
+// not about that table alone.
 func New(db Database, d *Dialect, opt destination.Options, limits Limits) destination.Writer {
 	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}}
 }
@@ -104,7 +105,7 @@ func (w *writer) Write(ctx context.Context, b schema.Batch) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.write(ctx, b); err != nil {
-		return w.failed(fmt.Errorf("write %s: %w", t.name, err))
+		return w.failed(err)
 	}
 	return nil
 }
@@ -118,7 +119,7 @@ func (w *writer) Live(ctx context.Context, name schema.Name) (int64, error) {
 	defer t.mu.Unlock()
 	n, err := t.live(ctx)
 	if err != nil {
-		return 0, w.failed(fmt.Errorf("count %s: %w", name, err))
+		return 0, w.failed(err)
 	}
 	return n, nil
 }
@@ -144,7 +145,7 @@ func (w *writer) Flush(ctx context.Context) error {
 		err := t.apply(ctx)
 		t.mu.Unlock()
 		if err != nil {
-			return w.failed(fmt.Errorf("write %s: %w", t.name, err))
+			return w.failed(fmt.Errorf("%s: %w", t.name, err))
 		}
 	}
 	return nil
