@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
@@ -35,7 +36,7 @@ var errStopped = errors.New("stopped at a checkpoint")
 func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
 	defer allow(r.share.Heap)()
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
-	s := &syncing{runner: r, run: run, watch: w, log: log, sent: map[schema.Name]pipe.Progress{}}
+	s := &syncing{runner: r, run: run, start: start(run, r.Now()), watch: w, log: log, sent: map[schema.Name]pipe.Progress{}}
 	out, err := s.safely(ctx)
 	o := outcome(ctx, out, err)
 	o.Warnings = append(o.Warnings, s.warnings...)
@@ -43,10 +44,26 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	return o
 }
 
+// start returns the synced time of the rows of a run that begins or goes on
+// now. A run that was taken over has a later one than before: by it, a full
+// read tells the rows that it met from those that an earlier try met and that
+// are gone from the source since.
+func start(run *store.Run, now time.Time) time.Time {
+	if run.Fence <= 1 {
+		return run.StartedAt
+	}
+	least := run.StartedAt.Add(time.Duration(run.Fence) * time.Microsecond)
+	if now = now.UTC().Truncate(time.Microsecond); now.Before(least) { // by another machine's clock
+		return least
+	}
+	return now
+}
+
 // A syncing is a sync while it runs.
 type syncing struct {
 	runner *Runner
 	run    *store.Run
+	start  time.Time // the synced time of its rows
 	watch  Watch
 	log    *slog.Logger
 
@@ -89,7 +106,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
-	w, err := dst.Writer(ctx, destination.Options{Synced: s.run.StartedAt, Memory: r.share.Writer, Warn: s.warn})
+	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: r.share.Writer, Warn: s.warn})
 	if err != nil {
 		return out, err
 	}
@@ -113,7 +130,7 @@ func (s *syncing) plan(c *store.Connection, service *connector.Service, src conn
 		Naming:  naming,
 		Schema:  schemaNames(service.SchemaFormat, c, naming),
 		MaxName: target.MaxName,
-		Start:   s.run.StartedAt,
+		Start:   s.start,
 		Observe: s.observe,
 	}
 }
