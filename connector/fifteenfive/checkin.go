@@ -3,7 +3,6 @@ package fifteenfive
 import (
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -21,51 +20,50 @@ var partLists = []struct{ field, table string }{
 	{"accomplishments", "check_in_accomplishment"},
 }
 
-// checkIn sends a check-in and, unless rows of earlier versions would stay
-// beside them, its parts.
+// checkIn sends a check-in and those of its parts that the destination lacks,
+// unless rows of earlier versions would stay beside them.
 func (r *reader) checkIn(ctx context.Context, v *fastjson.Value) error {
-	parts := slices.ContainsFunc(r.wanted, func(t string) bool { return t != "check_in" })
-	if parts {
-		r.parts = partsOf(v)
-		parts = r.mayAdd(v)
-	}
-	if parts {
-		if err := r.sendParts(ctx, v); err != nil {
-			return err
+	if slices.ContainsFunc(r.wanted, func(t string) bool { return t != "check_in" }) {
+		all := partsOf(v)
+		sent, add := r.partsSent(v, all)
+		r.parts = encodeHashes(sent)
+		if add {
+			r.parts = encodeHashes(all)
+			if err := r.sendParts(ctx, v, sent); err != nil {
+				return err
+			}
 		}
 	}
 	return r.row(ctx, v)
 }
 
-// mayAdd reports whether the parts of a check-in can be sent, and keeps in
-// r.parts which of them the destination then has.
-func (r *reader) mayAdd(v *fastjson.Value) bool {
+// partsSent returns which parts of a check-in the destination has, and whether
+// others may be added to them.
+func (r *reader) partsSent(v *fastjson.Value, all []hash) (sent []hash, add bool) {
 	rd := r.progress.Reading
 	if rd.Whole {
-		return true
+		return nil, true
 	}
 	if at := r.path.time(v); at.Before(rd.Since) {
-		return false // what was sent of it is not known any more
+		return nil, false // what was sent of it is not known any more
 	}
 	id := v.GetInt64("id")
 	old, known := r.progress.Window[id]
 	if !known {
-		old, known = rd.Seen[id]
+		old = rd.Seen[id]
 	}
-	switch {
-	case !known:
-		return true
-	case old.Parts == r.parts:
-		return false
-	case contains(r.parts, old.Parts):
-		return true
+	sent = decodeHashes(old.Parts)
+	for _, h := range sent {
+		if !slices.Contains(all, h) {
+			r.progress.Stale = true
+			return sent, false
+		}
 	}
-	r.parts = old.Parts
-	r.progress.Stale = true
-	return false
+	return sent, true
 }
 
-func (r *reader) sendParts(ctx context.Context, v *fastjson.Value) error {
+// sendParts sends the parts of a check-in that were not sent before.
+func (r *reader) sendParts(ctx context.Context, v *fastjson.Value, sent []hash) error {
 	id := v.GetInt64("id")
 	for _, l := range partLists {
 		rows := r.rows[l.table]
@@ -73,6 +71,9 @@ func (r *reader) sendParts(ctx context.Context, v *fastjson.Value) error {
 			continue
 		}
 		for _, e := range v.GetArray(l.field) {
+			if slices.Contains(sent, hashOf(l.field, e)) {
+				continue
+			}
 			rows.Int(rows.Column("check_in_id"), id)
 			if o := e.GetObject(); o != nil && rows.Column("goals") < 0 {
 				rows.Record(o)
@@ -97,49 +98,41 @@ func firstColumn(rows *rest.Rows, names ...string) int {
 	return -1
 }
 
-const hashSize = 4
+// A hash tells a part of a check-in from others and from its later versions.
+type hash [4]byte
 
-// partsOf returns the hashes of all parts of a check-in, sorted, in base64.
-func partsOf(v *fastjson.Value) string {
-	var hashes [][hashSize]byte
-	var text []byte
-	for _, l := range partLists {
-		for _, e := range v.GetArray(l.field) {
-			text = e.MarshalTo(append(text[:0], l.field...))
-			h := fnv.New32a()
-			h.Write(text)
-			var sum [hashSize]byte
-			binary.BigEndian.PutUint32(sum[:], h.Sum32())
-			hashes = append(hashes, sum)
-		}
-	}
-	slices.SortFunc(hashes, compareHashes)
-	var all []byte
-	for _, h := range slices.Compact(hashes) {
-		all = append(all, h[:]...)
-	}
-	return base64.RawStdEncoding.EncodeToString(all)
+func hashOf(list string, part *fastjson.Value) hash {
+	h := fnv.New32a()
+	h.Write(part.MarshalTo([]byte(list)))
+	return hash(h.Sum(nil))
 }
 
-func compareHashes(a, b [hashSize]byte) int { return slices.Compare(a[:], b[:]) }
-
-// contains reports whether all parts of the second are in the first.
-func contains(all, some string) bool {
-	a, err1 := base64.RawStdEncoding.DecodeString(all)
-	s, err2 := base64.RawStdEncoding.DecodeString(some)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	have := map[[hashSize]byte]bool{}
-	for h := range slices.Chunk(a, hashSize) {
-		have[[hashSize]byte(h)] = true
-	}
-	for h := range slices.Chunk(s, hashSize) {
-		if !have[[hashSize]byte(h)] {
-			return false
+// partsOf returns the hashes of a check-in's parts.
+func partsOf(v *fastjson.Value) []hash {
+	var all []hash
+	for _, l := range partLists {
+		for _, e := range v.GetArray(l.field) {
+			all = append(all, hashOf(l.field, e))
 		}
 	}
-	return true
+	return all
+}
+
+func encodeHashes(hashes []hash) string {
+	var b []byte
+	for _, h := range hashes {
+		b = append(b, h[:]...)
+	}
+	return base64.RawStdEncoding.EncodeToString(b)
+}
+
+func decodeHashes(s string) []hash {
+	b, _ := base64.RawStdEncoding.DecodeString(s) // as encodeHashes wrote it
+	var hashes []hash
+	for len(b) >= len(hash{}) {
+		hashes, b = append(hashes, hash(b)), b[len(hash{}):]
+	}
+	return hashes
 }
 
 func objectPath(path string, id int64) string {

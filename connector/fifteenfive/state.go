@@ -80,7 +80,7 @@ type reading struct {
 // A mark is what is remembered of a row.
 type mark struct {
 	Time  int64  `json:"t"`           // seconds since 1970
-	Parts string `json:"p,omitempty"` // hashes of a check-in's parts, see [partsOf]
+	Parts string `json:"p,omitempty"` // hashes of the parts of a check-in that were sent
 }
 
 const (

@@ -3,14 +3,18 @@ package fifteenfive
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
-
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +22,9 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/connector/rest"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // direct hands requests to a handler without a network, so that tests can run
@@ -28,6 +35,9 @@ func (d direct) RoundTrip(req *http.Request) (res *http.Response, err error) {
 	w := httptest.NewRecorder()
 	req = req.Clone(req.Context())
 	req.RemoteAddr = "192.0.2.1:1234"
+	if req.URL.Scheme == "https" {
+		req.TLS = &tls.ConnectionState{}
+	}
 	defer func() {
 		if r := recover(); r != nil { // the connection was cut
 			if res, err = nil, io.ErrUnexpectedEOF; w.Body.Len() > 0 {
@@ -94,11 +104,21 @@ func mustSync(t *testing.T, m *connectortest.Model, s *source) {
 	}
 }
 
-// live returns the live rows of all tables, as text.
-func live(m *connectortest.Model) string {
+// live returns the live rows of all tables, as text. Of tables that are read
+// from a look-back on it has those that lie in it, if since is not zero.
+func live(m *connectortest.Model, since time.Time) string {
 	var b strings.Builder
 	for _, t := range tables {
 		b.WriteString(t.name + "\n")
+		if dated := map[string]string{"pulse": "create_ts", "high_five": "create_ts", "one_on_one": "for_date", "check_in": "due_date"}[t.name]; dated != "" {
+			from := since.Format(time.DateOnly)
+			for i, v := range m.Rows(t.name, dated) {
+				if v >= from {
+					b.WriteString("  " + m.Rows(t.name)[i] + "\n")
+				}
+			}
+			continue
+		}
 		var columns []string
 		for _, c := range m.Columns(t.name) {
 			columns = append(columns, c.Name)
@@ -113,11 +133,14 @@ func live(m *connectortest.Model) string {
 	return b.String()
 }
 
-// Increments lead to the same live rows as reading everything anew would,
-// as long as whole readings come round.
+// Increments lead to the same live rows as reading everything anew would: of
+// recent ones in each sync, of all once a week has passed.
 func TestIncrementsFollowTheCompany(t *testing.T) {
-	for _, step := range []time.Duration{6 * time.Hour, 26 * time.Hour, 8 * day} {
-		t.Run(step.String(), func(t *testing.T) {
+	for _, c := range []struct {
+		step     time.Duration
+		lookBack time.Duration
+	}{{6 * time.Hour, 13 * day}, {26 * time.Hour, 13 * day}, {8 * day, 10000 * day}} {
+		t.Run(c.step.String(), func(t *testing.T) {
 			sim := company(simulator.Options{Users: 12, PageSize: 50})
 			m := clocked(sim)
 			for n := range 8 {
@@ -125,10 +148,11 @@ func TestIncrementsFollowTheCompany(t *testing.T) {
 				mustSync(t, m, src)
 				fresh := clocked(sim)
 				mustSync(t, fresh, src)
-				if diff := cmp.Diff(live(fresh), live(m)); diff != "" {
+				since := sim.Now().Add(-c.lookBack)
+				if diff := cmp.Diff(live(fresh, since), live(m, since)); diff != "" {
 					t.Fatalf("after %d steps live rows differ (-read anew +synced):\n%s", n, diff)
 				}
-				sim.Advance(step)
+				sim.Advance(c.step)
 			}
 		})
 	}
@@ -143,9 +167,320 @@ func TestStopAnywhere(t *testing.T) {
 		return s
 	}
 	m := connectortest.Run(t, open, func() { sim.Advance(30 * time.Hour) }, func() { sim.Advance(9 * day) })
-	fresh := &connectortest.Model{}
+	fresh := clocked(sim)
 	mustSync(t, fresh, account(t, sim, simulator.DefaultKey))
-	if m.Dump() == "" {
-		t.Error("nothing was synced")
+	if diff := cmp.Diff(live(fresh, time.Time{}), live(m, time.Time{})); diff != "" {
+		t.Errorf("live rows (-read anew +synced):\n%s", diff)
+	}
+}
+
+// Where reading all check-ins takes long, an increment never leaves parts of
+// two versions of a check-in, and has the parts of new ones at once.
+func TestPartsOfCheckInsAreOfOneVersion(t *testing.T) {
+	now := began.Add(30*day + 18*time.Hour)
+	sim := company(simulator.Options{Users: 15, PageSize: 50, Now: func() time.Time { return now }})
+	m := clocked(sim)
+	src := account(t, sim, simulator.DefaultKey)
+	mustSync(t, m, src)
+	was := partsByCheckIn(m)
+	var edited, added, whole int
+	for n := range 12 {
+		sim.Advance(26 * time.Hour)
+		var st state
+		if err := json.Unmarshal(m.State, &st); err != nil {
+			t.Fatal(err)
+		}
+		st.Paths["report"].Requests = 90_000 // as if there were many: five hours, at most every 80
+		m.State, _ = json.Marshal(st)
+		begun := st.Paths["report"].Whole
+		mustSync(t, m, src)
+		if err := json.Unmarshal(m.State, &st); err != nil {
+			t.Fatal(err)
+		}
+		isWhole := !st.Paths["report"].Whole.Equal(begun)
+		if isWhole {
+			whole++
+		}
+		fresh := clocked(sim)
+		mustSync(t, fresh, src)
+		now, is := partsByCheckIn(fresh), partsByCheckIn(m)
+		for id, parts := range is {
+			switch {
+			case parts == now[id]:
+				if _, old := was[id]; !old {
+					added++
+				}
+			case isWhole:
+				t.Errorf("step %d: all was read anew and check-in %s has\n%s\nwant\n%s", n, id, parts, now[id])
+			case parts == was[id]:
+				edited++
+			default:
+				t.Errorf("step %d: check-in %s has\n%s\nwhich is neither what it had\n%s\nnor what it should have\n%s", n, id, parts, was[id], now[id])
+			}
+		}
+		was = is
+	}
+	if edited == 0 || added == 0 || whole == 0 || whole > 4 {
+		t.Errorf("%d edits were put off, %d check-ins were new, %d times all was read; the test is to see some of each", edited, added, whole)
+	}
+}
+
+func partsByCheckIn(m *connectortest.Model) map[string]string {
+	parts := map[string]string{}
+	for _, table := range []string{"check_in_answer", "check_in_comment", "check_in_goal", "check_in_accomplishment"} {
+		ids, rows := m.Rows(table, "check_in_id"), m.Rows(table)
+		for i := range rows {
+			parts[ids[i]] += table + " " + rows[i] + "\n"
+		}
+	}
+	return parts
+}
+
+// When the vendor wants a long pause the sync ends, keeps what it has, and
+// goes on from there.
+func TestReschedule(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		until time.Duration
+	}{
+		{"in a list", simulator.Fault{Path: "/pulse/", After: 2, Status: 429, RetryAfter: "1200"}, 1200 * time.Second},
+		{"between objects", simulator.Fault{Path: "/report/", After: 15, Status: 429, RetryAfter: "3600"}, time.Hour},
+		{"until a date", simulator.Fault{Path: "/answer/", After: 30, Status: 429, RetryAfter: later.Add(2 * time.Hour).Format(http.TimeFormat)}, 2 * time.Hour},
+		{"at once", simulator.Fault{Status: 503, RetryAfter: "1800"}, 30 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sim := company(simulator.Options{})
+			want := clocked(sim)
+			mustSync(t, want, account(t, sim, simulator.DefaultKey))
+			undisturbed := requests(sim)
+
+			sim = company(simulator.Options{})
+			sim.Break(c.fault)
+			m := clocked(sim)
+			src := account(t, sim, simulator.DefaultKey)
+			err := m.Sync(t.Context(), src)
+			var pause *setup.Reschedule
+			if !errors.As(err, &pause) || !pause.Until.Equal(later.Add(c.until)) || !strings.Contains(pause.Reason, "15Five") {
+				t.Fatalf("got %v, want a reschedule for %v", err, later.Add(c.until))
+			}
+			mustSync(t, m, src)
+			if diff := cmp.Diff(want.Dump(), m.Dump()); diff != "" {
+				t.Errorf("rows (-undisturbed +resumed):\n%s", diff)
+			}
+			// What was read before the pause is not read again, but for lists
+			// of ids, a few pages and the objects that were asked for ahead.
+			if got := requests(sim); got > undisturbed+15 {
+				t.Errorf("%d requests, %d without a pause", got, undisturbed)
+			}
+		})
+	}
+}
+
+func requests(sim *simulator.Simulator) int {
+	n := 0
+	for _, p := range paths {
+		n += sim.Requests(p.path)
+	}
+	return n
+}
+
+// Trouble that passes leaves no trace.
+func TestTrouble(t *testing.T) {
+	sim := company(simulator.Options{})
+	want := clocked(sim)
+	mustSync(t, want, account(t, sim, simulator.DefaultKey))
+	for _, f := range []simulator.Fault{
+		{Path: "/user/", After: 2, Status: 500, Count: 3},
+		{Path: "/pulse/", After: 1, Half: true},
+		{Path: "/report/", After: 20, Cut: true, Count: 2},
+		{Path: "/high-five/", Status: 502},
+		{Path: "/answer/", After: 5, Status: 429, RetryAfter: "30"},
+		{Path: "/group/", Status: 429},
+		{Path: "/one-on-one/", Status: 503, RetryAfter: "600"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			sim := company(simulator.Options{})
+			sim.Break(f)
+			m := clocked(sim)
+			mustSync(t, m, account(t, sim, simulator.DefaultKey))
+			if diff := cmp.Diff(want.Dump(), m.Dump()); diff != "" {
+				t.Errorf("%+v: rows (-undisturbed +disturbed):\n%s", f, diff)
+			}
+		})
+	}
+}
+
+// A vendor that stays broken ends the sync; what was read is kept.
+func TestTroubleThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := company(simulator.Options{})
+		sim.Break(simulator.Fault{Path: "/report/", After: 15, Status: 500, Count: -1})
+		m := clocked(sim)
+		src := account(t, sim, simulator.DefaultKey)
+		if err := m.Sync(t.Context(), src); rest.Status(err) != 500 || setup.AsProblem(err) != nil {
+			t.Fatalf("got %v, want the error of the vendor", err)
+		}
+		if n := len(m.Rows("users")); n == 0 {
+			t.Error("what was read before is lost")
+		}
+		before := sim.Requests("user")
+		sim.Mend()
+		mustSync(t, m, src)
+		if got := sim.Requests("user") - before; got != 0 {
+			t.Errorf("users were read again: %d requests", got)
+		}
+	})
+}
+
+func TestKeys(t *testing.T) {
+	sim := company(simulator.Options{})
+	for key, code := range map[string]string{"nonsense": "authentication_failed", simulator.DefaultExpiredKey: "api_key_expired"} {
+		m := clocked(sim)
+		if p := setup.AsProblem(m.Sync(t.Context(), account(t, sim, key))); p == nil || p.Code != code {
+			t.Errorf("%s: got %v, want the problem %s", key, p, code)
+		}
+	}
+
+	m := clocked(sim)
+	if err := m.Sync(t.Context(), account(t, sim, simulator.DefaultHighFivesKey)); err != nil {
+		t.Fatalf("a key for high fives: %v", err)
+	}
+	if len(m.Failed) != 17 || len(m.Rows("high_five")) == 0 || len(m.Rows("high_five_receiver")) == 0 {
+		t.Errorf("%d tables failed, %d high fives were read; want 17 and some", len(m.Failed), len(m.Rows("high_five")))
+	}
+	for _, err := range m.Failed {
+		if rest.Status(err) != http.StatusForbidden {
+			t.Errorf("a table failed with %v", err)
+		}
+	}
+	mustSync(t, m, account(t, sim, simulator.DefaultKey)) // a better key makes up for it
+	all := clocked(sim)
+	mustSync(t, all, account(t, sim, simulator.DefaultKey))
+	if diff := cmp.Diff(all.Dump(), m.Dump()); diff != "" {
+		t.Errorf("rows (-with a good key +with a good key at last):\n%s", diff)
+	}
+
+	m = clocked(sim)
+	err := m.SyncTables(t.Context(), account(t, sim, simulator.DefaultHighFivesKey), func(t schema.Table) bool { return t.Table == "users" })
+	if p := setup.AsProblem(err); p == nil || p.Code != "permission_denied" {
+		t.Errorf("a key that may read none of the tables: got %v", err)
+	}
+}
+
+// Five requests per second, whoever asks and for which table.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := company(simulator.Options{Users: 3, Limit: 5})
+		budget := rest.NewBudget(limit, limitPer)
+		begin := time.Now()
+		var wait sync.WaitGroup
+		for range 2 {
+			wait.Go(func() {
+				raw, _ := json.Marshal(config{Schema: "s", APIKey: simulator.DefaultKey})
+				src, err := open(raw, connector.Env{HTTP: &http.Client{Transport: direct{sim}}}, budget)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				m := clocked(sim)
+				if err := m.Sync(t.Context(), src); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		took := time.Since(begin)
+		if n := sim.Throttled(); n != 0 {
+			t.Errorf("15Five refused %d requests for coming too fast", n)
+		}
+		if least := time.Duration(requests(sim)) * limitPer / limit; took < least || took > least*11/10 {
+			t.Errorf("%d requests took %v, want little more than %v", requests(sim), took, least)
+		}
+	})
+}
+
+// A server that is not the vendor's is paced once it asks for it.
+func TestPaceOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := company(simulator.Options{Users: 3, Limit: 5})
+		mustSync(t, clocked(sim), account(t, sim, simulator.DefaultKey))
+		if n := sim.Throttled(); n == 0 || n > ahead {
+			t.Errorf("15Five refused %d requests, want 1 to %d", n, ahead)
+		}
+	})
+}
+
+// Only the tables wanted are read, and one that is wanted later is read whole.
+func TestTablesWanted(t *testing.T) {
+	sim := company(simulator.Options{})
+	m := clocked(sim)
+	only := func(names ...string) func(schema.Table) bool {
+		return func(t schema.Table) bool { return slices.Contains(names, t.Table) }
+	}
+	src := account(t, sim, simulator.DefaultKey)
+	if err := m.SyncTables(t.Context(), src, only("check_in", "people_attribute")); err != nil {
+		t.Fatal(err)
+	}
+	if n := sim.Requests("user") + sim.Requests("pulse") + sim.Requests("answer"); n != 0 {
+		t.Errorf("%d requests for what nobody wants", n)
+	}
+	if len(m.Rows("check_in")) == 0 || m.Rows("check_in_answer") != nil {
+		t.Errorf("check_in has %d rows, check_in_answer %d", len(m.Rows("check_in")), len(m.Rows("check_in_answer")))
+	}
+	mustSync(t, m, src)
+	all := clocked(sim)
+	mustSync(t, all, src)
+	if diff := cmp.Diff(all.Dump(), m.Dump()); diff != "" {
+		t.Errorf("rows (-all at once +one after another):\n%s", diff)
+	}
+}
+
+// A row that slips to an earlier page while the list is read is not taken for
+// deleted.
+func TestListThatShrinks(t *testing.T) {
+	rows := []string{`{"id":1}`, `{"id":2}`, `{"id":3}`, `{"id":4}`}
+	pages := 0
+	shrink := false
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		const size = 2
+		page := 1
+		fmt.Sscan(r.URL.Query().Get("page"), &page)
+		if pages++; page == 2 && shrink {
+			rows, shrink = rows[1:], false
+		}
+		next := "null"
+		if page*size < len(rows) {
+			next = fmt.Sprintf(`"http://%s%s?page=%d"`, r.Host, r.URL.Path, page+1)
+		}
+		fmt.Fprintf(w, `{"count":%d,"next":%s,"previous":null,"results":[%s]}`, len(rows), next,
+			strings.Join(rows[min((page-1)*size, len(rows)):min(page*size, len(rows))], ","))
+	})
+	src, err := open([]byte(`{"api_key":"k"}`), connector.Env{HTTP: &http.Client{Transport: direct{h}}, Endpoint: "http://15five.test"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &connectortest.Model{}
+	vacations := func(t schema.Table) bool { return t.Table == "user_vacation" }
+	for n, want := range []string{"1 2 3 4", "1 2 3 4", "2 3 4"} {
+		shrink = n == 1 // row 1 goes away after it was read, row 3 moves to the page before
+		if err := m.SyncTables(t.Context(), src, vacations); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(m.Rows("user_vacation", "id"), " "); got != want {
+			t.Errorf("sync %d: live rows %q, want %q", n, got, want)
+		}
+	}
+	if pages != 8 {
+		t.Errorf("%d pages were read, want 2, 4 and 2", pages)
+	}
+}
+
+func TestForeignState(t *testing.T) {
+	sim := company(simulator.Options{})
+	m := clocked(sim)
+	m.State = json.RawMessage(`[1]`)
+	if err := m.Sync(t.Context(), account(t, sim, simulator.DefaultKey)); err == nil || !strings.Contains(err.Error(), "read the state") {
+		t.Errorf("got %v", err)
 	}
 }
