@@ -383,3 +383,12 @@ func TestRanges(t *testing.T) {
 }
 
 var errStop = errors.New("stop here")
+
+func encode(t *testing.T, st *state) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
