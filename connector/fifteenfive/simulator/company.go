@@ -12,7 +12,7 @@ const (
 	week = 7 * day
 )
 
-// epoch is the Monday from which weeks are counted in ids.
+// epoch is the Monday from which weeks are counted in ids. No company began before.
 var epoch = time.Date(2020, 1, 6, 0, 0, 0, 0, time.UTC)
 
 // monday returns the beginning of t's week.
@@ -234,7 +234,7 @@ func (c *company) groupSince(g int64) time.Time {
 func (c *company) groupExists(g int64) bool {
 	end := time.Time{}
 	if g%4 == 3 {
-		end = c.groupSince(g).Add(100*day + within(c.chance(chGroup, g, 0), 90*day))
+		end = c.groupSince(g).Add(125*day + within(c.chance(chGroup, g, 0), 60*day))
 	}
 	return g >= 1 && g <= c.groups() && c.has(c.groupSince(g), end)
 }

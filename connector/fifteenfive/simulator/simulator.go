@@ -167,7 +167,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, prefix)
-	if !ok {
+	if !ok || path == "" {
 		refuse(w, http.StatusNotFound, "Not found.")
 		return
 	}
