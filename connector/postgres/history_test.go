@@ -141,6 +141,84 @@ func write(t *testing.T, url string, seed uint64, n int) {
 	}
 }
 
+// TestOpenTransactions has transactions that are under way during a sync,
+// while later ones have ended, and that end after it.
+func TestOpenTransactions(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.configure(t, "max_prepared_transactions = 20", "")
+	s.stop(t)
+	s.start(t)
+	pgtest.Exec(t, s.url, "create table item (id int primary key, v text)", "insert into item select g, 'old' from generate_series(1, 9) g")
+	m := &connectortest.Model{}
+	sync := func(when string) {
+		t.Helper()
+		if err := m.Sync(context.Background(), opener(t, s.url)()); err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		compare(t, when, m, s.url, "item")
+	}
+	sync("load")
+	for _, c := range []struct {
+		name, do, end string
+	}{
+		{"plain", "update item set v = 'plain' where id = 1", "commit"},
+		{"subtransaction", "savepoint a; update item set v = 'sub' where id = 2; release a; savepoint b; delete from item where id = 3; rollback to b", "commit"},
+		{"prepared", "update item set v = 'prepared' where id = 4; prepare transaction 'p'", "commit prepared 'p'"},
+		{"rolled back", "update item set v = 'never' where id = 5", "rollback"},
+		{"deleting", "delete from item where id = 6", "commit"},
+	} {
+		ctx := context.Background()
+		conn, err := pgx.Connect(ctx, s.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.PgConn().Exec(ctx, "begin; "+c.do).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+		pgtest.Exec(t, s.url, "insert into item values (100 + (select count(*) from item), 'later')")
+		sync(c.name + " under way")
+		pgtest.Exec(t, s.url, "update item set v = v || '!' where id = 9")
+		if _, err := conn.Exec(ctx, c.end); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close(ctx)
+		sync(c.name + " ended")
+	}
+}
+
+// TestRowsMoveBetweenRuns changes rows after a load was interrupted: one that
+// was sent, one that was sent and is gone, and one that was not sent and moves
+// to a page that was read.
+func TestRowsMoveBetweenRuns(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v text)",
+		"insert into item select g, repeat('x', 900) from generate_series(1, 40) g")
+	m := &connectortest.Model{}
+	src := &watched{Source: opener(t, dsn)(), onCheckpoint: func(n int) error {
+		if n == 2 {
+			return errStop
+		}
+		return nil
+	}}
+	if err := m.Sync(context.Background(), src); !errors.Is(err, errStop) {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "delete from item where id in (2, 3)", "vacuum item", "update item set v = 'changed' where id = 4",
+		"update item set v = repeat('y', 900) where id in (30, 31)")
+	if at := query(t, dsn, "select ctid from item where id = 30"); at[:3] != "(0," {
+		t.Fatalf("row 30 is at %s, not on a page that was read", at)
+	}
+	if err := m.Sync(context.Background(), opener(t, dsn)()); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "resumed", m, dsn, "item")
+	if len(m.Failed) > 0 {
+		t.Error(m.Failed)
+	}
+}
+
 // TestWraparound takes the transaction counter round its 32 bits.
 func TestWraparound(t *testing.T) {
 	t.Parallel()
