@@ -117,16 +117,26 @@ func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source,
 	if base.Path == "/" {
 		base.Path += apiPath
 	}
+	h := env.HTTP
+	if h == nil { // a connection for each of the requests that are made at a time
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = ahead
+		h = &http.Client{Transport: t}
+	}
 	key := strings.TrimSpace(cfg.APIKey)
 	client := &rest.Client{
-		Name: "15Five", Base: base, HTTP: env.HTTP, Budget: budget, Log: env.Log, Now: env.Now,
+		Name: "15Five", Base: base, HTTP: h, Budget: budget, Log: env.Log, Now: env.Now,
 		// The key as it is: vendor's documentation as quoted by Sling's (2026).
 		Auth: func(r *http.Request) { r.Header.Set("Authorization", key) },
 	}
 	return &source{client: client, details: 200, pages: 100}, nil
 }
 
-func (s *source) Close() error { return nil }
+// Close implements [connector.Source].
+func (s *source) Close() error {
+	s.client.HTTP.CloseIdleConnections()
+	return nil
+}
 
 // Tables implements [connector.Source]. It needs no request: what a key may
 // not read shows when it is read.
@@ -155,9 +165,13 @@ const (
 // Test implements [connector.Source].
 func (s *source) Test(ctx context.Context) []setup.TestResult {
 	c := *s.client
-	c.Tries = 1
+	c.Tries, c.Patience = 1, time.Minute // somebody sits and waits
 	err := c.Get(ctx, c.URL("user/", nil), &rest.Reply{})
 	status := rest.Status(err)
+	var pause *setup.Reschedule
+	if errors.As(err, &pause) {
+		return []setup.TestResult{{Title: testConnect, Status: setup.Failed, Message: pause.Reason + ". Try again then."}}
+	}
 	if err != nil && (status == 0 || status >= 500) {
 		return []setup.TestResult{{Title: testConnect, Status: setup.Failed, Message: c.Base.Host + " could not be reached: " + cause(err) +
 			". Check that this server may open connections to it, through a firewall or proxy if there is one, and try again."}}

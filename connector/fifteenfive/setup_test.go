@@ -23,6 +23,8 @@ func TestSetup(t *testing.T) {
 	healthy := company(simulator.Options{})
 	down := company(simulator.Options{})
 	down.Break(simulator.Fault{Status: 503, Count: -1})
+	busy := company(simulator.Options{})
+	busy.Break(simulator.Fault{Status: 429, RetryAfter: "120"})
 	locked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, `{"detail":"No."}`, http.StatusForbidden) })
 	moved := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://elsewhere.test/", http.StatusMovedPermanently)
@@ -43,6 +45,7 @@ func TestSetup(t *testing.T) {
 		{"key for nothing", direct{locked}, simulator.DefaultKey, "PASSED PASSED FAILED", "may not read anything"},
 		{"no server", refused{}, simulator.DefaultKey, "FAILED", "15five.test could not be reached: dial tcp 192.0.2.7:443: connect: connection refused. Check"},
 		{"server down", direct{down}, simulator.DefaultKey, "FAILED", "503 Service Unavailable"},
+		{"server busy", direct{busy}, simulator.DefaultKey, "FAILED", "asks to wait for 2m0s. Try again then."},
 		{"another server", direct{moved}, simulator.DefaultKey, "FAILED", "https://elsewhere.test/ is not an address of"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

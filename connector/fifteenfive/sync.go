@@ -192,7 +192,7 @@ func (r *reader) readList(ctx context.Context) (complete bool, err error) {
 				return false, &vendorError{err}
 			}
 			if pages++; pages == 1 && rd.From.IsZero() {
-				r.out.Progress(schema.Name{Table: r.wanted[0]}, list.Count)
+				r.out.Progress(schema.Name{Table: r.path.tables[0]}, list.Count)
 			}
 			rd.Requests++
 			for _, v := range page {
@@ -247,7 +247,7 @@ func (r *reader) readObjects(ctx context.Context) (complete bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	r.out.Progress(schema.Name{Table: r.wanted[0]}, int64(len(ids)))
+	r.out.Progress(schema.Name{Table: r.path.tables[0]}, int64(len(ids)))
 	i, _ := slices.BinarySearch(ids, rd.After+1)
 	ids = ids[i:]
 	addresses := func(yield func(string) bool) {

@@ -141,9 +141,9 @@ func TestIncrementsFollowTheCompany(t *testing.T) {
 		lookBack time.Duration
 	}{{6 * time.Hour, 13 * day}, {26 * time.Hour, 13 * day}, {8 * day, 10000 * day}} {
 		t.Run(c.step.String(), func(t *testing.T) {
-			sim := company(simulator.Options{Users: 12, PageSize: 50})
+			sim := company(simulator.Options{Users: 10, PageSize: 50})
 			m := clocked(sim)
-			for n := range 8 {
+			for n := range 6 {
 				src := account(t, sim, simulator.DefaultKey)
 				mustSync(t, m, src)
 				fresh := clocked(sim)
