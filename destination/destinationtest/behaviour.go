@@ -97,7 +97,7 @@ func testKeyless(t *testing.T, s Subject) {
 // testConcurrent writes several tables at once, from two writers.
 func testConcurrent(t *testing.T, s Subject) {
 	d := s.Open(t)
-	const tables, batches = 12, 5
+	const tables, batches = 40, 3
 	writers := []destination.Writer{open(t, d, 1, nil), open(t, d, 1, nil)}
 	var wait sync.WaitGroup
 	for i := range tables {

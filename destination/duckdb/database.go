@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/penstock-data/penstock/destination/sqlwriter"
-	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -23,6 +22,9 @@ type database struct {
 	queue  *semaphore.Weighted // bytes of batches on their way to DuckDB
 	size   int64               // of queue
 	close  sync.Once
+
+	mu      sync.Mutex
+	schemas map[string]*catalog // by the schema's name in lower case
 }
 
 var (
@@ -32,63 +34,12 @@ var (
 )
 
 func newDatabase(f *file, warn func(setup.Warning), memory, queue int64) *database {
-	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue}
+	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, schemas: map[string]*catalog{}}
 }
 
 func (d *database) Close() (err error) {
 	d.close.Do(func() { err = d.f.release(d.memory) })
 	return err
-}
-
-const describeColumns = `
-	SELECT c.table_name, c.column_name, c.data_type, coalesce(c.comment, '')
-	FROM duckdb_columns() c JOIN duckdb_tables() t USING (database_oid, table_oid)
-	WHERE c.database_name = current_database() AND lower(c.schema_name) = lower(?) AND lower(c.table_name) = lower(?)
-	ORDER BY c.column_index`
-
-func (d *database) Describe(ctx context.Context, name schema.Name) (sqlwriter.Relation, error) {
-	var r sqlwriter.Relation
-	var schemas, views int
-	err := d.f.db.QueryRowContext(ctx, `SELECT
-		(SELECT count(*) FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)),
-		(SELECT count(*) FROM duckdb_views() WHERE database_name = current_database() AND lower(schema_name) = lower(?) AND lower(view_name) = lower(?))`,
-		name.Schema, name.Schema, name.Table).Scan(&schemas, &views)
-	if err != nil {
-		return r, explain(d.f.path, err)
-	}
-	if views > 0 {
-		return r, &setup.Problem{Code: "table_name_taken", Message: fmt.Sprintf("There is a view called %s, where a table is to be written. Rename or drop the view.", name)}
-	}
-	r.Schema = schemas > 0
-	rows, err := d.f.db.QueryContext(ctx, describeColumns, name.Schema, name.Table)
-	if err != nil {
-		return r, explain(d.f.path, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var table, column, typ, comment string
-		if err := rows.Scan(&table, &column, &typ, &comment); err != nil {
-			return r, err
-		}
-		if r.Table == nil {
-			r.Table = &schema.Table{Name: schema.Name{Schema: name.Schema, Table: table}}
-		}
-		switch column {
-		case schema.Synced:
-			r.Synced = true
-			continue
-		case schema.Deleted:
-			r.Deleted = true
-			continue
-		}
-		t, ok := typeOf(typ)
-		if !ok {
-			return r, &setup.Problem{Code: "column_type_unknown", Message: fmt.Sprintf(
-				"Column %s of table %s has the type %s, which Penstock does not write. Change it to VARCHAR, or drop the table to have it made again.", column, name, typ)}
-		}
-		r.Table.Columns = append(r.Table.Columns, dialect.Column(column, t, comment))
-	}
-	return r, rows.Err()
 }
 
 func (d *database) Define(ctx context.Context, statements []string) error {

@@ -257,6 +257,10 @@ func (t *table) endStream(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
+	if ctx.Err() != nil { // a sync that was given up must not end well by chance
+		s.Abort()
+		return context.Cause(ctx)
+	}
 	return s.End(ctx)
 }
 
