@@ -26,9 +26,9 @@ func (r *reader) checkIn(ctx context.Context, v *fastjson.Value) error {
 	if slices.ContainsFunc(r.wanted, func(t string) bool { return t != "check_in" }) {
 		all := partsOf(v)
 		sent, add := r.partsSent(v, all)
-		r.parts = encodeHashes(sent)
+		r.mark.Parts = encodeHashes(sent)
 		if add {
-			r.parts = encodeHashes(all)
+			r.mark.Parts = encodeHashes(all)
 			if err := r.sendParts(ctx, v, sent); err != nil {
 				return err
 			}
@@ -44,15 +44,10 @@ func (r *reader) partsSent(v *fastjson.Value, all []hash) (sent []hash, add bool
 	if rd.Whole {
 		return nil, true
 	}
-	if at := r.path.time(v); at.Before(rd.Since) {
+	if r.old(r.path.time(v)) {
 		return nil, false // what was sent of it is not known any more
 	}
-	id := v.GetInt64("id")
-	old, known := r.progress.Window[id]
-	if !known {
-		old = rd.Seen[id]
-	}
-	sent = decodeHashes(old.Parts)
+	sent = decodeHashes(r.known.Parts)
 	for _, h := range sent {
 		if !slices.Contains(all, h) {
 			r.progress.Stale = true

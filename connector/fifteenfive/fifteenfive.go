@@ -29,8 +29,8 @@
 // # Rows that belong to others
 //
 // Elements of a list in a user or a high five have the key (index, parent).
-// When a list may have become shorter, the keys beyond its end are deleted, up
-// to the longest list met so far.
+// When a list has become shorter, the keys beyond its end are deleted; the
+// state keeps how long the lists in the look-back were.
 //
 // The parts of a check-in (check_in_answer, check_in_comment, check_in_goal,
 // check_in_accomplishment) have no key, so the only way to be rid of one that

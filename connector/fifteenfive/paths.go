@@ -154,17 +154,18 @@ func (r *reader) highFive(ctx context.Context, v *fastjson.Value) error {
 // beyond its end where there may be rows of an earlier, longer one.
 func (r *reader) list(ctx context.Context, table string, parent int64, elements []*fastjson.Value,
 	set func(rows *rest.Rows, index int64, e *fastjson.Value)) error {
+	n := len(r.mark.Lists)
+	r.mark.Lists = append(r.mark.Lists, len(elements))
 	rows := r.rows[table]
 	if rows == nil {
 		return nil
 	}
-	widest := r.progress.Widest[table]
 	if !r.sweeps {
-		if err := r.beyond(ctx, table, parent, len(elements), widest); err != nil {
+		if err := r.beyond(ctx, table, n, parent, len(elements)); err != nil {
 			return err
 		}
 	}
-	if len(elements) > widest {
+	if len(elements) > r.progress.Widest[table] {
 		if r.progress.Widest == nil {
 			r.progress.Widest = map[string]int{}
 		}
@@ -180,9 +181,17 @@ func (r *reader) list(ctx context.Context, table string, parent int64, elements 
 	return nil
 }
 
-// beyond deletes a parent's rows with the indexes from to below to.
-func (r *reader) beyond(ctx context.Context, table string, parent int64, from, to int) error {
-	gone := r.gone[table]
+// beyond deletes a parent's rows from an index on that its n-th list may have
+// had: as many as are remembered, or as any had if it was read before in a
+// sync that was broken off.
+func (r *reader) beyond(ctx context.Context, table string, n int, parent int64, from int) error {
+	gone, to := r.gone[table], 0
+	if n < len(r.known.Lists) {
+		to = r.known.Lists[n]
+	}
+	if r.resumed {
+		to = r.progress.Widest[table]
+	}
 	for i := from; gone != nil && i < to; i++ {
 		gone.Int(0, int64(i))
 		gone.Int(1, parent)

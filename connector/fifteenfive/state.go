@@ -81,6 +81,7 @@ type reading struct {
 type mark struct {
 	Time  int64  `json:"t"`           // seconds since 1970
 	Parts string `json:"p,omitempty"` // hashes of the parts of a check-in that were sent
+	Lists []int  `json:"l,omitempty"` // lengths of the lists inside it, in the order of the path's tables
 }
 
 const (
@@ -133,7 +134,7 @@ func (r *reading) lookBack(e *path) time.Time {
 }
 
 // see remembers a row that was read.
-func (p *progress) see(e *path, id int64, at time.Time, parts string) {
+func (p *progress) see(e *path, id int64, at time.Time, m mark) {
 	r := p.Reading
 	r.LastID = max(r.LastID, id)
 	if e.filter == "" || at.IsZero() {
@@ -145,7 +146,8 @@ func (p *progress) see(e *path, id int64, at time.Time, parts string) {
 	if r.Seen == nil {
 		r.Seen = map[int64]mark{}
 	}
-	r.Seen[id] = mark{at.Unix(), parts}
+	m.Time = at.Unix()
+	r.Seen[id] = m
 	delete(p.Window, id) // what is left in the end is gone
 }
 

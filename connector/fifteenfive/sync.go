@@ -81,10 +81,14 @@ type reader struct {
 	rows map[string]*rest.Rows // by table, of those wanted
 	gone map[string]*rest.Rows // the same, for keys to be deleted
 
-	sweeps bool   // what the reading does not meet is deleted at its end
-	lastID int64  // the highest of the objects sent in this sync
-	fresh  bool   // the object being sent was not sent before in this sync
-	parts  string // of the check-in being sent
+	sweeps  bool  // what the reading does not meet is deleted at its end
+	resumed bool  // the reading began in an earlier sync
+	lastID  int64 // the highest of the objects sent in this sync
+
+	// Of the object being sent.
+	fresh bool // it was not sent before in this sync
+	known mark // what is remembered of it; zero: nothing
+	mark  mark // what will be
 }
 
 func newReader(s *source, e *path, st *state, req connector.Request, out connector.Output) *reader {
@@ -155,7 +159,8 @@ func (r *reader) begin() {
 // once reads the path once, from where the reading is to its end.
 func (r *reader) once(ctx context.Context) error {
 	rd := r.progress.Reading
-	r.sweeps = rd.Whole && rd.Start.Equal(r.req.Start)
+	r.resumed = !rd.Start.Equal(r.req.Start)
+	r.sweeps = rd.Whole && !r.resumed
 	read := r.readList
 	if r.path.objects {
 		read = r.readObjects
@@ -197,6 +202,9 @@ func (r *reader) readList(ctx context.Context) (complete bool, err error) {
 			rd.Requests++
 			for _, v := range page {
 				at := r.path.time(v)
+				if r.old(at) {
+					continue
+				}
 				sorted, latest = sorted && !at.Before(latest), at
 				if err := r.send(ctx, v, at); err != nil {
 					return false, err
@@ -216,6 +224,12 @@ func (r *reader) readList(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// old reports whether a row of that time is not to be read: the filter let it
+// through only because of the margin.
+func (r *reader) old(at time.Time) bool {
+	return !at.IsZero() && at.Before(r.progress.Reading.Since)
 }
 
 // query returns the parameters of the path's list.
@@ -298,9 +312,11 @@ func (r *reader) listIDs(ctx context.Context) (ids []int64, complete bool, err e
 			}
 			rd.Requests++
 			for _, v := range page {
-				if id := v.GetInt64("id"); rd.Whole || r.path.filter != "" || id > r.progress.LastID {
-					ids = append(ids, id)
+				id := v.GetInt64("id")
+				if r.old(r.path.time(v)) || !rd.Whole && r.path.filter == "" && id <= r.progress.LastID {
+					continue
 				}
+				ids = append(ids, id)
 			}
 		}
 		if complete = !list.Shrunk; complete {
@@ -321,22 +337,31 @@ func (r *reader) send(ctx context.Context, v *fastjson.Value, at time.Time) erro
 	id := v.GetInt64("id")
 	r.fresh = id > r.lastID
 	r.lastID = max(r.lastID, id)
-	r.parts = ""
+	r.mark, r.known = mark{}, r.remembered(id)
 	if err := r.path.send(r, ctx, v); err != nil {
 		return err
 	}
-	r.progress.see(r.path, id, at, r.parts)
+	r.progress.see(r.path, id, at, r.mark)
 	return nil
+}
+
+// remembered returns what is known of an object that was sent before.
+func (r *reader) remembered(id int64) mark {
+	if m, ok := r.progress.Window[id]; ok {
+		return m
+	}
+	return r.progress.Reading.Seen[id]
 }
 
 // delete deletes the rows of an object that is gone.
 func (r *reader) delete(ctx context.Context, id int64) error {
+	r.known = r.remembered(id)
 	delete(r.progress.Window, id)
 	for i, t := range r.path.tables {
 		gone := r.gone[t]
 		switch {
 		case i > 0 && gone != nil:
-			if err := r.beyond(ctx, t, id, 0, r.progress.Widest[t]); err != nil {
+			if err := r.beyond(ctx, t, i-1, id, 0); err != nil {
 				return err
 			}
 		case gone != nil:
