@@ -189,7 +189,8 @@ func (e *InProcess) untilDue(ctx context.Context) (time.Duration, error) {
 		wait = max(at.Sub(e.Now()), 0)
 	}
 	if e.Store.Shared() {
-		wait = min(wait, e.Look)
+		// What is due and could not be had is just another process's.
+		wait = min(max(wait, 100*time.Millisecond), e.Look)
 	}
 	return wait, nil
 }

@@ -175,7 +175,7 @@ func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease ti
 }
 
 // TakeOver gives owner a run of another's whose lease has run out by now. It
-// is nil if there is none.
+// is nil if there is none that nobody else is just writing.
 func (s *Store) TakeOver(ctx context.Context, owner string, now time.Time, lease time.Duration) (*Run, error) {
 	r, err := scanRun(s.write.QueryRowContext(ctx, takeOver+s.dialect.skipLocked+`) and ended_at is null returning `+runColumns.list(),
 		owner, now.Add(lease).UnixMicro(), now.UnixMicro()))
