@@ -11,7 +11,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,8 +32,6 @@ const session = `
 	set lock_timeout = '60s';
 	set idle_in_transaction_session_timeout = 0;
 	select set_config(name, '0', false) from pg_settings where name in ('transaction_timeout', 'idle_session_timeout')`
-
-const connectTimeout = 20 * time.Second
 
 // address returns the server's address.
 func (s *source) address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
@@ -68,7 +65,7 @@ func (s *source) connConfig() (*pgx.ConnConfig, error) {
 	}
 	cfg.Host, cfg.Port = s.Host, uint16(s.Port)
 	cfg.Database, cfg.User, cfg.Password = s.Database, s.User, s.Password
-	cfg.ConnectTimeout = connectTimeout
+	cfg.ConnectTimeout = s.timeout
 	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	cfg.Fallbacks = nil
@@ -169,9 +166,9 @@ func (s *source) connectError(ctx context.Context, err error) error {
 		}
 		return errors.New(said)
 	}
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
-		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, alert.Error())}
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" { // crypto/tls's word for what the other side has against us
+		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, alert.Err)}
 	}
 	text := err.Error()
 	switch {

@@ -61,6 +61,7 @@ package postgres
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -119,13 +120,14 @@ type source struct {
 	config
 	env connector.Env
 
-	workers         int   // connections that read at a time
-	rangeBytes      int64 // of a table that are read in one piece
-	checkpointBytes int64 // sent between two checkpoints within a table
+	workers         int           // connections that read at a time
+	rangeBytes      int64         // of a table that are read in one piece
+	checkpointBytes int64         // sent between two checkpoints within a table
+	timeout         time.Duration // of connecting
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, timeout: 20 * time.Second}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 }
 
 func (s *source) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	return new(net.Dialer).DialContext(ctx, "tcp", s.address())
 }
@@ -128,7 +128,7 @@ func (s *source) shakeHands(ctx context.Context, conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	conn.SetDeadline(time.Now().Add(connectTimeout))
+	conn.SetDeadline(time.Now().Add(s.timeout))
 	const sslRequest = 80877103
 	ask := binary.BigEndian.AppendUint32([]byte{0, 0, 0, 8}, sslRequest)
 	if _, err := conn.Write(ask); err != nil {
