@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
@@ -402,4 +404,75 @@ func TestPanicIsAFailure(t *testing.T) {
 			t.Errorf("%d failures", c.Failures)
 		}
 	})
+}
+
+// TestTriggeredWhileStopping asks for a sync of a manual connection whose run
+// is on its way to its last checkpoint.
+func TestTriggeredWhileStopping(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(lasting(10))
+		w.start()
+		w.connection("m", func(c *store.Connection) { c.ScheduleType = schedule.Manual })
+		w.check(w.engine.Sync(ctx, "m", false))
+		w.pass(100 * time.Second)
+		w.want(1)
+		w.update("m", func(c *store.Connection) { c.Paused = true })
+		w.update("m", func(c *store.Connection) { c.Paused = false })
+		w.check(w.engine.Sync(ctx, "m", false))
+		w.pass(20 * time.Second)
+		if s := w.want(1); s[0].state != "2" {
+			t.Errorf("began with %q", s[0].state)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		reg := prometheus.NewRegistry()
+		w.engine.metrics = newMetrics(reg)
+		w.become(lasting(5))
+		w.start()
+		w.connection("c")
+		w.pass(150 * time.Second)
+		got := gather(t, reg)
+		for name, want := range map[string]float64{
+			`penstock_syncs_started_total{cause=schedule}`: 1,
+			`penstock_syncs_running`:                       1,
+			`penstock_rows_total`:                          2,
+		} {
+			if got[name] != want {
+				t.Errorf("while it runs %s is %v, want %v", name, got[name], want)
+			}
+		}
+		w.pass(150 * time.Second)
+		got = gather(t, reg)
+		for name, want := range map[string]float64{
+			`penstock_syncs_ended_total{outcome=succeeded}`: 1,
+			`penstock_syncs_running`:                        0,
+			`penstock_rows_total`:                           5,
+		} {
+			if got[name] != want {
+				t.Errorf("after it ended %s is %v, want %v", name, got[name], want)
+			}
+		}
+	})
+}
+
+// gather returns the values of counters and gauges by name.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			name := f.GetName()
+			for _, l := range m.Label {
+				name += "{" + l.GetName() + "=" + l.GetValue() + "}"
+			}
+			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return values
 }

@@ -36,8 +36,9 @@ type Config struct {
 	// runs over; 0: 30 seconds. It is renewed three times as often.
 	Lease time.Duration
 
-	// Look is how long an engine whose database other processes share goes
-	// without looking whether they have changed what is due; 0: 10 seconds.
+	// Look is how long the engine goes without looking whether somebody has
+	// changed what is due without telling it, such as another process on the
+	// same database; 0: 10 seconds. A look is one indexed query.
 	Look time.Duration
 
 	Log     *slog.Logger          // nil: no log
@@ -133,12 +134,16 @@ func (e *InProcess) fill(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	for e.room() {
+		wait, err := e.untilDue(ctx)
+		if wait > 0 || err != nil {
+			return wait, err
+		}
 		run, resumed, err := e.next(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if run == nil {
-			return e.untilDue(ctx)
+		if run == nil { // what is due is just another process's
+			return 100 * time.Millisecond, nil
 		}
 		e.start(run, resumed)
 	}
@@ -179,20 +184,13 @@ func (e *InProcess) next(ctx context.Context) (run *store.Run, resumed bool, err
 	return run, false, err
 }
 
+// untilDue returns how long it is until something is due, or the next look.
 func (e *InProcess) untilDue(ctx context.Context) (time.Duration, error) {
 	at, ok, err := e.Store.Wake(ctx, e.owner)
-	if err != nil {
-		return 0, err
+	if err != nil || !ok {
+		return e.Look, err
 	}
-	wait := forever
-	if ok {
-		wait = max(at.Sub(e.Now()), 0)
-	}
-	if e.Store.Shared() {
-		// What is due and could not be had is just another process's.
-		wait = min(max(wait, 100*time.Millisecond), e.Look)
-	}
-	return wait, nil
+	return min(max(at.Sub(e.Now()), 0), e.Look), nil
 }
 
 // poke makes Run look again.
@@ -236,7 +234,24 @@ func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
 	if err != nil {
 		return err
 	}
+	if c.RunID != "" && !force {
+		return e.followUp(ctx, c)
+	}
 	return e.interrupt(ctx, c, force)
+}
+
+// followUp makes a connection sync whose run has been asked to stop already.
+func (e *InProcess) followUp(ctx context.Context, c *store.Connection) error {
+	run, err := e.Store.Run(ctx, c.RunID)
+	if err != nil || run.Stop == store.GoOn {
+		return err
+	}
+	defer e.poke()
+	_, err = e.Store.UpdateConnection(ctx, c.ID, func(c *store.Connection) error {
+		c.TriggeredAt = e.Now()
+		return nil
+	})
+	return err
 }
 
 // Resync implements [Engine].

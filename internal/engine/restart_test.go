@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -174,5 +178,42 @@ func TestTwoEngines(t *testing.T) {
 				t.Errorf("%s was deleted and runs again", mine)
 			}
 		}
+	})
+}
+
+// TestLostAnswer claims a run for an engine that never hears of it.
+func TestLostAnswer(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.connection("c", func(c *store.Connection) { c.SyncFrequency = schedule.Daily })
+		if _, err := w.store.Claim(ctx, w.engine.owner, time.Now(), 30*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.pass(time.Hour)
+		w.want(0)
+		w.engine.orphans.Store(true) // as after an error of the store
+		w.engine.poke()
+		w.settle()
+		w.want(1)
+	})
+}
+
+// TestStoreGone takes the store away under a running engine.
+func TestStoreGone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var log bytes.Buffer
+		w.engine.Log = slog.New(slog.NewTextHandler(&log, nil))
+		w.start()
+		w.check(w.store.Close())
+		w.engine.poke()
+		w.pass(time.Hour)
+		w.stop()
+		if n := strings.Count(log.String(), "\n"); n < 10 || n > 200 {
+			t.Errorf("%d errors were logged in an hour", n)
+		}
+		w.open()
+		w.start()
+		w.connection("c")
+		w.want(1)
 	})
 }

@@ -53,8 +53,8 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		c.SetupTests = results
 		c.SetupState = store.Tested(c.SetupState, results)
 		c.Tasks = tasks(results)
-		if c.SetupState == store.Connected && c.Failures > 0 {
-			c.Failures, c.StartedAt = 0, time.Time{} // the sync that failed is to be made up for now
+		if c.SetupState == store.Connected {
+			c.Mended()
 		}
 		return nil
 	})

@@ -179,24 +179,36 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 
 // UpdateConnection changes a connection by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. DueAt follows
-// from the rest. Whoever changes what a running engine goes by tells it.
+// from the rest; a changed config makes a connection due that waited after a
+// failure. Whoever changes what a running engine goes by tells it.
 func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connection) error) (*Connection, error) {
 	var c Connection
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
 		if c, err = s.lockConnection(ctx, tx, id); err != nil {
 			return err
 		}
-		runID := c.RunID
+		runID, config := c.RunID, string(c.Config)
 		if err := f(&c); err != nil {
 			return err
 		}
 		c.ID, c.RunID = id, runID
+		if string(c.Config) != config {
+			c.Mended()
+		}
 		return s.saveConnection(ctx, tx, &c)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &c, nil
+}
+
+// Mended says that what made the last syncs fail may be gone: the connection
+// need not wait any longer.
+func (c *Connection) Mended() {
+	if c.Failures > 0 {
+		c.Failures, c.StartedAt = 0, time.Time{} // the slot was not served
+	}
 }
 
 // lockConnection reads a connection that the transaction is going to write.

@@ -104,14 +104,15 @@ func (s *Store) CreateDestination(ctx context.Context, d *Destination) error {
 
 // UpdateDestination changes a destination by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. The times at
-// which connections into it are due follow its time zone.
+// which connections into it are due follow its time zone, and a changed config
+// or setup status makes those due that wait after a failure.
 func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destination) error) (*Destination, error) {
 	var d Destination
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
 		if d, err = s.scanDestination(tx.QueryRowContext(ctx, destinationByID+s.dialect.forUpdate, id)); err != nil {
 			return err
 		}
-		zone := d.zone()
+		before := d
 		if err := f(&d); err != nil {
 			return err
 		}
@@ -123,10 +124,11 @@ func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destin
 		if _, err := tx.ExecContext(ctx, destinationColumns.update("destinations"), values...); err != nil {
 			return err
 		}
-		if zone == d.zone() {
+		mended := d.SetupStatus != before.SetupStatus || string(d.Config) != string(before.Config)
+		if before.zone() == d.zone() && !mended {
 			return nil
 		}
-		return s.dueAgain(ctx, tx, id)
+		return s.dueAgain(ctx, tx, id, mended)
 	})
 	if err != nil {
 		return nil, err

@@ -67,10 +67,11 @@ func destinationZone(ctx context.Context, tx *sql.Tx, id string) (schedule.Zone,
 	return d.zone(), nil
 }
 
-// dueAgain works out anew when a group's daily connections are due.
-func (s *Store) dueAgain(ctx context.Context, tx *sql.Tx, groupID string) error {
+// dueAgain works out anew when a group's connections are due, after what they
+// have in common has changed.
+func (s *Store) dueAgain(ctx context.Context, tx *sql.Tx, groupID string, mended bool) error {
 	rows, err := tx.QueryContext(ctx, `select `+connectionColumns.list()+` from connections
-		where group_id = $1 and sync_frequency = $2 order by id`+s.dialect.forUpdate, groupID, schedule.Daily)
+		where group_id = $1 and (sync_frequency = $2 or failures > 0) order by id`+s.dialect.forUpdate, groupID, schedule.Daily)
 	if err != nil {
 		return err
 	}
@@ -88,6 +89,9 @@ func (s *Store) dueAgain(ctx context.Context, tx *sql.Tx, groupID string) error 
 	}
 	rows.Close()
 	for _, c := range all {
+		if mended {
+			c.Mended()
+		}
 		if err := s.saveConnection(ctx, tx, &c); err != nil {
 			return err
 		}

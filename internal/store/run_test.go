@@ -394,3 +394,38 @@ func TestUpdateConnection(t *testing.T) {
 		}
 	})
 }
+
+// TestMended changes what made a connection fail.
+func TestMended(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		for name, change := range map[string]func() error{
+			"its config": func() error {
+				_, err := s.UpdateConnection(ctx, "c", func(c *Connection) error { c.Config = json.RawMessage(`{}`); return nil })
+				return err
+			},
+			"the destination's config": func() error {
+				_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.Config = json.RawMessage(`{}`); return nil })
+				return err
+			},
+			"the destination's setup status": func() error {
+				_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SetupStatus = Connected; return nil })
+				return err
+			},
+		} {
+			due(t, s, g, "c")
+			r := claim(t, s, "a", t0)
+			check(t, s.Finish(ctx, r.Token(), Outcome{Kind: RunFailed, EndedAt: t0, Task: &Alert{}}))
+			must(s.UpdateConnection(ctx, "c", func(c *Connection) error { c.DelayThreshold = 7; return nil }))(t)
+			if c := must(s.Connection(ctx, "c"))(t); !c.DueAt.Equal(t0.Add(15 * time.Minute)) {
+				t.Errorf("before %s changes it is due at %v", name, c.DueAt)
+			}
+			check(t, change())
+			if c := must(s.Connection(ctx, "c"))(t); c.DueAt.After(t0) || c.DueAt.IsZero() || c.Failures != 0 {
+				t.Errorf("after %s changed it is due at %v", name, c.DueAt)
+			}
+			check(t, s.DeleteConnection(ctx, "c"))
+		}
+	})
+}

@@ -99,9 +99,15 @@ func (s *Store) openSQLite(dir string) (err error) {
 	if s.lock, err = lockFolder(dir); err != nil {
 		return err
 	}
+	file := filepath.Join(dir, "penstock.db")
+	made, err := os.OpenFile(file, os.O_CREATE, 0o600) // before SQLite makes it readable by others
+	if err != nil {
+		return err
+	}
+	made.Close()
 	// synchronous FULL: a source may forget what a saved state covers, so a
 	// commit must outlive a power failure.
-	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.Join(dir, "penstock.db")) +
+	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file) +
 		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)"
 	if s.write, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -298,6 +299,45 @@ func TestSecretsAreNotStored(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFilesAreTheOwners(t *testing.T) {
+	dir := t.TempDir()
+	seed(t, open(t, dir))
+	files := must(filepath.Glob(filepath.Join(dir, "*")))(t)
+	if len(files) < 3 {
+		t.Errorf("files are %v", files)
+	}
+	for _, f := range files {
+		if mode := must(os.Stat(f))(t).Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %04o", f, mode)
+		}
+	}
+}
+
+// TestDueIsIndexed asks SQLite how it finds what is due.
+func TestDueIsIndexed(t *testing.T) {
+	s := open(t, t.TempDir())
+	for query, index := range map[string]string{
+		dueFirst:       "connections_due",
+		takeOver + ")": "runs_lease",
+		connectionByID: "sqlite_autoindex_connections_1",
+		callerByKey:    "sqlite_autoindex_api_keys_1",
+		runsPage:       "runs_connection",
+	} {
+		var plan strings.Builder
+		rows := must(s.read.Query("explain query plan "+query, 1, 2, 3))(t)
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			check(t, rows.Scan(&id, &parent, &unused, &detail))
+			plan.WriteString(detail + "\n")
+		}
+		check(t, rows.Close())
+		if p := plan.String(); !strings.Contains(p, index) || strings.Contains(p, "SCAN") || strings.Contains(p, "TEMP B-TREE") {
+			t.Errorf("%s\n%s", query, p)
+		}
+	}
 }
 
 func TestAnotherMasterKeyIsRefused(t *testing.T) {
