@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"hash/fnv"
 	"slices"
-	"strconv"
 
 	"github.com/valyala/fastjson"
 
@@ -128,8 +127,4 @@ func decodeHashes(s string) []hash {
 		hashes, b = append(hashes, hash(b)), b[len(hash{}):]
 	}
 	return hashes
-}
-
-func objectPath(path string, id int64) string {
-	return path + "/" + strconv.FormatInt(id, 10) + "/"
 }

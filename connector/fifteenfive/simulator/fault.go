@@ -81,12 +81,7 @@ func (h *half) Write(b []byte) (int, error) {
 
 const controlPrefix = "/simulator/"
 
-// control lets a person or a script play with a simulator that runs by itself:
-//
-//	GET  /simulator/                     time, requests and faults, as JSON
-//	POST /simulator/advance?by=24h       lets time be later
-//	POST /simulator/break                adds the Fault that the body holds
-//	POST /simulator/mend                 takes all faults away
+// control answers on the path for people that the package's comment describes.
 func (s *Simulator) control(w http.ResponseWriter, r *http.Request) {
 	what := strings.TrimPrefix(r.URL.Path, controlPrefix)
 	if (r.Method == http.MethodGet) != (what == "") {

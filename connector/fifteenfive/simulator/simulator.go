@@ -15,6 +15,13 @@
 // parameters that are not known, which fields short rows have, the shape of
 // the objects inside check-ins, goals and custom_* fields of audit events, and
 // all values.
+//
+// Beside the API there is a path for people and scripts:
+//
+//	GET  /simulator/                  time, requests and faults, as JSON
+//	POST /simulator/advance?by=24h    lets time be later
+//	POST /simulator/break             adds the [Fault] that the body holds
+//	POST /simulator/mend              takes all faults away
 package simulator
 
 import (
@@ -138,8 +145,7 @@ func (s *Simulator) Count(resource string) int {
 
 const prefix = "/api/public/"
 
-// ServeHTTP answers as the vendor would. The control path is beside the API,
-// see [Simulator.control].
+// ServeHTTP answers as the vendor would, and on the path for people.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, controlPrefix) {
 		s.control(w, r)
