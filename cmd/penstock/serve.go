@@ -66,13 +66,13 @@ type platform struct {
 	key, secret string // the API key, if this is the first start
 }
 
-func (c *serveCmd) open(ctx context.Context, services []connector.Service) (p *platform, err error) {
+func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *platform, err error) {
 	opt := &slog.HandlerOptions{Level: c.LogLevel}
 	var h slog.Handler = slog.NewTextHandler(os.Stderr, opt)
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(os.Stderr, opt)
 	}
-	p = &platform{log: slog.New(h)}
+	p := &platform{log: slog.New(h)}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
