@@ -187,12 +187,13 @@ func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connect
 		if c, err = s.lockConnection(ctx, tx, id); err != nil {
 			return err
 		}
-		runID, config := c.RunID, string(c.Config)
+		runID, failures, config := c.RunID, c.Failures, string(c.Config)
 		if err := f(&c); err != nil {
 			return err
 		}
 		c.ID, c.RunID = id, runID
 		if string(c.Config) != config {
+			c.Failures = failures
 			c.Mended()
 		}
 		return s.saveConnection(ctx, tx, &c)
