@@ -50,8 +50,10 @@ func acquire(ctx context.Context, path string, memory int64, threads int) (*file
 	if err := checkFolder(path); err != nil {
 		return nil, err
 	}
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(folder, filepath.Base(path))
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	} else if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path)) // the file is to be made
 	}
 	files.mu.Lock()
 	defer files.mu.Unlock()
@@ -162,6 +164,8 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s is open in %s; it can be written when that process has closed it", path, who)
 	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "file is not a database"):
 		return &setup.Problem{Code: "not_a_database", Message: fmt.Sprintf("%s exists and is not a DuckDB database. Choose another path, or move the file away.", path)}
+	case strings.Contains(text, "depend on it"):
+		return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "max_temp_directory_size"):
 		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
 	case errors.Is(err, os.ErrPermission), strings.Contains(text, "Permission denied"):

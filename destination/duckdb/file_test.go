@@ -264,6 +264,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 		{"columns that differ in case", []string{`CREATE TABLE main.users (id BIGINT, "Name" VARCHAR)`}, oneColumn("main", "users", "name"), []string{"Name", "name"}},
 		{"a view", []string{"CREATE VIEW main.users AS SELECT 1 AS id"}, oneColumn("main", "users", "a"), []string{"main.users", "view"}},
 		{"a type of the user's", []string{"CREATE TABLE main.users (id BIGINT, a UUID)"}, oneColumn("main", "users", "a"), []string{"column a", "UUID"}},
+		{"an index of the user's", []string{"CREATE TABLE main.users (id INTEGER, a VARCHAR)", "CREATE INDEX i ON main.users (id)"}, oneColumn("main", "users", "a"), []string{"index", "users"}},
 		{"a table without system columns", []string{"CREATE TABLE main.users (id BIGINT, a VARCHAR)", "INSERT INTO main.users VALUES (1, 'x')"}, oneColumn("main", "users", "a"), nil},
 		{"a comment of the user's", []string{"CREATE TABLE main.users (id BIGINT, a VARCHAR)", "COMMENT ON COLUMN main.users.a IS 'the name'"}, oneColumn("main", "users", "a"), nil},
 		{"a column that somebody altered", []string{"CREATE TABLE main.users (id BIGINT, a VARCHAR)", "COMMENT ON COLUMN main.users.a IS 'LONG'"}, oneColumn("main", "users", "a"), nil},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -133,6 +134,9 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 		}
 		if p, ok := problems[pg.Code]; ok {
 			return &setup.Problem{Code: p.code, Message: fmt.Sprintf("The server %s says to the user %q on the database %q: %s. %s", w.server(), w.User, w.Database, said, p.advice)}
+		}
+		if pg.Code == "0A000" && strings.Contains(pg.Message, "view") {
+			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop the view, let the next sync widen the column, and make the view again.", w.server(), said)}
 		}
 		switch pg.Code {
 		case "53100":

@@ -225,6 +225,32 @@ func TestWhatIsThereAlready(t *testing.T) {
 	}
 }
 
+// TestViewInTheWay widens a column that a view of the user's is made of.
+func TestViewInTheWay(t *testing.T) {
+	dsn := pgtest.Database(t)
+	d := openAt(t, dsn)
+	w := start(t, d)
+	write(t, w, 0, 10, true)
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "CREATE VIEW s.v AS SELECT id FROM s.t")
+	wide := &schema.Table{Name: numbersTable.Name, Columns: slices.Clone(numbersTable.Columns)}
+	wide.Columns[0].Type = schema.Type{Kind: schema.String}
+	err := w.Migrate(t.Context(), wide)
+	if p := setup.AsProblem(err); p == nil || p.Code != "column_in_use" || !strings.Contains(p.Message, "view s.v") {
+		t.Fatalf("got %v, want a Problem that names the view", err)
+	}
+	write(t, w, 5, 15, false) // nothing has changed, and the writer goes on
+	pgtest.Exec(t, dsn, "DROP VIEW s.v")
+	if err := w.Migrate(t.Context(), wide); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Live(t.Context(), wide.Name); n != 15 || err != nil {
+		t.Errorf("live: %d, %v", n, err)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	w := &warehouse{Config: Config{Host: "db.example", Port: 5432, Database: "dwh", User: "loader", Password: "s3cret!"}}
 	cases := []struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/penstock-data/penstock/destination/sqlwriter"
 	"github.com/penstock-data/penstock/schema"
@@ -19,7 +18,8 @@ type stream struct {
 	notes  sqlwriter.Notes
 
 	chunks chan []byte
-	chunk  []byte // being filled
+	chunk  []byte      // being filled
+	free   chan []byte // sent, to be filled again
 	cancel context.CancelFunc
 
 	done chan struct{} // closed when the COPY has ended
@@ -29,8 +29,6 @@ type stream struct {
 // chunkSize is a few times what the kernel takes at once.
 const chunkSize = 256 << 10
 
-var chunkPool = sync.Pool{New: func() any { return make([]byte, 0, chunkSize+chunkSize/8) }}
-
 var (
 	copyHeader  = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 	copyTrailer = []byte{0xff, 0xff}
@@ -38,7 +36,7 @@ var (
 
 func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
 	columns := list(l.Shape.Columns)
-	st := &stream{s: s, load: l, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, chunks: make(chan []byte, 4), done: make(chan struct{})}
+	st := &stream{s: s, load: l, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, chunks: make(chan []byte, 4), free: make(chan []byte, 4), done: make(chan struct{})}
 	if l.Stage {
 		columns += ", " + quote(sqlwriter.Seq)
 	} else {
@@ -46,11 +44,11 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 		st.suffix = appendInt64Field(nil, l.Synced.UnixMicro()-epoch)
 		st.suffix = append(st.suffix, 0, 0, 0, 1, 0)
 	}
-	st.chunk = append(chunkPool.Get().([]byte), copyHeader...)
+	st.chunk = append(st.empty(), copyHeader...)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	st.cancel = cancel
 	go func() {
-		_, err := s.CopyFrom(run, &chunkReader{in: st.chunks, stop: run.Done()}, fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", l.Into, columns))
+		_, err := s.CopyFrom(run, &chunkReader{in: st.chunks, free: st.free, stop: run.Done()}, fmt.Sprintf("COPY %s (%s) FROM STDIN (FORMAT binary)", l.Into, columns))
 		st.err = s.w.explain(run, err)
 		close(st.done)
 	}()
@@ -72,12 +70,22 @@ func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
 func (st *stream) send(ctx context.Context) error {
 	select {
 	case st.chunks <- st.chunk:
-		st.chunk = chunkPool.Get().([]byte)
+		st.chunk = st.empty()
 		return nil
 	case <-st.done:
 		return st.ended()
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// empty returns a chunk to be filled.
+func (st *stream) empty() []byte {
+	select {
+	case c := <-st.free:
+		return c[:0]
+	default:
+		return make([]byte, 0, chunkSize+chunkSize/8)
 	}
 }
 
@@ -115,6 +123,7 @@ func (st *stream) Abort() {
 // A chunkReader reads chunks one after the other.
 type chunkReader struct {
 	in    <-chan []byte
+	free  chan<- []byte
 	stop  <-chan struct{}
 	whole []byte // the chunk that is being read, and
 	rest  []byte // what is left of it
@@ -122,10 +131,13 @@ type chunkReader struct {
 
 func (r *chunkReader) Read(p []byte) (int, error) {
 	for len(r.rest) == 0 {
-		if r.whole != nil {
-			chunkPool.Put(r.whole[:0])
-			r.whole = nil
+		if r.whole != nil && cap(r.whole) <= 2*chunkSize { // a long value's chunk is not kept
+			select {
+			case r.free <- r.whole:
+			default:
+			}
 		}
+		r.whole = nil
 		select {
 		case c, ok := <-r.in:
 			if !ok {
