@@ -1,0 +1,100 @@
+// Package schemaconfig is what people choose of a source: which schemas,
+// tables and columns are copied, how each table is kept, and what becomes of
+// values that must not leave the source as they are. It decides, from the
+// choices and from what a source offers, how each table is to be treated; it
+// knows no database and no HTTP.
+package schemaconfig
+
+import (
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A Handling says what happens to what a source offers for the first time.
+type Handling string
+
+const (
+	AllowAll     Handling = "ALLOW_ALL"     // new schemas, tables and columns are copied
+	AllowColumns Handling = "ALLOW_COLUMNS" // new columns are; new schemas and tables are not
+	BlockAll     Handling = "BLOCK_ALL"     // nothing new is
+)
+
+// A Config is the choices for one connection. Its zero value copies all.
+// Names are the source's. What has no entry was never chosen.
+type Config struct {
+	Handling   Handling           `json:"handling,omitempty"` // "": AllowAll
+	TypeLocked bool               `json:"type_locked,omitempty"`
+	Schemas    map[string]*Schema `json:"schemas,omitempty"`
+	Masks      []Mask             `json:"masks,omitempty"` // the first that matches a column counts
+}
+
+// A Schema is the choices for one schema. Sources without schemas have one
+// called by the service's name.
+type Schema struct {
+	Enabled *bool             `json:"enabled,omitempty"` // nil: as Handling says
+	Tables  map[string]*Table `json:"tables,omitempty"`
+}
+
+// A Table is the choices for one table.
+type Table struct {
+	Enabled *bool              `json:"enabled,omitempty"` // nil: as Handling says
+	Mode    *schema.Mode       `json:"mode,omitempty"`    // nil: SoftDelete
+	Columns map[string]*Column `json:"columns,omitempty"`
+	Paused  bool               `json:"paused,omitempty"` // not synced for now; what is there stays
+	Filter  string             `json:"filter,omitempty"` // a condition that rows must meet
+}
+
+// A Column is the choices for one column.
+type Column struct {
+	Enabled *bool `json:"enabled,omitempty"` // nil: as Handling says
+	Hashed  bool  `json:"hashed,omitempty"`
+	Key     *bool `json:"key,omitempty"`  // a key of the user's own for a table without one; nil: as the source says
+	Drop    bool  `json:"drop,omitempty"` // blocked, and to be dropped from the destination at the next sync
+}
+
+// A Mask is a rule by pattern. Pattern is schema.table.column, in which *
+// stands for any run of characters.
+type Mask struct {
+	Pattern string `json:"pattern"`
+	How     Masked `json:"how"`
+	Keep    int    `json:"keep,omitempty"` // characters that MaskTruncate keeps
+}
+
+// Masked is what becomes of a value before it leaves the source's process.
+// NULL stays NULL.
+type Masked string
+
+const (
+	MaskHash     Masked = "HASH"        // as a hashed column
+	MaskRedact   Masked = "REDACT"      // "******"
+	MaskTruncate Masked = "TRUNCATE"    // its first characters
+	MaskDomain   Masked = "KEEP_DOMAIN" // of an e-mail address, the rest hashed
+)
+
+// A Catalog is what a source was last seen to offer.
+type Catalog struct {
+	CapturedAt time.Time      `json:"captured_at"` // zero: never
+	Tables     []CatalogTable `json:"tables"`
+}
+
+// A CatalogTable is one table of a source, as it was last seen.
+type CatalogTable struct {
+	schema.Table
+	Gone bool `json:"gone,omitempty"` // not offered any more
+}
+
+// A Treatment is what a sync does with one table.
+type Treatment struct {
+	Wanted  bool
+	Mode    schema.Mode
+	Locked  bool                       // the destination's types stay as they are
+	Columns map[string]ColumnTreatment // by the source's name; one without an entry is copied as it is
+}
+
+// A ColumnTreatment is what a sync does with one column.
+type ColumnTreatment struct {
+	Blocked bool
+	Key     bool // counts as part of the key
+	Mask    Mask // How is "" for values that are copied as they are
+}
