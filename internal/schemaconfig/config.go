@@ -5,11 +5,7 @@
 // knows no database and no HTTP.
 package schemaconfig
 
-import (
-	"time"
-
-	"github.com/penstock-data/penstock/schema"
-)
+import "github.com/penstock-data/penstock/schema"
 
 // A Handling says what happens to what a source offers for the first time.
 type Handling string
@@ -23,23 +19,28 @@ const (
 // A Config is the choices for one connection. Its zero value copies all.
 // Names are the source's. What has no entry was never chosen.
 type Config struct {
-	Handling   Handling           `json:"handling,omitempty"` // "": AllowAll
-	TypeLocked bool               `json:"type_locked,omitempty"`
-	Schemas    map[string]*Schema `json:"schemas,omitempty"`
-	Masks      []Mask             `json:"masks,omitempty"` // the first that matches a column counts
+	Handling     Handling           `json:"handling,omitempty"` // "": AllowAll
+	TypeLocked   bool               `json:"type_locked,omitempty"`
+	CarryRenames bool               `json:"carry_renames,omitempty"` // a column renamed in the source stays the same in the destination
+	Schemas      map[string]*Schema `json:"schemas,omitempty"`
+	Masks        []Mask             `json:"masks,omitempty"` // the first that matches a column counts
 }
 
 // A Schema is the choices for one schema. Sources without schemas have one
-// called by the service's name.
+// called by the service's name, see [Catalog.Unnamed].
 type Schema struct {
-	Enabled *bool             `json:"enabled,omitempty"` // nil: as Handling says
+	// Enabled is nil where nobody chose: then what the catalog knows is
+	// copied, because [Capture] blocks what the handling keeps out, and what
+	// it does not know is treated as Handling says. The same holds for
+	// tables and columns.
+	Enabled *bool             `json:"enabled,omitempty"`
 	Tables  map[string]*Table `json:"tables,omitempty"`
 }
 
 // A Table is the choices for one table.
 type Table struct {
-	Enabled *bool              `json:"enabled,omitempty"` // nil: as Handling says
-	Mode    *schema.Mode       `json:"mode,omitempty"`    // nil: SoftDelete
+	Enabled *bool              `json:"enabled,omitempty"`
+	Mode    *schema.Mode       `json:"mode,omitempty"` // nil: SoftDelete
 	Columns map[string]*Column `json:"columns,omitempty"`
 	Paused  bool               `json:"paused,omitempty"` // not synced for now; what is there stays
 	Filter  string             `json:"filter,omitempty"` // a condition that rows must meet
@@ -47,7 +48,7 @@ type Table struct {
 
 // A Column is the choices for one column.
 type Column struct {
-	Enabled *bool `json:"enabled,omitempty"` // nil: as Handling says
+	Enabled *bool `json:"enabled,omitempty"`
 	Hashed  bool  `json:"hashed,omitempty"`
 	Key     *bool `json:"key,omitempty"`  // a key of the user's own for a table without one; nil: as the source says
 	Drop    bool  `json:"drop,omitempty"` // blocked, and to be dropped from the destination at the next sync
@@ -72,29 +73,31 @@ const (
 	MaskDomain   Masked = "KEEP_DOMAIN" // of an e-mail address, the rest hashed
 )
 
-// A Catalog is what a source was last seen to offer.
-type Catalog struct {
-	CapturedAt time.Time      `json:"captured_at"` // zero: never
-	Tables     []CatalogTable `json:"tables"`
-}
-
-// A CatalogTable is one table of a source, as it was last seen.
-type CatalogTable struct {
-	schema.Table
-	Gone bool `json:"gone,omitempty"` // not offered any more
-}
-
 // A Treatment is what a sync does with one table.
 type Treatment struct {
 	Wanted  bool
+	Paused  bool // wanted, but not to be read now; what is there stays
 	Mode    schema.Mode
 	Locked  bool                       // the destination's types stay as they are
 	Columns map[string]ColumnTreatment // by the source's name; one without an entry is copied as it is
+
+	// Other says what becomes of columns that the source did not offer and
+	// sends all the same. nil: they are copied as they are.
+	Other func(column string) ColumnTreatment
 }
 
 // A ColumnTreatment is what a sync does with one column.
 type ColumnTreatment struct {
 	Blocked bool
-	Key     bool // counts as part of the key
-	Mask    Mask // How is "" for values that are copied as they are
+	Key     bool   // counts as part of the key
+	Mask    Mask   // How is "" for values that are copied as they are
+	As      string // the source's earlier name, by which the destination's column is called; "": its own
+}
+
+// Column returns the treatment of a column, offered or not.
+func (t *Treatment) Column(name string) ColumnTreatment {
+	if c, ok := t.Columns[name]; ok || t.Other == nil {
+		return c
+	}
+	return t.Other(name)
 }
