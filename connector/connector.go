@@ -86,6 +86,20 @@ type Source interface {
 	Close() error
 }
 
+// A Forgetter is a Source whose tables can be read again one by one. Sources
+// that keep what they know of each table apart in their state should be one.
+type Forgetter interface {
+	// Forget returns the state in which tables were never read; what it says
+	// of the others stays, but for those that can only be read together with
+	// one of them. It is pure: it touches neither the network nor the
+	// Source. A state that never knew a table is returned as it is. state is
+	// never nil.
+	//
+	// A Sync with what it returns reads the tables whole, and marks as
+	// deleted, when it has met all rows of one, those that it did not meet.
+	Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error)
+}
+
 // A Request says what a sync is to read.
 type Request struct {
 	// State is what was last given to [Output.Checkpoint], or nil for a

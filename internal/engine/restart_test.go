@@ -71,7 +71,7 @@ func TestDeadProcess(t *testing.T) {
 		w.connection("c")
 		dead, err := w.store.Claim(ctx, "dead", time.Now(), 30*time.Second)
 		w.check(err)
-		w.check(w.store.SetState(ctx, dead.Token(), []byte("7"), time.Now()))
+		w.check(w.store.SetState(ctx, dead.Token(), []byte("7"), 0, time.Now()))
 
 		shared := w.store.Shared()
 		w.check(w.store.Close())

@@ -30,6 +30,10 @@ func outcome(ctx context.Context, out pipe.Outcome, err error) store.Outcome {
 		return o
 	}
 	o.Reason = err.Error()
+	if errors.Is(err, errCaptured) {
+		o.Kind = store.RunCaptured
+		return o
+	}
 	var pause *setup.Reschedule
 	switch {
 	case ctx.Err() != nil, errors.Is(err, errStopped), errors.Is(err, store.ErrStale):

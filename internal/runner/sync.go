@@ -25,6 +25,9 @@ type Watch struct {
 
 	// Observe is told, from any goroutine, how much was sent so far in all.
 	Observe func(rows, bytes int64)
+
+	// Table is told, from any goroutine, how far a table is.
+	Table func(store.TableProgress)
 }
 
 // errStopped ends a sync at a checkpoint.
@@ -66,10 +69,13 @@ type syncing struct {
 	start  time.Time // the synced time of its rows
 	watch  Watch
 	log    *slog.Logger
+	source connector.Source
 
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
 	sent     map[schema.Name]pipe.Progress
+	rows     int64 // of all in sent
+	bytes    int64
 }
 
 // safely keeps a fault in one connection's service from ending the others'
@@ -102,6 +108,10 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 		return out, err
 	}
 	defer src.Close()
+	s.source = src
+	if c.SchemaStatus == store.BlockedOnCapture {
+		return out, s.captureOnly(ctx, c, service, src)
+	}
 	target, dst, err := r.destination(ctx, d, s.log)
 	if err != nil {
 		return out, err
@@ -150,29 +160,36 @@ func (s *syncing) warn(w setup.Warning) {
 }
 
 func (s *syncing) observe(p pipe.Progress) {
-	if s.watch.Observe == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := s.sent[p.Table]
 	s.sent[p.Table] = p
-	var rows, bytes int64
-	for _, p := range s.sent {
-		rows += p.Rows
-		bytes += p.Bytes
+	s.rows += p.Rows - before.Rows
+	s.bytes += p.Bytes - before.Bytes
+	if s.watch.Observe != nil {
+		s.watch.Observe(s.rows, s.bytes)
 	}
-	s.watch.Observe(rows, bytes)
+	if s.watch.Table != nil {
+		s.watch.Table(store.TableProgress{Table: p.Table, Rows: p.Rows, Expected: p.Expected})
+	}
+}
+
+// moved returns how many rows were sent so far.
+func (s *syncing) moved() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows
 }
 
 // A ledger keeps the connection's state under the run's token.
 type ledger struct{ *syncing }
 
 func (l *ledger) State(ctx context.Context) (json.RawMessage, error) {
-	return l.runner.Store.State(ctx, l.run.ConnectionID)
+	return l.runner.Store.Forget(ctx, l.run.Token(), l.runner.Now(), l.forget)
 }
 
 func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
-	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.runner.Now()); err != nil {
+	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now()); err != nil {
 		return err
 	}
 	select {

@@ -45,6 +45,7 @@ type Connection struct {
 	Tasks             []Alert
 	Warnings          []Alert
 	SourceSyncDetails json.RawMessage // nil: none
+	SchemaStatus      string          // SchemaReady or BlockedOnCapture
 
 	Historical     bool      // the next success, or the one being worked on, is a historical sync
 	Reset          bool      // the next run begins without the state; set by a re-sync
@@ -71,7 +72,7 @@ var connectionColumns = columns{"id", "group_id", "service", "schema_name", "ser
 	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "delay_sensitivity", "delay_threshold",
 	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
 	"schema_names", "connect_card", "destination_config",
-	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details",
+	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
 	"run_id", "due_at"}
 
@@ -81,7 +82,7 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, &c.DelaySensitivity, &c.DelayThreshold,
 		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
 		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig},
-		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails},
+		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
 		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
 		text{&c.RunID}, stamp{&c.DueAt})
@@ -111,7 +112,7 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, c.DelaySensitivity, c.DelayThreshold,
 		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
 		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig),
-		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails),
+		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
 		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
 		orNull(c.RunID), micros(c.DueAt)}, nil
@@ -148,14 +149,17 @@ func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) 
 		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
 }
 
-// CreateConnection adds a connection. An empty ID, CreatedAt and SetupState
-// are filled in, Historical, RunID and DueAt set. It is ErrExists if a
+// CreateConnection adds a connection. An empty ID, CreatedAt, SetupState and
+// SchemaStatus are filled in, Historical, RunID and DueAt set. It is ErrExists if a
 // connection of the group has the same Schema, and ErrNotFound if there is no
 // such group.
 func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 	created(&c.CreatedAt)
 	if c.SetupState == "" {
 		c.SetupState = Incomplete
+	}
+	if c.SchemaStatus == "" {
+		c.SchemaStatus = SchemaReady
 	}
 	c.Historical, c.RunID = true, ""
 	return withID(ctx, s, "connections", &c.ID, func() error {

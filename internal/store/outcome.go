@@ -9,7 +9,7 @@ import (
 
 // An Outcome is how a run ended.
 type Outcome struct {
-	Kind           string // RunSucceeded, RunFailed, RunCanceled or RunRescheduled
+	Kind           string // RunSucceeded, RunFailed, RunCanceled, RunRescheduled or RunCaptured
 	EndedAt        time.Time
 	Reason         string    // the error's words
 	Task           *Alert    // after a failure that only a person can mend
@@ -39,6 +39,9 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 			return err
 		}
 		if err := putRunTables(ctx, tx, t.RunID, o.Tables); err != nil {
+			return err
+		}
+		if err := endTables(ctx, tx, t, o); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `delete from runs where connection_id = $1 and started_at < $2 and ended_at is not null`,
@@ -72,6 +75,7 @@ func (c *Connection) end(o Outcome) {
 		return
 	case RunRescheduled:
 		c.RescheduledFor = o.RescheduledFor
+	case RunCaptured:
 	case RunSucceeded:
 		c.SucceededAt = o.EndedAt
 		c.Historical = c.Reset // a re-sync asked for meanwhile is still to come

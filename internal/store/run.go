@@ -22,6 +22,7 @@ const (
 	RunFailed      = "failed"
 	RunCanceled    = "canceled"
 	RunRescheduled = "rescheduled"
+	RunCaptured    = "captured" // it only looked what the source offers, see [BlockedOnCapture]
 )
 
 // What a run is asked to do.
@@ -155,6 +156,9 @@ func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease ti
 		}
 		if c.Reset {
 			if _, err := tx.ExecContext(ctx, `delete from states where connection_id = $1`, c.ID); err != nil {
+				return err
+			}
+			if err := dropResyncs(ctx, tx, c.ID); err != nil { // they are part of it
 				return err
 			}
 		}

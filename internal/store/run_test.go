@@ -98,7 +98,7 @@ func TestFencing(t *testing.T) {
 		_, g := seed(t, s)
 		due(t, s, g, "c")
 		old := claim(t, s, "a", t0)
-		check(t, s.SetState(ctx, old.Token(), json.RawMessage(`1`), t0))
+		check(t, s.SetState(ctx, old.Token(), json.RawMessage(`1`), 0, t0))
 
 		if r := must(s.TakeOver(ctx, "b", t0.Add(lease-1), lease))(t); r != nil {
 			t.Fatal("taken over before the lease had run out")
@@ -112,7 +112,7 @@ func TestFencing(t *testing.T) {
 		}
 
 		// The old token can do nothing.
-		wantErr(t, s.SetState(ctx, old.Token(), json.RawMessage(`2`), t0), ErrStale)
+		wantErr(t, s.SetState(ctx, old.Token(), json.RawMessage(`2`), 0, t0), ErrStale)
 		_, err := s.Renew(ctx, old.Token(), t0.Add(time.Hour), 1, 1)
 		wantErr(t, err, ErrStale)
 		wantErr(t, s.Release(ctx, old.Token()), ErrStale)
@@ -126,10 +126,10 @@ func TestFencing(t *testing.T) {
 		}
 
 		// The new one can, until the run has ended.
-		check(t, s.SetState(ctx, taken.Token(), json.RawMessage(`3`), t0))
+		check(t, s.SetState(ctx, taken.Token(), json.RawMessage(`3`), 0, t0))
 		same(t, must(s.Renew(ctx, taken.Token(), t0.Add(time.Hour), 5, 6))(t), GoOn)
 		check(t, s.Finish(ctx, taken.Token(), Outcome{Kind: RunSucceeded, EndedAt: t0.Add(time.Minute)}))
-		wantErr(t, s.SetState(ctx, taken.Token(), json.RawMessage(`4`), t0), ErrStale)
+		wantErr(t, s.SetState(ctx, taken.Token(), json.RawMessage(`4`), 0, t0), ErrStale)
 		wantErr(t, s.Finish(ctx, taken.Token(), Outcome{Kind: RunFailed, EndedAt: t0}), ErrStale)
 		same(t, string(must(s.State(ctx, "c"))(t)), `3`)
 	})
@@ -148,7 +148,7 @@ func TestStaleSavesLoseEveryRace(t *testing.T) {
 			holder := *r
 			savers.Go(func() {
 				for n := 0; ; n++ {
-					err := s.SetState(ctx, holder.Token(), json.RawMessage(fmt.Sprint(holder.Fence)), t0)
+					err := s.SetState(ctx, holder.Token(), json.RawMessage(fmt.Sprint(holder.Fence)), 0, t0)
 					if errors.Is(err, ErrStale) {
 						return
 					}

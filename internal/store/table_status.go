@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// What a table is doing. What the schema config says of it, such as that it
+// is blocked or paused, comes on top.
+const (
+	TableSyncing = "syncing" // a sync reads it
+	TableSynced  = "synced"  // it was read to the end
+	TableFailed  = "failed"  // it could not be read; the others go on
+)
+
+// A TableStatus is how a connection stands with one table of its source. A
+// table that no sync has begun to read has none.
+type TableStatus struct {
+	Table     schema.Name // the source's
+	Status    string      // TableSyncing, TableSynced or TableFailed
+	Error     string      // why it failed; "": it did not
+	RunID     string      // the last run that read it
+	Rows      int64       // that this run has sent
+	Expected  int64       // that it was to send, about; 0: not known
+	ChangedAt time.Time   // when any of this last changed
+	SyncedAt  time.Time   // when it was last read to the end; zero: never
+	FailedAt  time.Time   // when it last failed; zero: never
+}
+
+// TableStatuses returns how a connection stands with the tables of its
+// source, in the order of their names.
+func (s *Store) TableStatuses(ctx context.Context, connectionID string) ([]TableStatus, error) {
+	rows, err := s.read.QueryContext(ctx, `select source_schema, source_table, status, error, run_id, rows_sent, rows_expected,
+		changed_at, synced_at, failed_at from table_statuses where connection_id = $1 order by source_schema, source_table`, connectionID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []TableStatus
+	for rows.Next() {
+		var t TableStatus
+		if err := rows.Scan(&t.Table.Schema, &t.Table.Table, &t.Status, &t.Error, &t.RunID, &t.Rows, &t.Expected,
+			stamp{&t.ChangedAt}, stamp{&t.SyncedAt}, stamp{&t.FailedAt}); err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, rows.Err()
+}
+
+// A TableProgress is how far a living run is with a table.
+type TableProgress struct {
+	Table    schema.Name
+	Rows     int64
+	Expected int64 // 0: not known
+}
+
+// SetTableProgress notes how far a run is with tables. It is [ErrStale] if
+// the run is not the token's any more.
+func (s *Store) SetTableProgress(ctx context.Context, t Token, tables []TableProgress, now time.Time) error {
+	if len(tables) == 0 {
+		return nil
+	}
+	return s.in(ctx, func(tx *sql.Tx) error {
+		if err := holds(ctx, tx, t); err != nil {
+			return err
+		}
+		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
+			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at)
+			values ($1, $2, $3, $4, '', $5, $6, $7, $8)
+			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, error = '',
+			run_id = excluded.run_id, rows_sent = excluded.rows_sent, rows_expected = excluded.rows_expected, changed_at = excluded.changed_at`)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close()
+		for _, p := range tables {
+			if _, err := stmt.ExecContext(ctx, t.ConnectionID, p.Table.Schema, p.Table.Table, TableSyncing, t.RunID, p.Rows, p.Expected, micros(now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// endTables makes the tables of a run that has ended tell how it ended. A run
+// that read no table to the end leaves those that it has begun as they were
+// before: synced, if they ever were.
+func endTables(ctx context.Context, tx *sql.Tx, t Token, o Outcome) error {
+	if o.Kind == RunSucceeded || o.Kind == RunFailed {
+		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
+			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at, synced_at, failed_at)
+			values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)
+			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, error = excluded.error,
+			run_id = excluded.run_id, rows_sent = excluded.rows_sent, changed_at = excluded.changed_at,
+			synced_at = coalesce(excluded.synced_at, table_statuses.synced_at), failed_at = coalesce(excluded.failed_at, table_statuses.failed_at)`)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close()
+		for _, rt := range o.Tables {
+			status, synced, failed := TableSynced, o.EndedAt, time.Time{}
+			if rt.Error != "" {
+				status, synced, failed = TableFailed, time.Time{}, o.EndedAt
+			} else if o.Kind == RunFailed {
+				continue // whether it was read to the end is not known
+			}
+			if _, err := stmt.ExecContext(ctx, t.ConnectionID, rt.Source.Schema, rt.Source.Table, status, rt.Error, t.RunID,
+				rt.Upserted+rt.Updated+rt.Deleted, micros(o.EndedAt), micros(synced), micros(failed)); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `delete from table_statuses where connection_id = $1 and status = $2 and synced_at is null`,
+		t.ConnectionID, TableSyncing); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `update table_statuses set status = $3, changed_at = $4 where connection_id = $1 and status = $2`,
+		t.ConnectionID, TableSyncing, TableSynced, micros(o.EndedAt))
+	return err
+}
