@@ -43,6 +43,113 @@ type Dialect struct {
 
 	// FoldsCase says that names which differ only in case are the same name.
 	FoldsCase bool
+
+	// The rest is for databases whose statements are not PostgreSQL's, which
+	// is what nil stands for.
+
+	// Define returns the statements that make or alter a table.
+	Define func(Definition) []string
+
+	// Change returns the statement that changes rows.
+	Change func(Change) string
+
+	// Inserted returns the value that the INSERT of a row whose key was
+	// there already had for a column, and OnConflict the clause that makes
+	// such an INSERT set columns instead. Names are quoted.
+	Inserted   func(column string) string
+	OnConflict func(key, set []string) string
+
+	// StageIndex returns what the definition of a stage ends in so that its
+	// rows are found by key.
+	StageIndex func(key []schema.Column) string
+
+	// ReadsStageOnce says that a statement may name a temporary table once
+	// only.
+	ReadsStageOnce bool
+
+	// DropStage returns the statement that drops a stage, by its quoted name,
+	// within a transaction.
+	DropStage func(name string) string
+}
+
+// A Change changes, or deletes, the rows t of one table by the rows s of
+// another.
+type Change struct {
+	Target string       // the table with the rows t
+	Set    []Assignment // what they get; nil: they are deleted
+	Source string       // the table with the rows s, or a query in parentheses; "": Where alone counts
+	On     string       // what t and s have in common
+	Where  string       // what t must meet besides; "": nothing
+
+	// Unmatched turns the rows t around: those that have no s. Key is then a
+	// column of Source, quoted, that is NULL in no row.
+	Unmatched bool
+	Key       string
+}
+
+// An Assignment sets a column, given by its quoted name.
+type Assignment struct{ Column, Value string }
+
+func (d *Dialect) change(c Change) string {
+	if d.Change != nil {
+		return d.Change(c)
+	}
+	var conditions []string
+	joined := ""
+	switch {
+	case c.Source == "":
+	case c.Unmatched:
+		conditions = append(conditions, "NOT EXISTS (SELECT 1 FROM "+c.Source+" AS s WHERE "+c.On+")")
+	default:
+		joined = c.Source + " AS s"
+		conditions = append(conditions, c.On)
+	}
+	if c.Where != "" {
+		conditions = append([]string{c.Where}, conditions...)
+	}
+	var b strings.Builder
+	if c.Set == nil {
+		b.WriteString("DELETE FROM " + c.Target + " AS t")
+		if joined != "" {
+			b.WriteString(" USING " + joined)
+		}
+	} else {
+		b.WriteString("UPDATE " + c.Target + " AS t SET ")
+		for i, a := range c.Set {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(a.Column + " = " + a.Value)
+		}
+		if joined != "" {
+			b.WriteString(" FROM " + joined)
+		}
+	}
+	if len(conditions) > 0 {
+		b.WriteString(" WHERE " + strings.Join(conditions, " AND "))
+	}
+	return b.String()
+}
+
+func (d *Dialect) inserted(column string) string {
+	if d.Inserted != nil {
+		return d.Inserted(column)
+	}
+	return "excluded." + column
+}
+
+func (d *Dialect) onConflict(key, set []string) string {
+	if d.OnConflict != nil {
+		return d.OnConflict(key, set)
+	}
+	return "ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+func (d *Dialect) dropStage(stage string) string {
+	if d.DropStage != nil {
+		return d.DropStage(d.Quote(stage))
+	}
+	return "DROP TABLE " + d.Quote(stage)
 }
 
 // Names of the temporary tables in which operations wait for their merge.
@@ -52,6 +159,7 @@ const (
 	updates = "penstock_updates"
 	deletes = "penstock_deletes"
 	present = "penstock_present"
+	last    = "penstock_last" // of the rows with one key, while a stage is prepared where ReadsStageOnce holds
 )
 
 // Seq is the column of a stage that numbers its rows in the order in which
@@ -76,9 +184,9 @@ func (d *Dialect) convert(expr string, from, to schema.Type) string {
 	return d.Convert(expr, from, to)
 }
 
-// comment returns what c's comment must say for the column to be understood
+// Comment returns what c's comment must say for the column to be understood
 // when it is read back; "" if the column's own type tells all.
-func (d *Dialect) comment(c schema.Column) string {
+func (d *Dialect) Comment(c schema.Column) string {
 	switch {
 	case c.Key:
 		return c.Type.String() + " key"

@@ -31,7 +31,7 @@ func (d *Dialect) Prepare(m Merge) []string {
 		shape *schema.Table
 	}{{upserts, m.Upserts}, {updates, m.Updates}} {
 		if s.shape != nil {
-			out = append(out, d.keepLast(s.stage, s.shape))
+			out = append(out, d.keepLast(s.stage, s.shape)...)
 		}
 	}
 	for _, s := range []struct {
@@ -39,8 +39,9 @@ func (d *Dialect) Prepare(m Merge) []string {
 		shape *schema.Table
 	}{{updates, m.Updates}, {deletes, m.Deletes}} {
 		if s.shape != nil && m.Upserts != nil {
-			out = append(out, fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE %s AND t.%s < s.%s",
-				d.Quote(s.stage), d.Quote(upserts), d.sameKey(m.Table, s.shape, m.Upserts), d.Quote(Seq), d.Quote(Seq)))
+			seq := d.Quote(Seq)
+			out = append(out, d.change(Change{Target: d.Quote(s.stage), Source: d.Quote(upserts),
+				On: d.sameKey(m.Table, s.shape, m.Upserts) + " AND t." + seq + " < s." + seq}))
 		}
 	}
 	return out
@@ -53,24 +54,21 @@ func (d *Dialect) Apply(m Merge) []string {
 	name := d.Table(m.Table.Name)
 	if m.Upserts != nil {
 		if !m.Empty && !m.Unique {
-			out = append(out, fmt.Sprintf("DELETE FROM %s AS t USING %s AS s WHERE %s",
-				name, d.Quote(upserts), d.sameKey(m.Table, m.Table, m.Upserts)))
+			out = append(out, d.change(Change{Target: name, Source: d.Quote(upserts), On: d.sameKey(m.Table, m.Table, m.Upserts)}))
 		}
 		out = append(out, d.insert(m))
 	}
 	if m.Updates != nil {
-		set := []string{d.Quote(schema.Synced) + " = " + d.Instant(m.Synced)}
+		set := []Assignment{{d.Quote(schema.Synced), d.Instant(m.Synced)}}
 		for _, c := range m.Updates.Columns {
 			if !c.Key {
-				set = append(set, d.Quote(c.Name)+" = "+d.staged(m.Table, c))
+				set = append(set, Assignment{d.Quote(c.Name), d.staged(m.Table, c)})
 			}
 		}
-		out = append(out, fmt.Sprintf("UPDATE %s AS t SET %s FROM %s AS s WHERE %s",
-			name, strings.Join(set, ", "), d.Quote(updates), d.sameKey(m.Table, m.Table, m.Updates)))
+		out = append(out, d.change(Change{Target: name, Set: set, Source: d.Quote(updates), On: d.sameKey(m.Table, m.Table, m.Updates)}))
 	}
 	if m.Deletes != nil {
-		out = append(out, fmt.Sprintf("UPDATE %s AS t SET %s FROM %s AS s WHERE %s",
-			name, d.setDeleted(m.Synced), d.Quote(deletes), d.sameKey(m.Table, m.Table, m.Deletes)))
+		out = append(out, d.change(Change{Target: name, Set: d.setDeleted(m.Synced), Source: d.Quote(deletes), On: d.sameKey(m.Table, m.Table, m.Deletes)}))
 	}
 	return out
 }
@@ -90,7 +88,7 @@ func (d *Dialect) insert(m Merge) string {
 		case j < 0:
 			set = append(set, q+" = NULL")
 		case !m.Upserts.Columns[j].Key:
-			set = append(set, q+" = excluded."+q)
+			set = append(set, q+" = "+d.inserted(q))
 		}
 	}
 	synced, deleted := d.Quote(schema.Synced), d.Quote(schema.Deleted)
@@ -99,8 +97,8 @@ func (d *Dialect) insert(m Merge) string {
 	sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS s",
 		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), d.Quote(upserts))
 	if m.Unique && !m.Empty {
-		set = append(set, synced+" = excluded."+synced, deleted+" = excluded."+deleted)
-		sql += fmt.Sprintf(" ON CONFLICT (%s) DO UPDATE SET %s", strings.Join(d.names(m.Upserts, true), ", "), strings.Join(set, ", "))
+		set = append(set, synced+" = "+d.inserted(synced), deleted+" = "+d.inserted(deleted))
+		sql += " " + d.onConflict(d.names(m.Upserts, true), set)
 	}
 	return sql
 }
@@ -109,20 +107,21 @@ func (d *Dialect) insert(m Merge) string {
 // synced before t. It leaves the time of their last sync: nothing was read
 // about them.
 func (d *Dialect) Truncate(name schema.Name, t time.Time) string {
-	return fmt.Sprintf("UPDATE %s SET %s = true WHERE %s < %s AND %s IS NOT TRUE",
-		d.Table(name), d.Quote(schema.Deleted), d.Quote(schema.Synced), d.Instant(t), d.Quote(schema.Deleted))
+	deleted := d.Quote(schema.Deleted)
+	return d.change(Change{Target: d.Table(name), Set: []Assignment{{deleted, "true"}},
+		Where: "t." + d.Quote(schema.Synced) + " < " + d.Instant(t) + " AND t." + deleted + " IS NOT TRUE"})
 }
 
 // Sweep returns the statement that marks as deleted the live rows whose key was
 // not gathered. keys describes the stage of gathered keys; nil: there is none,
 // and so no row is left at the source.
 func (d *Dialect) Sweep(table, keys *schema.Table, synced time.Time) string {
-	sql := fmt.Sprintf("UPDATE %s AS t SET %s WHERE t.%s IS NOT TRUE",
-		d.Table(table.Name), d.setDeleted(synced), d.Quote(schema.Deleted))
-	if keys == nil {
-		return sql
+	c := Change{Target: d.Table(table.Name), Set: d.setDeleted(synced), Where: "t." + d.Quote(schema.Deleted) + " IS NOT TRUE"}
+	if keys != nil {
+		c.Source, c.On = d.Quote(present), d.sameKey(table, table, keys)
+		c.Unmatched, c.Key = true, d.Quote(Seq)
 	}
-	return sql + fmt.Sprintf(" AND NOT EXISTS (SELECT 1 FROM %s AS s WHERE %s)", d.Quote(present), d.sameKey(table, table, keys))
+	return d.change(c)
 }
 
 // Live returns the query that counts the rows not marked as deleted.
@@ -142,18 +141,33 @@ func (d *Dialect) stage(stage string, shape *schema.Table) string {
 		columns = append(columns, d.Quote(c.Name)+" "+d.Type(c.Type))
 	}
 	columns = append(columns, d.Quote(Seq)+" "+d.Type(schema.Type{Kind: schema.Long}))
+	if d.StageIndex != nil {
+		var key []schema.Column
+		for _, c := range shape.Columns {
+			if c.Key {
+				key = append(key, c)
+			}
+		}
+		columns = append(columns, d.StageIndex(key))
+	}
 	return fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s)", d.Quote(stage), strings.Join(columns, ", "))
 }
 
-func (d *Dialect) keepLast(stage string, shape *schema.Table) string {
+// keepLast leaves the last row of each key in a stage.
+func (d *Dialect) keepLast(stage string, shape *schema.Table) []string {
 	keys := d.names(shape, true)
 	same := make([]string, len(keys))
 	for i, k := range keys {
-		same[i] = "t." + k + " = d." + k
+		same[i] = "t." + k + " = s." + k
 	}
 	q, seq, list := d.Quote(stage), d.Quote(Seq), strings.Join(keys, ", ")
-	return fmt.Sprintf("DELETE FROM %s AS t USING (SELECT %s, max(%s) AS last FROM %s GROUP BY %s HAVING count(*) > 1) AS d WHERE %s AND t.%s < d.last",
-		q, list, seq, q, list, strings.Join(same, " AND "), seq)
+	lasts := fmt.Sprintf("SELECT %s, max(%s) AS %s FROM %s GROUP BY %s HAVING count(*) > 1", list, seq, seq, q, list)
+	c := Change{Target: q, Source: "(" + lasts + ")", On: strings.Join(same, " AND ") + " AND t." + seq + " < s." + seq}
+	if !d.ReadsStageOnce {
+		return []string{d.change(c)}
+	}
+	c.Source = d.Quote(last)
+	return []string{"CREATE TEMPORARY TABLE " + c.Source + " AS " + lasts, d.change(c), d.dropStage(last)}
 }
 
 // sameKey compares the keys of t and s as values of the table's key columns.
@@ -176,8 +190,8 @@ func (d *Dialect) staged(table *schema.Table, c schema.Column) string {
 	return d.convert("s."+d.Quote(c.Name), c.Type, typeOf(table, c))
 }
 
-func (d *Dialect) setDeleted(synced time.Time) string {
-	return d.Quote(schema.Deleted) + " = true, " + d.Quote(schema.Synced) + " = " + d.Instant(synced)
+func (d *Dialect) setDeleted(synced time.Time) []Assignment {
+	return []Assignment{{d.Quote(schema.Deleted), "true"}, {d.Quote(schema.Synced), d.Instant(synced)}}
 }
 
 // names returns the quoted names of t's columns, or of its key only.

@@ -16,6 +16,27 @@ type Relation struct {
 	Synced, Deleted bool
 }
 
+// A Definition is what a table lacks. Nothing in it drops or narrows anything.
+type Definition struct {
+	Name      schema.Name
+	NewSchema bool            // the schema is to be made first
+	New       bool            // the table is to be made, with the columns of Add
+	Add       []schema.Column // new columns, in their order
+	Alter     []Alteration    // columns that are there
+	After     *schema.Table   // the table with it, but for the two system columns
+}
+
+// An Alteration makes a column hold another type. The types differ, or the
+// comments that the two columns have do, or both.
+type Alteration struct{ Before, After schema.Column }
+
+func (d *Definition) empty() bool { return !d.New && len(d.Add)+len(d.Alter) == 0 }
+
+var (
+	syncedColumn  = schema.Column{Name: schema.Synced, Type: schema.Type{Kind: schema.Instant}}
+	deletedColumn = schema.Column{Name: schema.Deleted, Type: schema.Type{Kind: schema.Boolean}}
+)
+
 // Plan returns the statements that make the table of have hold the batches of
 // want as well, and the table as it stands afterwards. There are none if all is
 // there.
@@ -23,17 +44,28 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 	if err := d.check(have, want); err != nil {
 		return nil, nil, err
 	}
-	name := d.Table(want.Name)
-	if have.Table == nil {
-		return d.create(have, want, name), want, nil
+	def := d.lacks(have, want)
+	if def.empty() {
+		return nil, def.After, nil
 	}
-	var out []string
+	if d.Define != nil {
+		return d.Define(def), def.After, nil
+	}
+	return d.define(def), def.After, nil
+}
+
+func (d *Dialect) lacks(have Relation, want *schema.Table) Definition {
+	if have.Table == nil {
+		add := append(append([]schema.Column(nil), want.Columns...), syncedColumn, deletedColumn)
+		return Definition{Name: want.Name, NewSchema: !have.Schema, New: true, Add: add, After: want}
+	}
 	after := &schema.Table{Name: want.Name, Columns: append([]schema.Column(nil), have.Table.Columns...)}
+	def := Definition{Name: want.Name, After: after}
 	if !have.Synced {
-		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", name, d.Quote(schema.Synced), d.Type(schema.Type{Kind: schema.Instant})))
+		def.Add = append(def.Add, syncedColumn)
 	}
 	if !have.Deleted {
-		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", name, d.Quote(schema.Deleted), d.Type(schema.Type{Kind: schema.Boolean})))
+		def.Add = append(def.Add, deletedColumn)
 	}
 	for i := range after.Columns {
 		c := &after.Columns[i]
@@ -44,25 +76,53 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 		} else {
 			c.Key = false
 		}
-		if c.Type != before.Type && (d.Type(c.Type) != d.Type(before.Type) || !interchangeable(before.Type, c.Type)) {
-			out = append(out, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s",
-				name, d.Quote(c.Name), d.Type(c.Type), d.convert(d.Quote(c.Name), before.Type, c.Type)))
-		}
-		if d.comment(*c) != d.comment(before) {
-			out = append(out, d.commentOn(name, *c))
+		a := Alteration{before, *c}
+		if d.Retypes(a) || d.Comment(a.Before) != d.Comment(a.After) {
+			def.Alter = append(def.Alter, a)
 		}
 	}
 	for _, c := range want.Columns {
-		if after.Index(c.Name) >= 0 {
-			continue
+		if after.Index(c.Name) < 0 {
+			after.Columns = append(after.Columns, c)
+			def.Add = append(def.Add, c)
 		}
-		after.Columns = append(after.Columns, c)
+	}
+	return def
+}
+
+// Retypes reports whether a changes the values of its column, or the type
+// that the column has in the destination; else it is about the comment.
+func (d *Dialect) Retypes(a Alteration) bool {
+	from, to := a.Before.Type, a.After.Type
+	return from != to && (d.Type(from) != d.Type(to) || !interchangeable(from, to))
+}
+
+// define returns a definition in PostgreSQL's statements.
+func (d *Dialect) define(def Definition) []string {
+	name := d.Table(def.Name)
+	if def.New {
+		return d.create(def, name)
+	}
+	var out []string
+	add := func(c schema.Column) {
 		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", name, d.Quote(c.Name), d.Type(c.Type)))
-		if d.comment(c) != "" {
+		if d.Comment(c) != "" {
 			out = append(out, d.commentOn(name, c))
 		}
 	}
-	return out, after, nil
+	for _, c := range def.Add {
+		add(c)
+	}
+	for _, a := range def.Alter {
+		if d.Retypes(a) {
+			out = append(out, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s",
+				name, d.Quote(a.After.Name), d.Type(a.After.Type), d.convert(d.Quote(a.After.Name), a.Before.Type, a.After.Type)))
+		}
+		if d.Comment(a.Before) != d.Comment(a.After) {
+			out = append(out, d.commentOn(name, a.After))
+		}
+	}
+	return out
 }
 
 // interchangeable reports whether a value of from is, unchanged, a value of to
@@ -74,21 +134,18 @@ func interchangeable(from, to schema.Type) bool {
 	return text(from) && text(to)
 }
 
-func (d *Dialect) create(have Relation, t *schema.Table, name string) []string {
+func (d *Dialect) create(def Definition, name string) []string {
 	var out []string
-	if !have.Schema {
-		out = append(out, "CREATE SCHEMA IF NOT EXISTS "+d.schema(t.Schema))
+	if def.NewSchema {
+		out = append(out, "CREATE SCHEMA IF NOT EXISTS "+d.schema(def.Name.Schema))
 	}
-	columns := make([]string, 0, len(t.Columns)+2)
-	for _, c := range t.Columns {
+	columns := make([]string, 0, len(def.Add))
+	for _, c := range def.Add {
 		columns = append(columns, d.Quote(c.Name)+" "+d.Type(c.Type))
 	}
-	columns = append(columns,
-		d.Quote(schema.Synced)+" "+d.Type(schema.Type{Kind: schema.Instant}),
-		d.Quote(schema.Deleted)+" "+d.Type(schema.Type{Kind: schema.Boolean}))
 	out = append(out, fmt.Sprintf("CREATE TABLE %s (%s)", name, strings.Join(columns, ", ")))
-	for _, c := range t.Columns {
-		if d.comment(c) != "" {
+	for _, c := range def.Add {
+		if d.Comment(c) != "" {
 			out = append(out, d.commentOn(name, c))
 		}
 	}
@@ -97,7 +154,7 @@ func (d *Dialect) create(have Relation, t *schema.Table, name string) []string {
 
 func (d *Dialect) commentOn(table string, c schema.Column) string {
 	text := "NULL"
-	if s := d.comment(c); s != "" {
+	if s := d.Comment(c); s != "" {
 		text = literal(s)
 	}
 	return fmt.Sprintf("COMMENT ON COLUMN %s.%s IS %s", table, d.Quote(c.Name), text)

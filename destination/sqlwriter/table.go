@@ -287,7 +287,7 @@ func (t *table) apply(ctx context.Context) error {
 	statements := append(d.Prepare(m), d.Apply(m)...)
 	for _, stage := range []string{upserts, updates, deletes} {
 		if t.stages[stage] != nil {
-			statements = append(statements, "DROP TABLE "+d.Quote(stage))
+			statements = append(statements, d.dropStage(stage))
 		}
 	}
 	if err := t.session.Exec(ctx, statements...); err != nil {
@@ -325,7 +325,7 @@ func (t *table) sweep(ctx context.Context) error {
 	}
 	statements := []string{t.w.d.Sweep(t.found.Table, t.stages[present], t.w.opt.Synced)}
 	if t.stages[present] != nil {
-		statements = append(statements, "DROP TABLE "+t.w.d.Quote(present))
+		statements = append(statements, t.w.d.dropStage(present))
 	}
 	if err := t.session.Exec(ctx, statements...); err != nil {
 		return err

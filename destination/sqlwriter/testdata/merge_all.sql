@@ -1,5 +1,5 @@
-DELETE FROM "penstock_upserts" AS t USING (SELECT "id", "n", max("_penstock_seq") AS last FROM "penstock_upserts" GROUP BY "id", "n" HAVING count(*) > 1) AS d WHERE t."id" = d."id" AND t."n" = d."n" AND t."_penstock_seq" < d.last;
-DELETE FROM "penstock_updates" AS t USING (SELECT "id", "n", max("_penstock_seq") AS last FROM "penstock_updates" GROUP BY "id", "n" HAVING count(*) > 1) AS d WHERE t."id" = d."id" AND t."n" = d."n" AND t."_penstock_seq" < d.last;
+DELETE FROM "penstock_upserts" AS t USING (SELECT "id", "n", max("_penstock_seq") AS "_penstock_seq" FROM "penstock_upserts" GROUP BY "id", "n" HAVING count(*) > 1) AS s WHERE t."id" = s."id" AND t."n" = s."n" AND t."_penstock_seq" < s."_penstock_seq";
+DELETE FROM "penstock_updates" AS t USING (SELECT "id", "n", max("_penstock_seq") AS "_penstock_seq" FROM "penstock_updates" GROUP BY "id", "n" HAVING count(*) > 1) AS s WHERE t."id" = s."id" AND t."n" = s."n" AND t."_penstock_seq" < s."_penstock_seq";
 DELETE FROM "penstock_updates" AS t USING "penstock_upserts" AS s WHERE t."id" = s."id" AND t."n" = to_long(s."n") AND t."_penstock_seq" < s."_penstock_seq";
 DELETE FROM "penstock_deletes" AS t USING "penstock_upserts" AS s WHERE t."id" = s."id" AND to_long(t."n") = to_long(s."n") AND t."_penstock_seq" < s."_penstock_seq";
 DELETE FROM "s"."t" AS t USING "penstock_upserts" AS s WHERE t."id" = s."id" AND t."n" = to_long(s."n");
