@@ -6,6 +6,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -51,6 +52,29 @@ const (
 	FormatSchemaPrefix     SchemaFormat = "schema_prefix"      // config.schema_prefix, then "_" and the source's schema
 	FormatSchemaTableGroup SchemaFormat = "schema_table_group" // config.schema and config.table_group_name
 )
+
+// Destination returns the rule that makes a destination's schema of a
+// source's, "" for a source without schemas: the one schema that a
+// connection's config names, or its prefix before each. fallback is used where
+// the config names nothing.
+func (f SchemaFormat) Destination(config json.RawMessage, fallback string, naming schema.Naming) func(source string) string {
+	var names struct {
+		Schema string `json:"schema"`
+		Prefix string `json:"schema_prefix"`
+	}
+	json.Unmarshal(config, &names) // a config that is no object has no names
+	if f != FormatSchemaPrefix {
+		name := cmp.Or(names.Schema, fallback)
+		return func(string) string { return name }
+	}
+	prefix := cmp.Or(names.Prefix, fallback)
+	return func(source string) string {
+		if source == "" {
+			return prefix
+		}
+		return prefix + "_" + naming.Schema(source)
+	}
+}
 
 // Env is what a source may use of the world. Its zero value works.
 type Env struct {
@@ -110,6 +134,15 @@ type Request struct {
 	// that nobody wants.
 	Tables []schema.Table
 
+	// Paused are tables that must not be read now but will be again: the
+	// state keeps what it says of them. A table in neither list is not wanted,
+	// and its state need not be kept.
+	Paused []schema.Name
+
+	// Hidden reports whether nobody may be told values of a column, in
+	// warnings, errors or logs. nil: there are none.
+	Hidden func(table schema.Name, column string) bool
+
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
 }
@@ -117,7 +150,7 @@ type Request struct {
 // An Output takes what a source found. All methods may be called from several
 // goroutines; they block while the destination is busy, which is how memory
 // stays bounded, and fail once the sync should stop: a source returns such an
-// error as it is.
+// error as it is, but see [TableError].
 type Output interface {
 	// Write takes over b: the caller must not touch its record again.
 	// Batches of one table from one goroutine are applied in order. The

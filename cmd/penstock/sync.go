@@ -12,11 +12,13 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/pipe"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -25,6 +27,9 @@ type syncCmd struct {
 	Source      string   `arg:"" env:"PENSTOCK_SOURCE" help:"URL of the source: postgres://user@host/database, 15five:?api_key=$${KEY}. $${NAME} stands for an environment variable, which keeps secrets out of the process list."`
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination: duckdb:FILE, FILE.duckdb, postgres://user@host/database."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
+	Block       []string `help:"Leave out this column (schema.table.column; * matches); may be repeated. Key columns cannot be." placeholder:"COLUMN"`
+	Hash        []string `help:"Hash this column (schema.table.column; * matches) before it leaves this program; may be repeated." placeholder:"COLUMN"`
+	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed: the same values have the same hashes under it." placeholder:"SECRET"`
 	Schema      string   `help:"Destination schema. Default: the source's own schema names, or the service's id."`
 	State       string   `help:"File that remembers how far the sync got: the next one with it reads only what changed." placeholder:"FILE"`
 	Memory      byteSize `default:"512MiB" help:"What the sync may take of memory, the destination's engine included."`
@@ -62,7 +67,7 @@ func (c *syncCmd) Run(ctx context.Context) error {
 	show.begin(os.Stderr)
 	out, err := c.run(ctx, src, dst, pipe.Plan{
 		Source: src, Naming: service.Naming, MaxName: kind.MaxName, Start: start,
-		Schema: c.schemaNames(service), Wants: c.wants(), Ledger: &fileLedger{path: c.State}, Observe: show.observe,
+		Schema: c.schemaNames(service), Choose: c.choose(service), Secret: []byte(c.HashKey), Ledger: &fileLedger{path: c.State}, Observe: show.observe,
 	}, share)
 	show.end()
 	summary := summarise(out, time.Since(began), err)
@@ -108,20 +113,62 @@ func (c *syncCmd) schemaNames(s *connector.Service) func(string) string {
 	}
 }
 
-func (c *syncCmd) wants() func(schema.Name) bool {
-	if len(c.Table) == 0 {
-		return nil
-	}
-	return func(n schema.Name) bool {
-		for _, pattern := range c.Table {
-			whole, _ := path.Match(pattern, n.String())
-			short, _ := path.Match(pattern, n.Table)
-			if whole || short {
-				return true
-			}
+// choose returns what pipe.Plan.Choose is by the options.
+func (c *syncCmd) choose(service *connector.Service) func(context.Context, []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
+	return func(_ context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
+		if len(c.Hash) > 0 && c.HashKey == "" {
+			return nil, errors.New("--hash needs a secret: set PENSTOCK_HASH_KEY")
 		}
-		return false
+		config := &schemaconfig.Config{}
+		for _, p := range c.Hash {
+			config.Masks = append(config.Masks, schemaconfig.Mask{Pattern: p, How: schemaconfig.MaskHash})
+		}
+		if err := config.Check(); err != nil {
+			return nil, err
+		}
+		out := map[schema.Name]schemaconfig.Treatment{}
+		cat := &schemaconfig.Catalog{Unnamed: service.ID}
+		for _, t := range offered {
+			if !c.wants(t.Name) {
+				continue
+			}
+			blocked := func(column string) bool {
+				return matches(c.Block, cat.Schema(t.Schema)+"."+t.Table+"."+column)
+			}
+			for _, col := range t.Columns {
+				if blocked(col.Name) {
+					config.ColumnOf(cat, t.Name, col.Name).Enabled = new(false)
+				}
+			}
+			treat := schemaconfig.Resolve(config, cat, t)
+			other := treat.Other
+			treat.Other = func(column string) schemaconfig.ColumnTreatment {
+				how := other(column)
+				how.Blocked = blocked(column)
+				return how
+			}
+			out[t.Name] = treat
+		}
+		return out, nil
 	}
+}
+
+func matches(patterns []string, column string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return schemaconfig.Mask{Pattern: p}.Matches(column) })
+}
+
+func (c *syncCmd) wants(n schema.Name) bool {
+	if len(c.Table) == 0 {
+		return true
+	}
+	for _, pattern := range c.Table {
+		whole, _ := path.Match(pattern, n.String())
+		short, _ := path.Match(pattern, n.Table)
+		if whole || short {
+			return true
+		}
+	}
+	return false
 }
 
 // A fileLedger keeps the state of a sync without a server in a file, or

@@ -5,8 +5,9 @@
 // any point repeats rows, which every operation absorbs, and loses none.
 //
 // On the way a batch gets the destination's names, the key that a keyless
-// table lacks, and a table that is wide enough for it. Nothing here looks at
-// values, but for the hash that is such a key.
+// table lacks, and a table that is wide enough for it; and it loses what was
+// chosen not to leave the source. Nothing here looks at values, but for the
+// hash that is such a key, for masks, and for columns whose type is locked.
 package pipe
 
 import (
@@ -14,11 +15,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -43,7 +46,14 @@ type Plan struct {
 	Schema  func(source string) string // the destination's schema for a source's schema
 	MaxName int                        // longest name in the destination, in bytes; 0: any
 
-	Wants func(source schema.Name) bool // which tables to sync; nil: all
+	// Choose is told once what the source offers, and says what is to be
+	// done with it. What it leaves out is not wanted. nil: all of it is
+	// copied as it is.
+	Choose func(ctx context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error)
+
+	// Secret is the key of hashes: the same values have the same hashes under
+	// the same key. It is needed if a column is masked.
+	Secret []byte
 
 	Start time.Time // when the sync began: the synced time of its rows
 
@@ -62,7 +72,7 @@ type Progress struct {
 
 // An Outcome is what a sync did, whether or not it succeeded.
 type Outcome struct {
-	Tables      []TableOutcome // of those that the source offered, in its order
+	Tables      []TableOutcome // of those that were wanted, in the source's order
 	Warnings    []setup.Warning
 	Rows, Bytes int64
 }
@@ -72,7 +82,8 @@ type TableOutcome struct {
 	Source, Destination        schema.Name
 	Upserted, Updated, Deleted int64
 	Bytes                      int64
-	Err                        error // why the table was not read to the end; nil: it was
+	Err                        error           // why the table was not read to the end; nil: it was
+	Found                      []schema.Column // the source's columns that rows had and that it did not offer, blocked ones too
 }
 
 // Run syncs once, from where the ledger says the last sync got. The Outcome is
@@ -94,12 +105,21 @@ func (o *output) run(ctx context.Context) error {
 		return fmt.Errorf("list the tables: %w", err)
 	}
 	req := connector.Request{State: state, Start: o.plan.Start}
-	for _, t := range o.name(offered) {
-		if _, err := o.shape(ctx, t.source, &t.offered); err != nil {
+	chosen, err := o.choose(ctx, offered)
+	if err != nil {
+		return err
+	}
+	for _, t := range o.name(chosen) {
+		var own *connector.TableError
+		if _, err := o.shape(ctx, t, &t.asked); errors.As(err, &own) {
+			o.Fail(t.source, own)
+			continue
+		} else if err != nil {
 			return err
 		}
-		req.Tables = append(req.Tables, t.offered)
+		req.Tables = append(req.Tables, t.asked)
 	}
+	req.Paused, req.Hidden = o.paused, o.hidden
 	err = o.plan.Source.Sync(ctx, req, o)
 	var pause *setup.Reschedule
 	if err != nil && !errors.As(err, &pause) {
@@ -116,6 +136,7 @@ type output struct {
 	plan   Plan
 	tables map[schema.Name]*table // by the source's name; not changed while the source runs
 	order  []*table
+	paused []schema.Name
 
 	checkpoint sync.Mutex // one at a time
 
@@ -132,18 +153,26 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 		b.Release()
 		return fmt.Errorf("the source sent rows of %s, which it was not asked for", b.Table.Name)
 	}
-	s, err := o.shape(ctx, t.source, b.Table)
+	s, err := o.shape(ctx, t, b.Table)
 	if err != nil {
 		b.Release()
 		return err
+	}
+	if s.idle(b.Op) {
+		b.Release()
+		return nil
 	}
 	if s.rowID && b.Op != schema.Upsert && b.Record != nil {
 		b.Release()
 		return fmt.Errorf("the source sent an %s to %s, which has no key", b.Op, b.Table.Name)
 	}
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
-	if err := o.plan.Writer.Write(ctx, s.batch(b)); err != nil {
-		return fmt.Errorf("write %s: %w", t.destination, err)
+	if b, err = o.batch(s, b); err != nil {
+		b.Release()
+		return t.stop(err)
+	}
+	if err := o.plan.Writer.Write(ctx, b); err != nil {
+		return t.stop(fmt.Errorf("write %s: %w", t.destination, err))
 	}
 	p := t.count(op, rows, bytes)
 	if o.plan.Observe != nil {
@@ -189,6 +218,16 @@ func (o *output) Progress(name schema.Name, rows int64) {
 	}
 }
 
+// hidden reports whether values of a column must not be told to anybody.
+func (o *output) hidden(name schema.Name, column string) bool {
+	t := o.tables[name]
+	if t == nil {
+		return false
+	}
+	how := t.treat.Column(column)
+	return how.Blocked || how.Mask.How != ""
+}
+
 // Live implements [connector.Output].
 func (o *output) Live(ctx context.Context, name schema.Name) (int64, error) {
 	t := o.tables[name]
@@ -208,8 +247,8 @@ func (o *output) Passes(ctx context.Context, st *schema.Table, f schema.Format) 
 	if t == nil || len(st.Key()) == 0 { // a key would have to be made from the values
 		return false, nil
 	}
-	s, err := o.shape(ctx, t.source, st)
-	if err != nil {
+	s, err := o.shape(ctx, t, st)
+	if err != nil || !s.plain {
 		return false, err
 	}
 	return o.plan.Writer.Accepts(ctx, s.table, f)
@@ -239,7 +278,11 @@ func (o *output) outcome() Outcome {
 	var out Outcome
 	for _, t := range o.order {
 		t.mu.Lock()
+		t.done.Found = slices.Clone(t.met[t.offers:])
 		out.Tables = append(out.Tables, t.done)
+		for _, l := range t.losses {
+			l.tell(t.source, o.Warn)
+		}
 		t.mu.Unlock()
 		out.Rows += t.done.Upserted + t.done.Updated + t.done.Deleted
 		out.Bytes += t.done.Bytes

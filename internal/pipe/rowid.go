@@ -14,42 +14,21 @@ import (
 	"github.com/penstock-data/penstock/schema"
 )
 
-// batch turns a source's batch into the destination's: other names, the same
-// columns, and the row id that takes the place of a key.
-func (s *shape) batch(b schema.Batch) schema.Batch {
-	b.Table = s.table
-	if b.Record == nil {
-		return b
-	}
-	rec := b.Record
-	columns := rec.Columns()
-	if s.rowID {
-		id := rowIDs(rec)
-		defer id.Release()
-		columns = append(columns[:len(columns):len(columns)], id)
-	}
-	b.Record = array.NewRecordBatch(s.table.Arrow(), columns, rec.NumRows())
-	rec.Release()
-	return b
-}
-
-// rowIDs returns one key per row: the first 20 bytes of the SHA-256 of its
+// rowIDs returns one key per row: the first 20 bytes of the hash of its
 // values, in base64. Each value enters with its type's width or its length,
 // so that neighbours cannot be taken for each other, and NULL is unlike any
 // value. A column of nulls leaves no trace: the ids stay the same when a
 // source gets another column.
-func rowIDs(rec arrow.RecordBatch) arrow.Array {
+func rowIDs(h hash.Hash, columns []schema.Column, values []arrow.Array, rows int) arrow.Array {
 	var feeds []feed
-	for i, c := range rec.Columns() {
-		feeds = append(feeds, newFeed(rec.ColumnName(i), c))
+	for i, c := range columns {
+		feeds = append(feeds, newFeed(c.Name, values[i]))
 	}
-	rows := int(rec.NumRows())
 	out := array.NewStringBuilder(memory.DefaultAllocator)
 	defer out.Release()
 	out.Reserve(rows)
 	const size = 27 // base64 of 20 bytes
 	out.ReserveData(rows * size)
-	h := sha256.New()
 	var sum [sha256.Size]byte
 	var text [size]byte
 	for r := range rows {

@@ -2,10 +2,14 @@ package pipe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -13,35 +17,76 @@ import (
 // A table is a source's table on its way to a destination's.
 type table struct {
 	source, destination schema.Name
-	offered             schema.Table      // as the source offered it
-	columns             map[string]string // destination's name by source's
+	treat               schemaconfig.Treatment
+	asked               schema.Table // what the source is asked for: as it offered it, less what is blocked
+	offers              int          // columns that the source offered
 
-	mu     sync.Mutex // guards what follows
-	shapes []*shape   // of the batches met so far, the latest first
-	target *schema.Table
-	sent   Progress
-	done   TableOutcome
+	mu      sync.Mutex        // guards what follows
+	met     []schema.Column   // the source's columns: those offered, then those found in rows
+	columns map[string]string // destination's name by source's, of what is not blocked
+	shapes  []*shape          // of the batches met so far, the latest first
+	target  *schema.Table     // as it stands in the destination; nil: nobody has looked
+	losses  []*loss           // what was not converted
+	broken  error             // why nothing more can be written of it in this sync
+	sent    Progress
+	done    TableOutcome
+}
+
+// index returns the index of a column that was met, or -1.
+func (t *table) index(name string) int {
+	return slices.IndexFunc(t.met, func(c schema.Column) bool { return c.Name == name })
+}
+
+// choose returns the tables that are wanted now, with what is to be done with
+// each.
+func (o *output) choose(ctx context.Context, offered []schema.Table) ([]*table, error) {
+	var treatments map[schema.Name]schemaconfig.Treatment
+	if o.plan.Choose != nil {
+		var err error
+		if treatments, err = o.plan.Choose(ctx, offered); err != nil {
+			return nil, err
+		}
+	}
+	var tables []*table
+	for _, st := range offered {
+		t := &table{source: st.Name, treat: schemaconfig.Treatment{Wanted: true}, met: slices.Clone(st.Columns),
+			columns: map[string]string{}, offers: len(st.Columns), asked: schema.Table{Name: st.Name}}
+		if o.plan.Choose != nil {
+			t.treat = treatments[st.Name]
+		}
+		switch {
+		case t.treat.Wanted && t.treat.Paused:
+			o.paused = append(o.paused, st.Name)
+			continue
+		case !t.treat.Wanted:
+			continue
+		}
+		for _, c := range st.Columns {
+			if !t.treat.Column(c.Name).Blocked {
+				t.asked.Columns = append(t.asked.Columns, c)
+			}
+		}
+		if len(t.asked.Columns) == 0 && len(st.Columns) > 0 { // all of it is blocked
+			continue
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
 }
 
 // name gives every table and column its destination's name and returns the
 // tables that can be synced. Two things of one source that would get the same
 // name are refused, both of them: their rows would mix.
-func (o *output) name(offered []schema.Table) []*table {
-	var tables []*table
+func (o *output) name(tables []*table) []*table {
 	byName := map[schema.Name][]*table{}
-	for _, st := range offered {
-		if o.plan.Wants != nil && !o.plan.Wants(st.Name) {
-			continue
-		}
-		t := &table{source: st.Name, offered: st, columns: map[string]string{}}
+	for _, t := range tables {
 		t.destination = schema.Name{
-			Schema: schema.Shorten(o.plan.Schema(st.Schema), o.plan.MaxName),
-			Table:  schema.Shorten(o.plan.Naming.Table(st.Table), o.plan.MaxName),
+			Schema: schema.Shorten(o.plan.Schema(t.source.Schema), o.plan.MaxName),
+			Table:  schema.Shorten(o.plan.Naming.Table(t.source.Table), o.plan.MaxName),
 		}
 		t.sent.Table = t.source
 		t.done.Source, t.done.Destination = t.source, t.destination
 		byName[t.destination] = append(byName[t.destination], t)
-		tables = append(tables, t)
 		o.order = append(o.order, t)
 	}
 	var good []*table
@@ -72,11 +117,31 @@ func collision(t *table, same []*table) error {
 	return nil
 }
 
-// nameColumns names the columns of t that have no name yet.
+// reserved returns the names of a table's system columns.
+func reserved(m schema.Mode) []string {
+	names := []string{schema.Synced, schema.Deleted, schema.RowID}
+	if m == schema.History {
+		names = append(names, schema.Active, schema.Start, schema.End)
+	}
+	return names
+}
+
+// nameColumns names the columns of t that are not blocked.
 func (o *output) nameColumns(t *table) error {
-	taken := map[string]string{schema.Synced: "", schema.Deleted: "", schema.RowID: ""}
-	for _, c := range t.offered.Columns {
-		name := schema.Shorten(o.plan.Naming.Column(c.Name), o.plan.MaxName)
+	taken := map[string]string{}
+	for _, n := range reserved(t.treat.Mode) {
+		taken[n] = ""
+	}
+	for _, c := range t.met {
+		how := t.treat.Column(c.Name)
+		if how.Blocked {
+			continue
+		}
+		called := c.Name
+		if how.As != "" {
+			called = how.As
+		}
+		name := schema.Shorten(o.plan.Naming.Column(called), o.plan.MaxName)
 		if other, ok := taken[name]; ok {
 			what := fmt.Sprintf("columns %q and %q would both be called %q", other, c.Name, name)
 			if other == "" {
@@ -91,75 +156,29 @@ func (o *output) nameColumns(t *table) error {
 	return nil
 }
 
-// A shape is what batches with one kind of Table become.
-type shape struct {
-	source []schema.Column // the source's columns of the batch
-	table  *schema.Table   // the destination's, of the same columns
-	rowID  bool            // whole rows get a [schema.RowID]
-}
-
-// shape returns what batches described by st become, and sees to it that the
-// destination's table can hold them.
-func (o *output) shape(ctx context.Context, name schema.Name, st *schema.Table) (*shape, error) {
-	t := o.tables[name]
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i, s := range t.shapes {
-		if slices.Equal(s.source, st.Columns) {
-			if i > 0 {
-				t.shapes = append([]*shape{s}, slices.Delete(t.shapes, i, i+1)...)
-			}
-			return s, nil
-		}
+// describe finds out what the destination has of t.
+func (o *output) describe(ctx context.Context, t *table) error {
+	if t.target != nil {
+		return nil
 	}
-	s, err := t.newShape(o, st)
+	have, err := o.plan.Writer.Table(ctx, t.destination)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := o.migrate(ctx, t, s); err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", t.destination, err)
+	if have == nil {
+		have = &schema.Table{Name: t.destination}
 	}
-	t.shapes = append([]*shape{s}, t.shapes...)
-	return s, nil
-}
-
-func (t *table) newShape(o *output, st *schema.Table) (*shape, error) {
-	s := &shape{source: slices.Clone(st.Columns), table: &schema.Table{Name: t.destination}}
-	known := len(t.columns)
-	for _, c := range st.Columns {
-		if _, ok := t.columns[c.Name]; !ok {
-			t.offered.Columns = append(slices.Clip(t.offered.Columns), c)
-		}
-	}
-	if len(t.offered.Columns) > known { // columns that appeared on the way
-		if err := o.nameColumns(t); err != nil {
-			return nil, err
-		}
-	}
-	for _, c := range st.Columns {
-		s.table.Columns = append(s.table.Columns, schema.Column{Name: t.columns[c.Name], Type: c.Type, Key: c.Key})
-	}
-	if len(st.Key()) == 0 && len(st.Columns) > 0 {
-		s.rowID = true
-		s.table.Columns = append(s.table.Columns, schema.Column{Name: schema.RowID, Type: schema.Type{Kind: schema.String}, Key: true})
-	}
-	return s, nil
+	t.target = have
+	return nil
 }
 
 // migrate widens the destination's table by what s has: columns that it
 // lacks, and types that hold what is there as well as what comes.
 func (o *output) migrate(ctx context.Context, t *table, s *shape) error {
-	if t.target == nil {
-		have, err := o.plan.Writer.Table(ctx, t.destination)
-		if err != nil {
-			return err
-		}
-		if have == nil {
-			have = &schema.Table{Name: t.destination}
-		}
-		t.target = have
+	if len(s.table.Key()) == 0 { // a batch without columns says nothing of the key
+		return nil
 	}
-	want := &schema.Table{Name: t.destination, Columns: slices.Clone(t.target.Columns)}
+	want := &schema.Table{Name: t.destination, Mode: t.treat.Mode, Columns: slices.Clone(t.target.Columns)}
 	for i := range want.Columns {
 		want.Columns[i].Key = false // the source says what the key is, now
 	}
@@ -172,15 +191,34 @@ func (o *output) migrate(ctx context.Context, t *table, s *shape) error {
 		want.Columns[i].Type = schema.Join(want.Columns[i].Type, c.Type)
 		want.Columns[i].Key = c.Key
 	}
-	if len(s.table.Key()) == 0 { // a batch without columns says nothing of the key
-		return nil
-	}
 	if err := o.plan.Writer.Migrate(ctx, want); err != nil {
 		return err
 	}
 	t.target = want
 	return nil
 }
+
+// own notes an error that is about t alone, and returns it as one.
+func (t *table) own(err error) error {
+	var mine *destination.TableError
+	var problem *setup.Problem
+	if !errors.As(err, &mine) && !(errors.As(err, &problem) && ownProblems[problem.Code]) {
+		return err
+	}
+	t.broken = &connector.TableError{Table: t.source, Err: err}
+	t.done.Err = err
+	return t.broken
+}
+
+// stop is own for callers that do not hold the lock.
+func (t *table) stop(err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.own(err)
+}
+
+// ownProblems are those that this package finds in a table.
+var ownProblems = map[string]bool{"name_collision": true, "key_missing": true, "null_in_key": true}
 
 func (t *table) count(op schema.Op, rows, bytes int64) Progress {
 	t.mu.Lock()

@@ -125,10 +125,20 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 			err = fmt.Errorf("close the destination: %w", cerr)
 		}
 	}()
-	return pipe.Run(ctx, s.plan(c, service, src, target, w))
+	p, err := s.plan(ctx, c, service, src, target, w)
+	if err != nil {
+		return out, err
+	}
+	out, err = pipe.Run(ctx, p)
+	return out, errors.Join(err, s.keepFound(ctx, out))
 }
 
-func (s *syncing) plan(c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) pipe.Plan {
+func (s *syncing) plan(ctx context.Context, c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) (pipe.Plan, error) {
+	group, err := s.runner.Store.Group(ctx, c.GroupID)
+	if err != nil {
+		return pipe.Plan{}, fmt.Errorf("group: %w", err)
+	}
+	key := s.runner.Store.ColumnKey(group.AccountID)
 	naming := service.Naming
 	if c.SchemaNames == sourceNames {
 		naming = schema.SourceNaming
@@ -140,9 +150,11 @@ func (s *syncing) plan(c *store.Connection, service *connector.Service, src conn
 		Naming:  naming,
 		Schema:  schemaNames(service.SchemaFormat, c, naming),
 		MaxName: target.MaxName,
+		Choose:  s.choose(c, service),
+		Secret:  key[:],
 		Start:   s.start,
 		Observe: s.observe,
-	}
+	}, nil
 }
 
 // warn takes what the writer could not keep.

@@ -40,8 +40,13 @@ func (s *Store) unlockSecrets(ctx context.Context, master secret.Key) error {
 	key := secret.Key(plain)
 	s.box = secret.NewBox(key.Derive("configs"))
 	s.hashKey = key.Derive("API keys")
+	s.columnKey = key.Derive("hashed columns")
 	return nil
 }
+
+// ColumnKey returns the key under which an account's hashed columns are
+// hashed. It stays the same as long as the database does.
+func (s *Store) ColumnKey(accountID string) secret.Key { return s.columnKey.Derive(accountID) }
 
 func (s *Store) dataKey(ctx context.Context) (sealed []byte, err error) {
 	err = s.write.QueryRowContext(ctx, `select sealed from secrets where name = $1`, dataKey).Scan(&sealed)

@@ -45,8 +45,9 @@ type Store struct {
 	read    *sql.DB
 	lock    io.Closer // of the data folder; nil on PostgreSQL
 
-	box     *secret.Box // seals what is stored
-	hashKey secret.Key  // of API keys
+	box       *secret.Box // seals what is stored
+	hashKey   secret.Key  // of API keys
+	columnKey secret.Key  // of hashed columns, of which each account has its own
 
 	mu       sync.RWMutex
 	prepared map[string]*sql.Stmt // of read, by text
