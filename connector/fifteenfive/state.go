@@ -3,7 +3,10 @@ package fifteenfive
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/penstock-data/penstock/schema"
 )
 
 // A state says for each path of the API how far its tables have got.
@@ -24,6 +27,28 @@ func (s *state) begin(start time.Time) {
 	if s.Done == nil || start.Sub(s.Begun) > goOn {
 		s.Done, s.Begun = nil, start
 	}
+}
+
+// Forget implements [connector.Forgetter]. The tables of one path are read
+// together.
+func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	st, err := readState(raw)
+	if err != nil {
+		return nil, err
+	}
+	forgot := false
+	for _, e := range paths {
+		if !slices.ContainsFunc(tables, func(n schema.Name) bool { return slices.Contains(e.tables, n.Table) }) {
+			continue
+		}
+		st.Paths[e.path] = &progress{}
+		st.Done = slices.DeleteFunc(st.Done, func(done string) bool { return done == e.path })
+		forgot = true
+	}
+	if !forgot {
+		return raw, nil
+	}
+	return json.Marshal(st)
 }
 
 func readState(raw json.RawMessage) (*state, error) {
@@ -105,6 +130,16 @@ func (p *progress) due(e *path, tables []string, start time.Time) bool {
 		return false
 	}
 	return e.filter == "" || p.Stale || age >= wholeEvery
+}
+
+// keep forgets that tables were filled which a sync is not to fill: should
+// they be wanted again, all of their rows are read.
+func (p *progress) keep(wanted []string) {
+	other := func(t string) bool { return !slices.Contains(wanted, t) }
+	p.Tables = slices.DeleteFunc(p.Tables, other)
+	if p.Reading != nil {
+		p.Reading.Tables = slices.DeleteFunc(p.Reading.Tables, other)
+	}
 }
 
 func covers(have, want []string) bool {

@@ -27,7 +27,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	refused := 0
 	for i, r := range readers {
 		r.last = i == len(readers)-1
-		if slices.Contains(st.Done, r.path.path) {
+		if slices.Contains(st.Done, r.path.path) && covers(r.progress.Tables, r.wanted) {
 			continue
 		}
 		err := r.read(ctx)
@@ -115,6 +115,7 @@ func newReader(s *source, e *path, st *state, req connector.Request, out connect
 			r.gone[t.Table] = gone
 		}
 	}
+	r.progress.keep(r.wanted)
 	return r
 }
 

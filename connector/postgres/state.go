@@ -106,6 +106,25 @@ func (s *state) forget(name schema.Name) {
 	}
 }
 
+// Forget implements connector.Forgetter.
+func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	st, err := parseState(raw)
+	if err != nil {
+		return nil, err
+	}
+	forgot := false
+	for _, name := range tables {
+		if st.table(name) != nil {
+			st.forget(name)
+			forgot = true
+		}
+	}
+	if !forgot {
+		return raw, nil
+	}
+	return json.Marshal(st)
+}
+
 // keep forgets all tables but those of names, and reports whether there were any.
 func (s *state) keep(names map[schema.Name]bool) (forgot bool) {
 	for sch, tables := range s.Tables {

@@ -90,32 +90,70 @@ func (s *source) Tables(context.Context, func(setup.Warning)) ([]schema.Table, e
 
 func (s *source) Close() error { return nil }
 
-// A state says how many orders will not change any more.
+// A state says of each table how many orders were read of those that will not
+// change any more.
 type state struct {
-	Settled int `json:"settled"`
+	// Settled is of all tables, in states that do not tell them apart.
+	Settled int            `json:"settled,omitempty"`
+	Tables  map[string]int `json:"tables,omitempty"`
+}
+
+func readState(raw json.RawMessage) (*state, error) {
+	st := &state{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, st); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+	}
+	if st.Tables == nil {
+		st.Tables = map[string]int{}
+		if st.Settled > 0 {
+			st.Tables[customer.Table], st.Tables[order.Table] = st.Settled, st.Settled
+		}
+	}
+	st.Settled = 0
+	return st, nil
+}
+
+// Forget implements connector.Forgetter.
+func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	st, err := readState(raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		delete(st.Tables, t.Table)
+	}
+	return json.Marshal(st)
 }
 
 func (s *source) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
-	var st state
-	if req.State != nil {
-		if err := json.Unmarshal(req.State, &st); err != nil {
-			return fmt.Errorf("state: %w", err)
-		}
+	st, err := readState(req.State)
+	if err != nil {
+		return err
 	}
 	now := s.now()
 	placed := s.orders + max(int(now.Sub(s.opened)/time.Second), 0)
+	settled := max(0, placed-120) / ordersPerCustomer * ordersPerCustomer
+	read := map[string]int{} // a table that is not wanted now is read anew when it is
 	for _, t := range req.Tables {
-		out.Progress(t.Name, int64(placed-st.Settled))
-		for from := st.Settled; from < placed; from += batch {
-			b := schema.Batch{Op: schema.Upsert, Table: &t, Fresh: req.State == nil}
+		begin := min(st.Tables[t.Table], placed)
+		out.Progress(t.Name, int64(placed-begin))
+		for from := begin; from < placed; from += batch {
+			b := schema.Batch{Op: schema.Upsert, Table: &t, Fresh: begin == 0}
 			b.Record = s.record(&t, from, min(from+batch, placed), now)
 			if err := out.Write(ctx, b); err != nil {
 				return err
 			}
 		}
+		if begin == 0 { // what a shop of another size left is gone
+			if err := out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: req.Start}); err != nil {
+				return err
+			}
+		}
+		read[t.Table] = max(begin, settled)
 	}
-	st.Settled = max(st.Settled, placed-120) / ordersPerCustomer * ordersPerCustomer
-	return out.Checkpoint(ctx, st)
+	return out.Checkpoint(ctx, state{Tables: read})
 }
 
 const (

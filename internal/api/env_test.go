@@ -19,8 +19,10 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -205,8 +207,12 @@ func (e *env) details(id string) (data, status map[string]any) {
 // "untrusted" shows a certificate.
 type testEngine struct {
 	*env
-	changed []string
-	tests   int
+	changed   []string
+	restarted []string
+	tests     int
+	captures  int
+	offers    []schema.Table // by every source
+	offerErr  error
 }
 
 var _ engine.Engine = (*testEngine)(nil)
@@ -234,6 +240,46 @@ func (e *testEngine) Resync(ctx context.Context, id string) error {
 		return nil
 	})
 	return err
+}
+
+func (e *testEngine) ResyncTables(ctx context.Context, id string, tables []schema.Name) error {
+	c, err := e.store.Connection(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.Service == "google_sheets" {
+		return engine.ErrNoTableResync
+	}
+	if err := e.store.AskResync(ctx, id, tables); err != nil {
+		return err
+	}
+	_, err = e.store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.TriggeredAt = e.now
+		return nil
+	})
+	return err
+}
+
+// Capture finds what the test says that the source offers.
+func (e *testEngine) Capture(ctx context.Context, id string) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	if e.offerErr != nil {
+		return nil, nil, e.offerErr
+	}
+	c, err := e.store.Connection(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.captures++
+	return e.store.UpdateSchema(ctx, id, func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+		cat.Unnamed = c.Service
+		*cfg, *cat = schemaconfig.Capture(*cfg, *cat, e.offers, e.now)
+		return nil
+	})
+}
+
+func (e *testEngine) Restart(_ context.Context, id string) error {
+	e.restarted = append(e.restarted, id)
+	return nil
 }
 
 func (e *testEngine) Changed(_ context.Context, id string) error {

@@ -18,7 +18,7 @@ var may = []struct{ pkg, imports string }{
 	{"cmd/penstock", "*"},
 	{"internal/bench", ""},
 	{"internal/api", "connector destination internal/engine internal/fivetran internal/schedule internal/schemaconfig internal/secret internal/store schema setup"},
-	{"internal/engine", "internal/runner internal/schedule internal/store setup"},
+	{"internal/engine", "internal/runner internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/runner", "connector destination internal/pipe internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/pipe", "connector destination internal/schemaconfig schema setup"},
 	{"internal/store", "internal/schedule internal/schemaconfig internal/secret schema setup"},

@@ -10,7 +10,9 @@ import (
 	"errors"
 
 	"github.com/penstock-data/penstock/internal/runner"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 )
 
 var (
@@ -20,6 +22,10 @@ var (
 	// ErrIncomplete says that a connection does not sync before its setup
 	// tests have passed.
 	ErrIncomplete = errors.New("the setup of the connection is incomplete: its setup tests have never passed")
+
+	// ErrNoTableResync says that the source of a connection cannot be read
+	// again table by table.
+	ErrNoTableResync = errors.New("the connector does not support table-level re-sync")
 )
 
 // An Engine runs syncs and setup tests. Its methods are safe for concurrent
@@ -40,6 +46,23 @@ type Engine interface {
 	// found to be gone. A paused connection does it when it is enabled.
 	Resync(ctx context.Context, connectionID string) error
 
+	// ResyncTables makes a connection read some of its tables again, while the
+	// others go on from where they are. A running sync ends at its next
+	// checkpoint and begins again. The tables' old rows stay until all has
+	// been read. A paused connection does it when it is enabled. It is
+	// ErrNoTableResync if the source cannot.
+	ResyncTables(ctx context.Context, connectionID string, tables []schema.Name) error
+
+	// Capture looks what a connection's source offers now, keeps it in the
+	// store, and returns what is known and chosen then. Errors of the source
+	// are [SourceError]s.
+	Capture(ctx context.Context, connectionID string) (*schemaconfig.Config, *schemaconfig.Catalog, error)
+
+	// Restart makes a running sync end at its next checkpoint and begin again
+	// with what was changed in the store since it began. Where none runs it
+	// does nothing.
+	Restart(ctx context.Context, connectionID string) error
+
 	// Changed says that a connection was changed in the store. A running
 	// sync of one that is paused now ends at its next checkpoint.
 	Changed(ctx context.Context, connectionID string) error
@@ -56,6 +79,10 @@ type Engine interface {
 	// TestDestination does the same for a destination.
 	TestDestination(ctx context.Context, destinationID string, trust Trust) (*store.Destination, error)
 }
+
+// A SourceError is an error of a connection's source, as opposed to one of
+// this program.
+type SourceError = runner.SourceError
 
 // Trust says who approves the server certificates that setup tests meet.
 type Trust = runner.Trust

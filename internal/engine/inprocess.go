@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/penstock-data/penstock/internal/runner"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 )
 
 // Config is what an in-process engine works with. Only the first two fields
@@ -267,6 +269,69 @@ func (e *InProcess) Resync(ctx context.Context, id string) error {
 	return e.interrupt(ctx, c, true)
 }
 
+// ResyncTables implements [Engine]. What was asked for is kept in the store,
+// and the next sync to begin does it, whichever process runs it.
+func (e *InProcess) ResyncTables(ctx context.Context, id string, tables []schema.Name) error {
+	ok, err := e.Runner.Forgets(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrNoTableResync
+	}
+	if err := e.Store.AskResync(ctx, id, tables); err != nil {
+		return err
+	}
+	c, err := e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.TriggeredAt = e.Now()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	defer e.poke()
+	return e.stopSoon(ctx, c)
+}
+
+// Restart implements [Engine].
+func (e *InProcess) Restart(ctx context.Context, id string) error {
+	defer e.poke()
+	c, err := e.Store.Connection(ctx, id)
+	if err != nil || c.RunID == "" {
+		return err
+	}
+	c, err = e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		if c.RunID != "" && !c.Paused {
+			c.TriggeredAt = e.Now()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.stopSoon(ctx, c)
+}
+
+// stopSoon makes the connection's run, if there is one, end at its next
+// checkpoint.
+func (e *InProcess) stopSoon(ctx context.Context, c *store.Connection) error {
+	if c.RunID == "" {
+		return nil
+	}
+	if err := e.Store.Stop(ctx, c.RunID, store.StopSoon); err != nil {
+		return err
+	}
+	if l := e.running(c.RunID); l != nil {
+		l.end(e.Grace)
+	}
+	return nil
+}
+
+// Capture implements [Engine].
+func (e *InProcess) Capture(ctx context.Context, id string) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	return e.Runner.Capture(ctx, id)
+}
+
 // interrupt stops the connection's run if now is set, and looks what is due.
 func (e *InProcess) interrupt(ctx context.Context, c *store.Connection, now bool) error {
 	defer e.poke()
@@ -286,16 +351,10 @@ func (e *InProcess) interrupt(ctx context.Context, c *store.Connection, now bool
 func (e *InProcess) Changed(ctx context.Context, id string) error {
 	defer e.poke()
 	c, err := e.Store.Connection(ctx, id)
-	if err != nil || !c.Paused || c.RunID == "" {
+	if err != nil || !c.Paused {
 		return err
 	}
-	if err := e.Store.Stop(ctx, c.RunID, store.StopSoon); err != nil {
-		return err
-	}
-	if l := e.running(c.RunID); l != nil {
-		l.end(e.Grace)
-	}
-	return nil
+	return e.stopSoon(ctx, c)
 }
 
 // Delete implements [Engine].

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 )
 
 // A live is a run that this process holds.
@@ -26,6 +29,28 @@ type live struct {
 
 	rows, bytes atomic.Int64 // so far
 	counted     int64        // rows that the metrics know of; the heartbeat's
+
+	mu    sync.Mutex
+	moved map[schema.Name]store.TableProgress // since the last heartbeat
+}
+
+// note remembers how far a table is, for the next heartbeat.
+func (l *live) note(p store.TableProgress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.moved == nil {
+		l.moved = map[schema.Name]store.TableProgress{}
+	}
+	l.moved[p.Table] = p
+}
+
+// noted returns what was noted since the last call.
+func (l *live) noted() []store.TableProgress {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	moved := slices.Collect(maps.Values(l.moved))
+	clear(l.moved)
+	return moved
 }
 
 // end makes the sync end at its next checkpoint, or be cut off after grace.
@@ -85,7 +110,7 @@ func (e *InProcess) sync(l *live, resumed bool) {
 		o = e.Runner.Sync(l.ctx, l.run, runner.Watch{Stop: l.soon, Observe: func(rows, bytes int64) {
 			l.rows.Store(rows)
 			l.bytes.Store(bytes)
-		}})
+		}, Table: l.note})
 		stop()
 		beating.Wait()
 	}
@@ -186,6 +211,9 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 			continue
 		}
 		until = renewed.Add(e.Lease)
+		if err := e.Store.SetTableProgress(ctx, l.run.Token(), l.noted(), renewed); err != nil && ctx.Err() == nil {
+			l.log.Warn("note the progress of tables", "error", err) // it is for people
+		}
 		e.count(l, l.rows.Load())
 		switch stop {
 		case store.StopSoon:

@@ -12,8 +12,15 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
+// A SourceError is an error of a connection's source.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return e.Err.Error() }
+func (e *SourceError) Unwrap() error { return e.Err }
+
 // Capture looks what a connection's source offers now, keeps it in the store,
-// and returns what is known and chosen then.
+// and returns what is known and chosen then. Errors of the source are
+// SourceErrors.
 func (r *Runner) Capture(ctx context.Context, connectionID string) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	c, err := r.Store.Connection(ctx, connectionID)
 	if err != nil {
@@ -21,12 +28,12 @@ func (r *Runner) Capture(ctx context.Context, connectionID string) (*schemaconfi
 	}
 	service, src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &SourceError{err}
 	}
 	defer src.Close()
 	offered, err := src.Tables(ctx, func(setup.Warning) {}) // the next sync tells them
 	if err != nil {
-		return nil, nil, fmt.Errorf("list the tables: %w", err)
+		return nil, nil, &SourceError{fmt.Errorf("list the tables: %w", err)}
 	}
 	return r.capture(ctx, c, service, offered)
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -9,8 +10,23 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// forget takes the tables that are to be read again out of a state. A source
-// that cannot forget single tables reads all of them again.
+// Forgets reports whether a connection's source can be read again table by
+// table.
+func (r *Runner) Forgets(ctx context.Context, connectionID string) (bool, error) {
+	c, err := r.Store.Connection(ctx, connectionID)
+	if err != nil {
+		return false, err
+	}
+	_, src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
+	if err != nil {
+		return false, &SourceError{err}
+	}
+	defer src.Close()
+	_, ok := src.(connector.Forgetter)
+	return ok, nil
+}
+
+// forget takes the tables that are to be read again out of a state.
 func (l *ledger) forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
 	f, ok := l.source.(connector.Forgetter)
 	if !ok {

@@ -1,0 +1,172 @@
+package fifteenfive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/connectortest"
+	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/schema"
+)
+
+var _ connector.Forgetter = (*source)(nil)
+
+func TestForget(t *testing.T) {
+	sim := company(simulator.Options{})
+	src := account(t, sim, simulator.DefaultKey)
+	m := clocked(sim)
+	mustSync(t, m, src)
+	var before state
+	if err := json.Unmarshal(m.State, &before); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range paths {
+		for _, table := range e.tables {
+			raw, err := src.Forget(m.State, []schema.Name{{Table: table}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var after state
+			if err := json.Unmarshal(raw, &after); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]*progress{}
+			for path, p := range before.Paths {
+				if want[path] = p; path == e.path {
+					want[path] = &progress{}
+				}
+			}
+			if diff := cmp.Diff(want, after.Paths); diff != "" {
+				t.Errorf("without %s (-want +got)\n%s", table, diff)
+			}
+		}
+	}
+	if raw, err := src.Forget(m.State, []schema.Name{{Table: "no_such"}}); err != nil || string(raw) != string(m.State) {
+		t.Errorf("a table that never was changed the state: %v", err)
+	}
+}
+
+// A table that is read again, and one that was blocked for a time, has the
+// rows that it would have otherwise, those that changed long ago too; rows
+// that are gone are marked.
+func TestTablesReadAgain(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		again func(t *testing.T, m *modelOf, table string)
+	}{
+		{"forgotten", func(t *testing.T, m *modelOf, table string) {
+			var err error
+			if m.State, err = m.src.Forget(m.State, []schema.Name{{Table: table}}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"blocked", func(t *testing.T, m *modelOf, table string) {
+			m.sync(t, table)
+			m.sim.Advance(26 * time.Hour)
+			m.sync(t, table)
+			m.sim.Advance(26 * time.Hour)
+		}},
+		{"blocked in mid-read", func(t *testing.T, m *modelOf, table string) {
+			m.sim.Advance(9 * day) // all is read as a whole
+			m.src.details, m.src.pages = 1, 1
+			m.stop(t, table)
+			m.sync(t, table)
+			m.sim.Advance(26 * time.Hour)
+			m.src.details, m.src.pages = 100, 100
+		}},
+	} {
+		for _, table := range []string{"company_group_id", "pulse", "high_five_receiver", "check_in_answer", "one_on_one", "answer"} {
+			t.Run(c.name+"/"+table, func(t *testing.T) {
+				sim := company(simulator.Options{Users: 5, PageSize: 50})
+				m := &modelOf{Model: clocked(sim), sim: sim, src: account(t, sim, simulator.DefaultKey)}
+				m.sync(t, "")
+				sim.Advance(26 * time.Hour)
+				c.again(t, m, table)
+				m.sync(t, "")
+				fresh := clocked(sim)
+				mustSync(t, fresh, m.src)
+				if diff := cmp.Diff(rowsOf(fresh, table), rowsOf(m.Model, table)); diff != "" {
+					t.Errorf("rows (-read anew +synced)\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A modelOf is a model of the tables of one company.
+type modelOf struct {
+	*connectortest.Model
+	sim *simulator.Simulator
+	src *source
+}
+
+// sync fills all tables but one. There seem to be so many check-ins that
+// nothing but a table that lacks them makes a sync read all of them.
+func (m *modelOf) sync(t *testing.T, blocked string) {
+	t.Helper()
+	if m.State != nil {
+		var st state
+		if err := json.Unmarshal(m.State, &st); err != nil {
+			t.Fatal(err)
+		}
+		st.Paths["report"].Requests = 90_000
+		m.State, _ = json.Marshal(st)
+	}
+	if err := m.SyncTables(context.Background(), m.src, func(t schema.Table) bool { return t.Table != blocked }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop fills all tables, and stops while it reads those of a table's path; at
+// the end of the path before where that has no checkpoint inside.
+func (m *modelOf) stop(t *testing.T, table string) {
+	t.Helper()
+	at := paths[slices.IndexFunc(paths, func(e *path) bool { return slices.Contains(e.tables, table) })]
+	if err := m.Sync(context.Background(), stopping{m.src, at.path}); !errors.Is(err, errStop) && at.objects {
+		t.Fatalf("the sync was not stopped: %v", err)
+	}
+}
+
+var errStop = errors.New("stop")
+
+type stopping struct {
+	connector.Source
+	path string
+}
+
+func (s stopping) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	return s.Source.Sync(ctx, req, &stopped{out, s.path})
+}
+
+type stopped struct {
+	connector.Output
+	path string
+}
+
+func (s *stopped) Checkpoint(ctx context.Context, st any) error {
+	if err := s.Output.Checkpoint(ctx, st); err != nil {
+		return err
+	}
+	if st.(*state).Paths[s.path].Reading != nil {
+		return errStop
+	}
+	return nil
+}
+
+func rowsOf(m *connectortest.Model, table string) []string {
+	var columns []string
+	for _, c := range m.Columns(table) {
+		columns = append(columns, c.Name)
+	}
+	slices.Sort(columns)
+	rows := m.Rows(table, columns...)
+	slices.Sort(rows)
+	return rows
+}
