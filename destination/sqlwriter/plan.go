@@ -28,6 +28,7 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 		return d.create(have, want, name), want, nil
 	}
 	var out []string
+	anew := false
 	after := &schema.Table{Name: want.Name, Columns: append([]schema.Column(nil), have.Table.Columns...)}
 	if !have.Synced {
 		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", name, d.Quote(schema.Synced), d.Type(schema.Type{Kind: schema.Instant})))
@@ -37,18 +38,19 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 	}
 	for i := range after.Columns {
 		c := &after.Columns[i]
-		before := *c
+		was := *c
 		// A key column keeps its flag only if the table's key is still that.
 		if j := want.Index(c.Name); j >= 0 {
 			c.Type, c.Key = schema.Join(c.Type, want.Columns[j].Type), want.Columns[j].Key
 		} else {
 			c.Key = false
 		}
-		if c.Type != before.Type && (d.Type(c.Type) != d.Type(before.Type) || !interchangeable(before.Type, c.Type)) {
+		if c.Type != was.Type && (d.Type(c.Type) != d.Type(was.Type) || !interchangeable(was.Type, c.Type)) {
+			anew = anew || d.Alters != nil && !d.Alters(was.Type, c.Type)
 			out = append(out, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s USING %s",
-				name, d.Quote(c.Name), d.Type(c.Type), d.convert(d.Quote(c.Name), before.Type, c.Type)))
+				name, d.Quote(c.Name), d.Type(c.Type), d.convert(d.Quote(c.Name), was.Type, c.Type)))
 		}
-		if d.comment(*c) != d.comment(before) {
+		if d.comment(*c) != d.comment(was) {
 			out = append(out, d.commentOn(name, *c))
 		}
 	}
@@ -62,7 +64,32 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 			out = append(out, d.commentOn(name, c))
 		}
 	}
+	if anew {
+		out = d.replace(have, after, name)
+	}
 	return out, after, nil
+}
+
+// replace makes the table anew as after describes it, with the rows of have.
+func (d *Dialect) replace(have Relation, after *schema.Table, name string) []string {
+	old := d.Table(schema.Name{Schema: after.Schema, Table: before})
+	var columns, values []string
+	for _, c := range have.Table.Columns {
+		q := d.Quote(c.Name)
+		columns = append(columns, q)
+		values = append(values, d.convert(q, c.Type, typeOf(after, c)))
+	}
+	if have.Synced {
+		columns, values = append(columns, d.Quote(schema.Synced)), append(values, d.Quote(schema.Synced))
+	}
+	if have.Deleted {
+		columns, values = append(columns, d.Quote(schema.Deleted)), append(values, d.Quote(schema.Deleted))
+	}
+	out := []string{fmt.Sprintf("ALTER TABLE %s RENAME TO %s", name, d.Quote(before))}
+	out = append(out, d.create(have, after, name)...)
+	return append(out,
+		fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", name, strings.Join(columns, ", "), strings.Join(values, ", "), old),
+		"DROP TABLE "+old)
 }
 
 // interchangeable reports whether a value of from is, unchanged, a value of to
