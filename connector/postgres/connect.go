@@ -2,10 +2,7 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -86,7 +83,7 @@ func (s *source) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} // VerifyConnection does it
 	if s.encrypted() {
 		cfg.VerifyConnection = func(state tls.ConnectionState) error {
-			return s.verify(state.PeerCertificates)
+			return setup.VerifyChain(state.PeerCertificates, s.Host, s.env.Trusts)
 		}
 	}
 	if s.AuthMethod == clientCertificate {
@@ -102,36 +99,6 @@ func (s *source) tlsConfig() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// An untrustedError carries a certificate that nobody has vouched for.
-type untrustedError struct {
-	cert setup.Certificate
-	err  error
-}
-
-func (e *untrustedError) Error() string { return e.err.Error() }
-
-// verify accepts a chain that the system's roots vouch for, and a
-// certificate that somebody has approved by its hash.
-func (s *source) verify(chain []*x509.Certificate) error {
-	if len(chain) == 0 {
-		return errors.New("the server sent no certificate")
-	}
-	leaf := chain[0]
-	sum := sha256.Sum256(leaf.Raw)
-	hash := base64.StdEncoding.EncodeToString(sum[:])
-	if s.env.Trusts != nil && s.env.Trusts(hash) {
-		return nil
-	}
-	opt := x509.VerifyOptions{DNSName: s.Host, Intermediates: x509.NewCertPool()}
-	for _, c := range chain[1:] {
-		opt.Intermediates.AddCert(c)
-	}
-	if _, err := leaf.Verify(opt); err != nil {
-		return &untrustedError{setup.Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
-	}
-	return nil
-}
-
 // connectError says what went wrong with a connection in words that repeat
 // nothing of the config but host, user and database. Only what a person must
 // mend is a Problem.
@@ -143,11 +110,11 @@ func (s *source) connectError(ctx context.Context, err error) error {
 		return p
 	}
 	server := s.address()
-	var untrusted *untrustedError
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
 		return &setup.Problem{
 			Code:    "certificate_untrusted",
-			Message: fmt.Sprintf("nobody vouches for the certificate of %s (%s); approve it or install one that is trusted", server, untrusted.cert.Subject),
+			Message: fmt.Sprintf("nobody vouches for the certificate of %s (%s); approve it or install one that is trusted", server, untrusted.Certificate.Subject),
 			Err:     untrusted,
 		}
 	}

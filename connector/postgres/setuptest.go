@@ -114,9 +114,9 @@ func (s *source) testCertificate(ctx context.Context, conn net.Conn) setup.TestR
 		return setup.TestResult{Title: testCertificate, Status: setup.Passed}
 	}
 	result := setup.TestResult{Title: testCertificate, Status: setup.Failed, Message: s.connectError(ctx, err).Error()}
-	var untrusted *untrustedError
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
-		result.Certificate = &untrusted.cert
+		result.Certificate = &untrusted.Certificate
 	}
 	return result
 }
