@@ -16,9 +16,9 @@ import (
 )
 
 // settings hold for every connection: values have one text form, whatever the
-// server's or the role's own, and a limit that is meant for people's queries
-// does not end a load. The memory is what merges of a stage's size and the sorting of
-// a key want.
+// server's or the role's own, a limit that is meant for people's queries does
+// not end a load, and what is committed is on the server's disk. The memory is
+// what merges of a stage's size and the sorting of a key want.
 const settings = `
 	SET timezone = 'UTC';
 	SET datestyle = 'ISO, YMD';
@@ -30,7 +30,10 @@ const settings = `
 	SET lock_timeout = '10min';
 	SET work_mem = '64MB';
 	SET maintenance_work_mem = '128MB';
-	SET idle_in_transaction_session_timeout = 0`
+	SET idle_in_transaction_session_timeout = 0;
+	-- Not every version has these.
+	SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout');
+	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
 
 func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
 
