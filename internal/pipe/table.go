@@ -137,6 +137,11 @@ func (t *table) newShape(o *output, st *schema.Table) (*shape, error) {
 		}
 	}
 	for _, c := range st.Columns {
+		if c.Key && c.Type.Kind == schema.JSON {
+			// Not every destination can compare documents. They travel as
+			// their text, and that any can.
+			c.Type.Kind = schema.String
+		}
 		s.table.Columns = append(s.table.Columns, schema.Column{Name: t.columns[c.Name], Type: c.Type, Key: c.Key})
 	}
 	if len(st.Key()) == 0 && len(st.Columns) > 0 {
