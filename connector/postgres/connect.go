@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -44,6 +46,9 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
+		if s.AuthMethod == clientCertificate && isReset(err) {
+			err = s.refusal(ctx, err)
+		}
 		return nil, s.connectError(ctx, err)
 	}
 	if _, err := conn.PgConn().Exec(ctx, session).ReadAll(); err != nil {
@@ -51,6 +56,34 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, s.connectError(ctx, err)
 	}
 	return conn, nil
+}
+
+// isReset reports whether the server hung up without a word.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+// refusal finds out whether a server hung up because of the client
+// certificate. In TLS 1.3 a client takes the handshake for done before the
+// server has looked at its certificate, and may miss what the server says of
+// it; in TLS 1.2 the server looks first.
+func (s *source) refusal(ctx context.Context, err error) error {
+	conn, e := s.dial(ctx)
+	if e != nil {
+		return err
+	}
+	defer conn.Close()
+	if e := s.shakeHands(ctx, conn, tls.VersionTLS12); isAlert(e) && !strings.Contains(e.Error(), "protocol version") {
+		return e
+	}
+	return err
+}
+
+// isAlert reports whether err is what the other side of a TLS connection has
+// against us, in crypto/tls's words.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 func (s *source) connConfig() (*pgx.ConnConfig, error) {
@@ -133,9 +166,8 @@ func (s *source) connectError(ctx context.Context, err error) error {
 		}
 		return errors.New(said)
 	}
-	var alert *net.OpError
-	if errors.As(err, &alert) && alert.Op == "remote error" { // crypto/tls's word for what the other side has against us
-		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, alert.Err)}
+	if isAlert(err) {
+		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, networkCause(err))}
 	}
 	text := err.Error()
 	switch {

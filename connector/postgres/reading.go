@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -267,15 +266,18 @@ func (t *reading) settle(err error) error {
 }
 
 // report says what became of a table that failed.
-func (t *reading) report(ctx context.Context) error {
+func (t *reading) report() {
 	err := t.failed()
 	r := t.run
-	if worthAnotherLook(err) && !t.last {
-		r.mu.Lock()
+	r.mu.Lock()
+	// Rows that are replaced as a whole are told from older ones by the time
+	// of their sync, so a sync must not send them as of two snapshots.
+	again := worthAnotherLook(err) && !t.last && (t.keyed && t.mode == byXmin || !r.sent[t.table.Name])
+	if again {
 		r.again = append(r.again, t.table.Name)
-		r.mu.Unlock()
-		return nil
 	}
-	r.out.Fail(t.table.Name, describe(t.table.Name, err))
-	return nil
+	r.mu.Unlock()
+	if !again {
+		r.out.Fail(t.table.Name, describe(t.table.Name, err))
+	}
 }
