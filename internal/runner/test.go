@@ -143,7 +143,7 @@ func (r *Runner) timed(ctx context.Context, run func(context.Context) ([]setup.T
 		defer func() {
 			if p := recover(); p != nil {
 				log.Error("panic in a setup test", "panic", p, "stack", string(debug.Stack()))
-				done <- answer{results: refused(fmt.Errorf("a fault in the program: %v", p))}
+				done <- answer{results: refused(fmt.Sprintf("a fault in the program: %v", p))}
 			}
 		}()
 		results, err := run(ctx)
