@@ -106,10 +106,10 @@ func (d *Dialect) insert(m Merge) string {
 }
 
 // Truncate returns the statement that marks as deleted the live rows last
-// synced before t. It leaves the time of their last sync: nothing was read
-// about them.
+// synced before t, or never: they are from before the table had the column. It
+// leaves the time of their last sync: nothing was read about them.
 func (d *Dialect) Truncate(name schema.Name, t time.Time) string {
-	return fmt.Sprintf("UPDATE %s SET %s = true WHERE %s < %s AND %s IS NOT TRUE",
+	return fmt.Sprintf("UPDATE %s SET %s = true WHERE (%s >= %s) IS NOT TRUE AND %s IS NOT TRUE",
 		d.Table(name), d.Quote(schema.Deleted), d.Quote(schema.Synced), d.Instant(t), d.Quote(schema.Deleted))
 }
 
