@@ -298,6 +298,50 @@ func TestWhatIsThereAlready(t *testing.T) {
 	}
 }
 
+// TestNamesThatDifferInCase writes tables of two schemas that are one here.
+func TestNamesThatDifferInCase(t *testing.T) {
+	w, err := openAt(t, filepath.Join(t.TempDir(), "x.duckdb")).Writer(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, name := range []string{"Shop.users", "shop.others", "Shop.users"} {
+		s, table, _ := strings.Cut(name, ".")
+		if err := w.Migrate(t.Context(), oneColumn(s, table, "a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = w.Migrate(t.Context(), oneColumn("shop", "users", "a"))
+	if err == nil || !strings.Contains(err.Error(), "Shop.users and shop.users") {
+		t.Errorf("got %v, want an error that names both tables", err)
+	}
+}
+
+// TestRowsOfSomebody has a table that held rows before the first sync, which a
+// full read does not find at the source.
+func TestRowsOfSomebody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.duckdb")
+	prepare(t, path, "CREATE TABLE main.users (id BIGINT, a VARCHAR)", "INSERT INTO main.users VALUES (1, 'x'), (2, 'y')")
+	w, err := openAt(t, path).Writer(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	table := oneColumn("main", "users", "a")
+	if err := w.Migrate(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []schema.Batch{{Op: schema.Upsert, Record: texts(table, "z")}, {Op: schema.Truncate}} {
+		b.Table = table
+		if err := w.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.Live(t.Context(), table.Name); n != 1 || err != nil {
+		t.Errorf("%d live rows, %v, want 1", n, err)
+	}
+}
+
 // TestNothingLeftBehind looks at the file after a sync with its owner's eyes.
 func TestNothingLeftBehind(t *testing.T) {
 	dir := t.TempDir()

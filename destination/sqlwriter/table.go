@@ -59,6 +59,9 @@ func (t *table) describe(ctx context.Context) error {
 }
 
 func (t *table) migrate(ctx context.Context, want *schema.Table) error {
+	if err := t.w.claim(want.Name); err != nil {
+		return err
+	}
 	if err := t.describe(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/penstock-data/penstock/destination"
@@ -24,7 +25,7 @@ type Limits struct {
 // New returns a writer to db. Its errors name a table only where the call was
 // not about that table alone.
 func New(db Database, d *Dialect, opt destination.Options, limits Limits) destination.Writer {
-	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}}
+	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}, folded: map[schema.Name]schema.Name{}}
 }
 
 type writer struct {
@@ -35,8 +36,9 @@ type writer struct {
 
 	mu     sync.Mutex
 	tables map[schema.Name]*table
-	recent []*table // with a session, least recently used first
-	err    error    // the first error of a write: nothing may follow it
+	folded map[schema.Name]schema.Name // names of migrated tables by their lower case, if the dialect folds it
+	recent []*table                    // with a session, least recently used first
+	err    error                       // the first error of a write: nothing may follow it
 }
 
 var _ destination.Writer = (*writer)(nil)
@@ -50,6 +52,22 @@ func (w *writer) table(name schema.Name) *table {
 		w.tables[name] = t
 	}
 	return t
+}
+
+// claim refuses a name that the destination takes for that of another table of
+// the sync: their rows would mix.
+func (w *writer) claim(name schema.Name) error {
+	if !w.d.FoldsCase {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := schema.Name{Schema: strings.ToLower(name.Schema), Table: strings.ToLower(name.Table)}
+	if other, ok := w.folded[f]; ok && other != name {
+		return fmt.Errorf("tables %s and %s have one name here", other, name)
+	}
+	w.folded[f] = name
+	return nil
 }
 
 // failed keeps the first error, and returns the one that this call met.
