@@ -31,13 +31,6 @@ type TestResult struct {
 	Certificate *Certificate `json:"certificate,omitempty"`
 }
 
-// A Certificate is a server's certificate as a person is asked to approve it.
-type Certificate struct {
-	Hash    string `json:"hash"`    // SHA-256 of the DER form, base64
-	Subject string `json:"subject"` // distinguished name
-	DER     []byte `json:"der"`
-}
-
 // A Warning is something that does not stop a sync but that somebody should
 // know: a value that could not be kept, a table that was left out.
 type Warning struct {

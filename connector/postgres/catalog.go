@@ -31,6 +31,7 @@ type relation struct {
 
 	columns []column
 	hidden  []string // columns that the role may not read
+	newest  int16    // the greatest number of a column, of hidden ones too
 	leaves  []*relation
 }
 
@@ -185,6 +186,7 @@ func (c *catalog) readColumns(ctx context.Context, conn *pgx.Conn, version int, 
 	)
 	_, err = pgx.ForEachRow(rows, []any{&rel, &num, &name, &typ, &typmod, &filled, &usable}, func() error {
 		r := byOID[rel]
+		r.newest = max(r.newest, num)
 		if !usable {
 			r.hidden = append(r.hidden, name)
 			return nil

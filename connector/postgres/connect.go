@@ -2,15 +2,14 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,6 +46,9 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
+		if s.AuthMethod == clientCertificate && isReset(err) {
+			err = s.refusal(ctx, err)
+		}
 		return nil, s.connectError(ctx, err)
 	}
 	if _, err := conn.PgConn().Exec(ctx, session).ReadAll(); err != nil {
@@ -54,6 +56,34 @@ func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, s.connectError(ctx, err)
 	}
 	return conn, nil
+}
+
+// isReset reports whether the server hung up without a word.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+// refusal finds out whether a server hung up because of the client
+// certificate. In TLS 1.3 a client takes the handshake for done before the
+// server has looked at its certificate, and may miss what the server says of
+// it; in TLS 1.2 the server looks first.
+func (s *source) refusal(ctx context.Context, err error) error {
+	conn, e := s.dial(ctx)
+	if e != nil {
+		return err
+	}
+	defer conn.Close()
+	if e := s.shakeHands(ctx, conn, tls.VersionTLS12); isAlert(e) && !strings.Contains(e.Error(), "protocol version") {
+		return e
+	}
+	return err
+}
+
+// isAlert reports whether err is what the other side of a TLS connection has
+// against us, in crypto/tls's words.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 func (s *source) connConfig() (*pgx.ConnConfig, error) {
@@ -86,7 +116,7 @@ func (s *source) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} // VerifyConnection does it
 	if s.encrypted() {
 		cfg.VerifyConnection = func(state tls.ConnectionState) error {
-			return s.verify(state.PeerCertificates)
+			return setup.VerifyChain(state.PeerCertificates, s.Host, s.env.Trusts)
 		}
 	}
 	if s.AuthMethod == clientCertificate {
@@ -102,36 +132,6 @@ func (s *source) tlsConfig() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// An untrustedError carries a certificate that nobody has vouched for.
-type untrustedError struct {
-	cert setup.Certificate
-	err  error
-}
-
-func (e *untrustedError) Error() string { return e.err.Error() }
-
-// verify accepts a chain that the system's roots vouch for, and a
-// certificate that somebody has approved by its hash.
-func (s *source) verify(chain []*x509.Certificate) error {
-	if len(chain) == 0 {
-		return errors.New("the server sent no certificate")
-	}
-	leaf := chain[0]
-	sum := sha256.Sum256(leaf.Raw)
-	hash := base64.StdEncoding.EncodeToString(sum[:])
-	if s.env.Trusts != nil && s.env.Trusts(hash) {
-		return nil
-	}
-	opt := x509.VerifyOptions{DNSName: s.Host, Intermediates: x509.NewCertPool()}
-	for _, c := range chain[1:] {
-		opt.Intermediates.AddCert(c)
-	}
-	if _, err := leaf.Verify(opt); err != nil {
-		return &untrustedError{setup.Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
-	}
-	return nil
-}
-
 // connectError says what went wrong with a connection in words that repeat
 // nothing of the config but host, user and database. Only what a person must
 // mend is a Problem.
@@ -143,11 +143,11 @@ func (s *source) connectError(ctx context.Context, err error) error {
 		return p
 	}
 	server := s.address()
-	var untrusted *untrustedError
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
 		return &setup.Problem{
 			Code:    "certificate_untrusted",
-			Message: fmt.Sprintf("nobody vouches for the certificate of %s (%s); approve it or install one that is trusted", server, untrusted.cert.Subject),
+			Message: fmt.Sprintf("nobody vouches for the certificate of %s (%s); approve it or install one that is trusted", server, untrusted.Certificate.Subject),
 			Err:     untrusted,
 		}
 	}
@@ -166,9 +166,8 @@ func (s *source) connectError(ctx context.Context, err error) error {
 		}
 		return errors.New(said)
 	}
-	var alert *net.OpError
-	if errors.As(err, &alert) && alert.Op == "remote error" { // crypto/tls's word for what the other side has against us
-		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, alert.Err)}
+	if isAlert(err) {
+		return &setup.Problem{Code: "tls_failed", Message: fmt.Sprintf("%s ended the TLS handshake (%s); check the client certificate", server, networkCause(err))}
 	}
 	text := err.Error()
 	switch {

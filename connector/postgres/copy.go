@@ -30,7 +30,8 @@ func copyOut(ctx context.Context, conn *pgconn.PgConn, sql string, buf []byte, o
 	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	f := frames{r: nc, buf: buf}
+	r := newBulkReader(ctx, nc)
+	f := frames{r: r, buf: buf}
 	var said error
 	_, err = nc.Write(query)
 	for err == nil {
@@ -48,6 +49,7 @@ func copyOut(ctx context.Context, conn *pgconn.PgConn, sql string, buf []byte, o
 				said = pgconn.ErrorResponseToPgError(&msg)
 			}
 		case 'Z':
+			r.end()
 			if !stop() {
 				err = context.Cause(ctx)
 				break

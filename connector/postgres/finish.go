@@ -16,7 +16,8 @@ func (t *reading) end(ctx context.Context, w *worker) error {
 		}
 	}
 	if t.failed() != nil {
-		return t.report(ctx)
+		t.report()
+		return nil
 	}
 	return t.run.checkpointAfter(ctx, min(smallTable, t.run.source.checkpointBytes))
 }
@@ -35,7 +36,7 @@ func (t *reading) finish(ctx context.Context, w *worker) error {
 			return err
 		}
 	} else if t.loads() {
-		if err := t.replace(ctx, w); err != nil {
+		if err := t.replace(ctx); err != nil {
 			return err
 		}
 	}
@@ -140,19 +141,7 @@ func (t *reading) sweep(ctx context.Context, w *worker) error {
 
 // replace marks the rows that a full read of a table without a key did not
 // send again.
-func (t *reading) replace(ctx context.Context, w *worker) error {
-	if t.resumed {
-		changed, err := t.changed(ctx, w)
-		if err != nil {
-			return err
-		}
-		if changed {
-			t.run.mu.Lock()
-			defer t.run.mu.Unlock()
-			t.restart()
-			return errIncomplete
-		}
-	}
+func (t *reading) replace(ctx context.Context) error {
 	if err := t.write(ctx, schema.Batch{Op: schema.Truncate, Table: t.table, Before: t.st.Began}); err != nil {
 		return err
 	}
@@ -169,13 +158,12 @@ func (t *reading) replace(ctx context.Context, w *worker) error {
 	return nil
 }
 
-// changed reports whether a table without a key is another one than when its
-// last full read began, or the destination another one than when it ended.
+// changed reports whether a table without a key is another one for this
+// snapshot than for the first of its last full read, or the destination
+// another one than when that read ended. If not, rows sent under the earlier
+// snapshots hold good, and the read may go on.
 func (t *reading) changed(ctx context.Context, w *worker) (bool, error) {
 	for _, p := range t.parts {
-		if p.new {
-			continue
-		}
 		var some bool
 		err := w.read(ctx, func() error {
 			if err := w.conn.QueryRow(ctx, "select exists(select from "+p.from+" where "+since(p.st.Horizon)+")").Scan(&some); err != nil {

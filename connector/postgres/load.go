@@ -16,7 +16,8 @@ func (t *reading) start(ctx context.Context, w *worker, q *queue) error {
 		if err := t.settle(err); err != nil {
 			return err
 		}
-		return t.report(ctx)
+		t.report()
+		return nil
 	}
 	t.pending.Store(int32(len(jobs)))
 	if len(jobs) == 0 {
@@ -28,15 +29,20 @@ func (t *reading) start(ctx context.Context, w *worker, q *queue) error {
 
 // ranges returns the jobs that read what is to be read of the table.
 func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
-	if !t.keyed && t.mode == byXmin && t.settled() {
+	if !t.keyed && t.mode == byXmin && (t.settled() || t.resumed) {
 		changed, err := t.changed(ctx, w)
-		if err != nil || !changed {
+		if err != nil {
 			return nil, err
 		}
-		t.run.mu.Lock()
-		t.restart()
-		t.adopt()
-		t.run.mu.Unlock()
+		switch {
+		case changed:
+			t.run.mu.Lock()
+			t.restart()
+			t.adopt()
+			t.run.mu.Unlock()
+		case t.settled():
+			return nil, nil
+		}
 	}
 	if t.loads() {
 		var err error

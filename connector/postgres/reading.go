@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -81,8 +80,8 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	if t.st == nil || t.mode == blind || t.columnsMissing() {
 		t.restart()
 	}
-	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) {
-		t.st.Columns, r.dirty = columns, true
+	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) || t.st.Newest != rel.newest {
+		t.st.Columns, t.st.Newest, r.dirty = columns, rel.newest, true
 	}
 	t.adopt()
 	return t, nil
@@ -168,7 +167,7 @@ func (t *reading) columnStates() []columnState {
 // the key. A column that was added to the table is null in all rows written
 // before, unless it was added with a default.
 func (t *reading) columnsMissing() bool {
-	var newest int16
+	newest := t.st.Newest
 	known := make(map[string]columnState, len(t.st.Columns))
 	for _, c := range t.st.Columns {
 		known[c.Name] = c
@@ -189,7 +188,7 @@ func (t *reading) columnsMissing() bool {
 // restart forgets what was read of the table, so that all of it is read again.
 func (t *reading) restart() {
 	t.run.dirty = t.run.dirty || t.mode != blind
-	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates()}
+	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
 	t.run.state.set(t.table.Name, t.st)
 }
 
@@ -267,15 +266,18 @@ func (t *reading) settle(err error) error {
 }
 
 // report says what became of a table that failed.
-func (t *reading) report(ctx context.Context) error {
+func (t *reading) report() {
 	err := t.failed()
 	r := t.run
-	if worthAnotherLook(err) && !t.last {
-		r.mu.Lock()
+	r.mu.Lock()
+	// Rows that are replaced as a whole are told from older ones by the time
+	// of their sync, so a sync must not send them as of two snapshots.
+	again := worthAnotherLook(err) && !t.last && (t.keyed && t.mode == byXmin || !r.sent[t.table.Name])
+	if again {
 		r.again = append(r.again, t.table.Name)
-		r.mu.Unlock()
-		return nil
 	}
-	r.out.Fail(t.table.Name, describe(t.table.Name, err))
-	return nil
+	r.mu.Unlock()
+	if !again {
+		r.out.Fail(t.table.Name, describe(t.table.Name, err))
+	}
 }

@@ -109,25 +109,26 @@ func (s *source) testCertificate(ctx context.Context, conn net.Conn) setup.TestR
 	if !s.encrypted() {
 		return setup.TestResult{Title: testCertificate, Status: setup.Skipped, Message: "always_encrypted is off: TLS is used if the server offers it, and its certificate is not checked"}
 	}
-	err := s.shakeHands(ctx, conn)
+	err := s.shakeHands(ctx, conn, 0)
 	if err == nil {
 		return setup.TestResult{Title: testCertificate, Status: setup.Passed}
 	}
 	result := setup.TestResult{Title: testCertificate, Status: setup.Failed, Message: s.connectError(ctx, err).Error()}
-	var untrusted *untrustedError
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
-		result.Certificate = &untrusted.cert
+		result.Certificate = &untrusted.Certificate
 	}
 	return result
 }
 
 var errNoTLS = errors.New("server refused TLS connection")
 
-func (s *source) shakeHands(ctx context.Context, conn net.Conn) error {
+func (s *source) shakeHands(ctx context.Context, conn net.Conn, maxVersion uint16) error {
 	cfg, err := s.tlsConfig()
 	if err != nil {
 		return err
 	}
+	cfg.MaxVersion = maxVersion
 	conn.SetDeadline(time.Now().Add(s.timeout))
 	const sslRequest = 80877103
 	ask := binary.BigEndian.AppendUint32([]byte{0, 0, 0, 8}, sslRequest)

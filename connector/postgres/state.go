@@ -27,6 +27,10 @@ type tableState struct {
 	// Columns are the columns that the rows were sent with.
 	Columns []columnState `json:"columns"`
 
+	// Newest is the greatest number of a column that the table had then, of
+	// those too that could not be read or were not wanted.
+	Newest int16 `json:"newest"`
+
 	// Began is the start of the sync in which the last full read began.
 	Began time.Time `json:"began"`
 

@@ -128,7 +128,7 @@ func (r *run) work(ctx context.Context, snap *snapshot, q *queue) error {
 	var wg sync.WaitGroup
 	for range r.source.workers {
 		wg.Go(func() {
-			w := &worker{source: r.source, snap: snap, buf: make([]byte, 128<<10)}
+			w := &worker{source: r.source, snap: snap, buf: make([]byte, bulkBytes)}
 			defer w.close(ctx)
 			for job := q.next(); job != nil; job = q.next() {
 				if err := job(ctx, w, q); err != nil {

@@ -29,6 +29,7 @@ type database struct {
 
 var (
 	_ sqlwriter.Database = (*database)(nil)
+	_ sqlwriter.Settler  = (*database)(nil)
 	_ sqlwriter.Session  = (*session)(nil)
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
@@ -51,6 +52,18 @@ func (d *database) Define(ctx context.Context, statements []string) error {
 	}
 	defer conn.Close()
 	return d.exec(ctx, conn, statements)
+}
+
+// Settle makes a checkpoint if much of the memory is that of tables. Until one,
+// each column of each table that got rows has some that cannot go to disk, which
+// for hundreds of tables is more than there is. DuckDB refuses a checkpoint
+// while another transaction writes; the next call tries again.
+func (d *database) Settle(ctx context.Context) {
+	var tables int64
+	row := d.f.db.QueryRowContext(ctx, "SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'")
+	if row.Scan(&tables) == nil && tables > d.memory/4 {
+		d.f.db.ExecContext(ctx, "CHECKPOINT "+quote(d.f.catalog))
+	}
 }
 
 // exec runs statements in one transaction.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
@@ -114,6 +115,37 @@ func TestMemory(t *testing.T) {
 		t.Errorf("the process took %d MiB, and %d would do", took, limit)
 	}
 	t.Logf("peak %d MiB", took)
+}
+
+// TestManyTables writes a row to each of more tables than DuckDB has memory for
+// before a checkpoint.
+func TestManyTables(t *testing.T) {
+	w, err := openAt(t, filepath.Join(t.TempDir(), "x.duckdb")).Writer(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for i := range 180 {
+		table := oneColumn("main", fmt.Sprintf("t%d", i), "a")
+		for c := range 8 {
+			table.Columns = append(table.Columns, schema.Column{Name: fmt.Sprintf("c%d", c), Type: schema.Type{Kind: schema.String}})
+		}
+		if err := w.Migrate(t.Context(), table); err != nil {
+			t.Fatal(err)
+		}
+		b := array.NewRecordBuilder(memory.DefaultAllocator, table.Arrow())
+		b.Field(0).(*array.Int64Builder).Append(1)
+		for _, f := range b.Fields()[1:] {
+			f.(*array.StringBuilder).Append("x")
+		}
+		if err := w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: b.NewRecordBatch(), Fresh: i%2 == 0}); err != nil {
+			t.Fatalf("table %d: %v", i, err)
+		}
+		b.Release()
+	}
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // hold opens the file in another process, until the function that it returns
@@ -295,6 +327,50 @@ func TestWhatIsThereAlready(t *testing.T) {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestNamesThatDifferInCase writes tables of two schemas that are one here.
+func TestNamesThatDifferInCase(t *testing.T) {
+	w, err := openAt(t, filepath.Join(t.TempDir(), "x.duckdb")).Writer(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, name := range []string{"Shop.users", "shop.others", "Shop.users"} {
+		s, table, _ := strings.Cut(name, ".")
+		if err := w.Migrate(t.Context(), oneColumn(s, table, "a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = w.Migrate(t.Context(), oneColumn("shop", "users", "a"))
+	if err == nil || !strings.Contains(err.Error(), "Shop.users and shop.users") {
+		t.Errorf("got %v, want an error that names both tables", err)
+	}
+}
+
+// TestRowsOfSomebody has a table that held rows before the first sync, which a
+// full read does not find at the source.
+func TestRowsOfSomebody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.duckdb")
+	prepare(t, path, "CREATE TABLE main.users (id BIGINT, a VARCHAR)", "INSERT INTO main.users VALUES (1, 'x'), (2, 'y')")
+	w, err := openAt(t, path).Writer(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	table := oneColumn("main", "users", "a")
+	if err := w.Migrate(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []schema.Batch{{Op: schema.Upsert, Record: texts(table, "z")}, {Op: schema.Truncate}} {
+		b.Table = table
+		if err := w.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.Live(t.Context(), table.Name); n != 1 || err != nil {
+		t.Errorf("%d live rows, %v, want 1", n, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func checked(notes *sqlwriter.Notes, c schema.Column, a arrow.Array) arrow.Array
 			}
 		}
 	case *array.String:
-		if !utf8.Valid(v.ValueBytes()) {
+		if !sqlwriter.ValidText(v) {
 			return valid(notes, c, v)
 		}
 	}
@@ -66,7 +66,7 @@ func replaced(notes *sqlwriter.Notes, c schema.Column, a arrow.Array, ok func(in
 			b.AppendNull()
 			continue
 		case !ok(i):
-			notes.Add(c.Name, "value_not_kept", fmt.Sprintf("%s is not in the range of DuckDB's %s and became NULL", raw(a, i), typeName(c.Type)))
+			notes.Lost(c, fmt.Sprintf("%s is not in the range of DuckDB's %s", raw(a, i), typeName(c.Type)))
 			b.AppendNull()
 			continue
 		}

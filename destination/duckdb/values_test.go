@@ -98,4 +98,15 @@ func TestValuesNotHeld(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "table main.t, column date") {
 		t.Errorf("without anybody to warn: %v", err)
 	}
+
+	w, err = d.Writer(t.Context(), destination.Options{Memory: 64 << 20, Warn: func(setup.Warning) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	table.Columns[1].Key = true
+	err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()})
+	if err == nil || !strings.Contains(err.Error(), "table main.t, column date") {
+		t.Errorf("in a key: %v", err)
+	}
 }

@@ -2,10 +2,7 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -19,9 +16,9 @@ import (
 )
 
 // settings hold for every connection: values have one text form, whatever the
-// server's or the role's own, and a limit that is meant for people's queries
-// does not end a load. The memory is what merges of a stage's size and the sorting of
-// a key want.
+// server's or the role's own, a limit that is meant for people's queries does
+// not end a load, and what is committed is on the server's disk. The memory is
+// what merges of a stage's size and the sorting of a key want.
 const settings = `
 	SET timezone = 'UTC';
 	SET datestyle = 'ISO, YMD';
@@ -33,7 +30,10 @@ const settings = `
 	SET lock_timeout = '10min';
 	SET work_mem = '64MB';
 	SET maintenance_work_mem = '128MB';
-	SET idle_in_transaction_session_timeout = 0`
+	SET idle_in_transaction_session_timeout = 0;
+	-- Not every version has these.
+	SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout');
+	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
 
 func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
 
@@ -51,7 +51,7 @@ func (w *warehouse) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	cfg.TLSConfig = &tls.Config{ServerName: w.Host, InsecureSkipVerify: true} // verify does it
 	cfg.Fallbacks = nil
 	if w.AlwaysEncrypted {
-		cfg.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { return w.verify(s.PeerCertificates) }
+		cfg.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { return setup.VerifyChain(s.PeerCertificates, w.Host, w.env.Trusts) }
 	} else {
 		// As libpq's sslmode=prefer.
 		cfg.Fallbacks = []*pgconn.FallbackConfig{{Host: w.Host, Port: uint16(w.Port)}}
@@ -65,36 +65,6 @@ func (w *warehouse) connect(ctx context.Context) (*pgconn.PgConn, error) {
 		return nil, w.explain(ctx, err)
 	}
 	return c, nil
-}
-
-// An untrustedError carries a certificate that nobody has vouched for.
-type untrustedError struct {
-	cert setup.Certificate
-	err  error
-}
-
-func (e *untrustedError) Error() string { return e.err.Error() }
-
-// verify accepts a chain that the system's roots vouch for, and a certificate
-// that somebody has approved.
-func (w *warehouse) verify(chain []*x509.Certificate) error {
-	if len(chain) == 0 {
-		return errors.New("the server sent no certificate")
-	}
-	leaf := chain[0]
-	sum := sha256.Sum256(leaf.Raw)
-	hash := base64.StdEncoding.EncodeToString(sum[:])
-	if w.env.Trusts != nil && w.env.Trusts(hash) {
-		return nil
-	}
-	opt := x509.VerifyOptions{DNSName: w.Host, Intermediates: x509.NewCertPool()}
-	for _, c := range chain[1:] {
-		opt.Intermediates.AddCert(c)
-	}
-	if _, err := leaf.Verify(opt); err != nil {
-		return &untrustedError{setup.Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
-	}
-	return nil
 }
 
 // problems are the errors that a person must mend, by SQLSTATE.
@@ -116,11 +86,11 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var untrusted *untrustedError
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
 		return &setup.Problem{
 			Code:    "certificate_untrusted",
-			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.cert.Subject),
+			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.Certificate.Subject),
 			Err:     untrusted,
 		}
 	}

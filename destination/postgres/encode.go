@@ -183,9 +183,10 @@ func timestamp(us int64) (int64, bool) {
 // text encodes what travels as text. Almost always a whole column is valid
 // UTF-8 without NUL, which is found out at once.
 func (st *stream) text(c schema.Column, a *array.String) field {
-	plain := func(dst []byte, row int) []byte {
-		v := a.Value(row)
-		return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
+	value := a.Value
+	clean := bytes.IndexByte(a.ValueBytes(), 0) < 0 && sqlwriter.ValidText(a)
+	if !clean {
+		value = func(row int) string { return st.clean(c, a.Value(row)) }
 	}
 	switch {
 	case c.Type.Unbounded():
@@ -198,31 +199,39 @@ func (st *stream) text(c schema.Column, a *array.String) field {
 		}
 	case c.Type.Kind == schema.JSON:
 		return func(dst []byte, row int) []byte {
-			if err := fastjson.Validate(a.Value(row)); err != nil {
-				return st.lost(dst, c, fmt.Sprintf("%q, which is no JSON,", sqlwriter.Clip(a.Value(row))))
+			v := value(row)
+			if err := fastjson.Validate(v); err != nil {
+				return st.lost(dst, c, fmt.Sprintf("%q, which is no JSON,", sqlwriter.Clip(v)))
 			}
-			return plain(dst, row)
+			return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
 		}
-	}
-	if all := a.ValueBytes(); bytes.IndexByte(all, 0) < 0 && utf8.Valid(all) {
-		return plain
+	case clean:
+		return func(dst []byte, row int) []byte {
+			v := a.Value(row)
+			return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
+		}
 	}
 	return func(dst []byte, row int) []byte {
-		v := a.Value(row)
-		if strings.IndexByte(v, 0) >= 0 {
-			st.notes.Add(c.Name, "nul_removed", fmt.Sprintf("NUL characters, which PostgreSQL's text cannot hold, were left out of %q", sqlwriter.Clip(v)))
-			v = strings.ReplaceAll(v, "\x00", "")
-		}
-		if !utf8.ValidString(v) {
-			st.notes.Add(c.Name, "invalid_text", fmt.Sprintf("bytes that are no UTF-8 were replaced in %q", sqlwriter.Clip(v)))
-			v = strings.ToValidUTF8(v, "\ufffd")
-		}
+		v := value(row)
 		return append(binary.BigEndian.AppendUint32(dst, uint32(len(v))), v...)
 	}
 }
 
+// clean returns v as PostgreSQL's text can hold it.
+func (st *stream) clean(c schema.Column, v string) string {
+	if strings.IndexByte(v, 0) >= 0 {
+		st.notes.Add(c.Name, "nul_removed", fmt.Sprintf("NUL characters, which PostgreSQL's text cannot hold, were left out of %q", sqlwriter.Clip(v)))
+		v = strings.ReplaceAll(v, "\x00", "")
+	}
+	if !utf8.ValidString(v) {
+		st.notes.Add(c.Name, "invalid_text", fmt.Sprintf("bytes that are no UTF-8 were replaced in %q", sqlwriter.Clip(v)))
+		v = strings.ToValidUTF8(v, "\ufffd")
+	}
+	return v
+}
+
 // lost makes a value NULL.
 func (st *stream) lost(dst []byte, c schema.Column, value string) []byte {
-	st.notes.Add(c.Name, "value_not_kept", fmt.Sprintf("%s is not in the range of PostgreSQL's %s and became NULL", value, typeName(c.Type)))
+	st.notes.Lost(c, fmt.Sprintf("%s is not in the range of PostgreSQL's %s", value, typeName(c.Type)))
 	return append(dst, null...)
 }

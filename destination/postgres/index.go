@@ -25,7 +25,8 @@ type index struct {
 // in rows of an earlier one.
 //
 // Where the index cannot be made (a key too long for it, keys that somebody's
-// own rows repeat, a table of somebody else's) merges do without it.
+// own rows repeat, a table of somebody else's, or one that is partitioned by
+// another column) merges do without it.
 func (s *session) Index(ctx context.Context, t *schema.Table) (bool, error) {
 	var columns []schema.Column
 	for _, c := range t.Columns {
@@ -87,7 +88,7 @@ func (s *session) makeIndex(ctx context.Context, name schema.Name, columns []sch
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.As(err, &said) && (said.code == "23505" || said.code == "54000" || said.code == "42704"):
+	case errors.As(err, &said) && slices.Contains([]string{"23505", "54000", "42704", "0A000"}, said.code):
 		return false, nil
 	case setup.AsProblem(err) != nil && setup.AsProblem(err).Code == "permission_denied":
 		return false, nil

@@ -213,6 +213,43 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestPartitioned merges into a table that somebody has partitioned by a column
+// that is not the key, so that it can have no index on the key.
+func TestPartitioned(t *testing.T) {
+	dsn := pgtest.Database(t)
+	pgtest.Exec(t, dsn, "CREATE SCHEMA s", "CREATE TABLE s.t (id bigint, part text, _fivetran_synced timestamptz, _fivetran_deleted boolean) PARTITION BY LIST (part)",
+		"CREATE TABLE s.t_rest PARTITION OF s.t DEFAULT")
+	w := start(t, openAt(t, dsn))
+	for range 2 {
+		write(t, w, 0, 10, false)
+		if n, err := w.Live(t.Context(), numbersTable.Name); n != 10 || err != nil {
+			t.Errorf("live: %d, %v", n, err)
+		}
+	}
+}
+
+// TestSettings has a database whose own settings would lose what was committed
+// when the server dies, or end a session that waits for the source.
+func TestSettings(t *testing.T) {
+	dsn := pgtest.Database(t)
+	d := openAt(t, dsn).(*warehouse)
+	for setting, value := range map[string]string{"synchronous_commit": "off", "idle_session_timeout": "1h"} {
+		pgtest.Exec(t, dsn, "ALTER DATABASE "+quote(d.Database)+" SET "+setting+" = "+quoteText(value))
+	}
+	c, err := d.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	rows, err := conn{d, c}.rows(t.Context(), "SELECT current_setting('synchronous_commit') || ' ' || current_setting('idle_session_timeout')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(rows[0][0]); got != "on 0" {
+		t.Errorf("got %s, want on 0", got)
+	}
+}
+
 func TestWhatIsThereAlready(t *testing.T) {
 	dsn := pgtest.Database(t)
 	pgtest.Exec(t, dsn, "CREATE SCHEMA s", "CREATE VIEW s.v AS SELECT 1 AS id", "CREATE TABLE s.u (id uuid)", `CREATE TABLE s."T" (id bigint)`)

@@ -105,6 +105,51 @@ func TestValuesNotHeld(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "table s.t, column date") {
 		t.Errorf("without anybody to warn: %v", err)
 	}
+
+	w, err = d.Writer(t.Context(), destination.Options{Warn: func(setup.Warning) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	table.Columns[1].Key = true
+	err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()})
+	if err == nil || !strings.Contains(err.Error(), "table s.t, column date") {
+		t.Errorf("in a key: %v", err)
+	}
+}
+
+// TestTextNotHeld writes text that is UTF-8 as a column and not by the value,
+// and JSON that is not UTF-8.
+func TestTextNotHeld(t *testing.T) {
+	table := &schema.Table{Name: schema.Name{Schema: "s", Table: "t"}, Columns: []schema.Column{
+		{Name: "text", Type: schema.Type{Kind: schema.String}, Key: true}, {Name: "json", Type: schema.Type{Kind: schema.JSON}}}}
+	d := openAt(t, pgtest.Database(t))
+	warned := 0
+	w, err := d.Writer(t.Context(), destination.Options{Warn: func(setup.Warning) { warned++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Migrate(t.Context(), table); err != nil {
+		t.Fatal(err)
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, table.Arrow())
+	defer b.Release()
+	for _, r := range [][2]string{{"a\xc3", `"x"`}, {"\xa9b", "\"x\xff\""}} {
+		b.Field(0).(*array.StringBuilder).Append(r[0])
+		b.Field(1).(*array.StringBuilder).Append(r[1])
+	}
+	if err := w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: b.NewRecordBatch()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := selectText(t, d, table.Name, table.Columns)
+	slices.SortFunc(got, slices.Compare)
+	if want := [][]string{{"a\ufffd", `"x"`}, {"\ufffdb", "\"x\ufffd\""}}; !slices.EqualFunc(got, want, slices.Equal) || warned != 3 {
+		t.Errorf("got %q with %d warnings, want %q", got, warned, want)
+	}
 }
 
 // numericText is the value of a numeric field in plain notation.

@@ -23,6 +23,14 @@ type Database interface {
 	Close() error
 }
 
+// A Settler is a [Database] that takes memory for what was committed to a
+// table until it has put it in order.
+type Settler interface {
+	// Settle is called now and then when no more sessions are open than
+	// those in use. It may do nothing.
+	Settle(ctx context.Context)
+}
+
 // A Session runs one thing at a time.
 type Session interface {
 	// Exec runs statements in one transaction.

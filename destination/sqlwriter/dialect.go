@@ -34,6 +34,11 @@ type Dialect struct {
 	// widened and rows written after it go through the same expression.
 	Convert func(expr string, from, to schema.Type) string
 
+	// Alters reports whether ALTER TABLE may have the expression of Convert.
+	// Where it may not, the table is made anew with the column widened.
+	// nil: it always may.
+	Alters func(from, to schema.Type) bool
+
 	// Instant returns a literal of the type that Type gives for an Instant.
 	Instant func(time.Time) string
 
@@ -161,6 +166,9 @@ const (
 	present = "penstock_present"
 	last    = "penstock_last" // of the rows with one key, while a stage is prepared where ReadsStageOnce holds
 )
+
+// before is what a table is called while it is made anew, in one transaction.
+const before = "penstock_before"
 
 // Seq is the column of a stage that numbers its rows in the order in which
 // they came.

@@ -82,6 +82,8 @@ func golden(t *testing.T, name string, statements []string) {
 func TestPlan(t *testing.T) {
 	catalog := plain
 	catalog.Catalog = "c"
+	anew := catalog
+	anew.Alters = func(_, to schema.Type) bool { return to.Kind != schema.String }
 	cases := []struct {
 		name    string
 		dialect *Dialect
@@ -95,6 +97,8 @@ func TestPlan(t *testing.T) {
 		{"unchanged", &plain, has("id:LONG:key", "a:STRING", "b:DOUBLE"), tbl("b:FLOAT", "id:INT:key"), tbl("id:LONG:key", "a:STRING", "b:DOUBLE")},
 		{"add_columns", &plain, has("id:LONG:key"), tbl("a:STRING", "id:LONG:key", "j:JSON"), tbl("id:LONG:key", "a:STRING", "j:JSON")},
 		{"widen", &plain, has("id:INT:key", "a:INT", "j:JSON", "n:BOOLEAN"), tbl("id:LONG:key", "a:BOOLEAN", "j:XML", "n:UNSPECIFIED"), tbl("id:LONG:key", "a:STRING", "j:STRING", "n:BOOLEAN")},
+		{"widen_anew", &anew, has("id:INT:key", "a:INT", "b:INT"), tbl("id:LONG:key", "a:BOOLEAN", "n:JSON"), tbl("id:LONG:key", "a:STRING", "b:INT", "n:JSON")},
+		{"widen_in_place", &anew, has("id:INT:key", "a:INT"), tbl("id:LONG:key", "a:LONG"), tbl("id:LONG:key", "a:LONG")},
 		{"first_value", &plain, has("id:INT:key", "u:UNSPECIFIED", "v:UNSPECIFIED"), tbl("id:INT:key", "u:LONG", "v:JSON"), tbl("id:INT:key", "u:LONG", "v:JSON")},
 		{"other_key", &plain, has("id:INT:key", "a:INT", "b:STRING"), tbl("id:INT", "a:INT:key"), tbl("id:INT", "a:INT:key", "b:STRING")},
 		{"no_system_columns", &plain, Relation{Schema: true, Table: tbl("id:INT:key")}, tbl("id:INT:key"), tbl("id:INT:key")},

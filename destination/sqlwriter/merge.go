@@ -104,12 +104,12 @@ func (d *Dialect) insert(m Merge) string {
 }
 
 // Truncate returns the statement that marks as deleted the live rows last
-// synced before t. It leaves the time of their last sync: nothing was read
-// about them.
+// synced before t, or never: they are from before the table had the column. It
+// leaves the time of their last sync: nothing was read about them.
 func (d *Dialect) Truncate(name schema.Name, t time.Time) string {
 	deleted := d.Quote(schema.Deleted)
 	return d.change(Change{Target: d.Table(name), Set: []Assignment{{deleted, "true"}},
-		Where: "t." + d.Quote(schema.Synced) + " < " + d.Instant(t) + " AND t." + deleted + " IS NOT TRUE"})
+		Where: "(t." + d.Quote(schema.Synced) + " >= " + d.Instant(t) + ") IS NOT TRUE AND t." + deleted + " IS NOT TRUE"})
 }
 
 // Sweep returns the statement that marks as deleted the live rows whose key was

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
@@ -43,7 +46,16 @@ func (n *Notes) Add(column, code, what string) {
 	}
 }
 
-// Err returns the error of a value that nobody was warned of.
+// Lost reports a value that becomes NULL, and is an error of a key's column:
+// nothing would ever find the row again.
+func (n *Notes) Lost(c schema.Column, what string) {
+	if c.Key && n.err == nil {
+		n.err = fmt.Errorf("table %s, column %s: %s, and a key cannot be NULL", n.Table, c.Name, what)
+	}
+	n.Add(c.Name, "value_not_kept", what+" and became NULL")
+}
+
+// Err returns the error of a value that nobody was warned of, or of a key.
 func (n *Notes) Err() error { return n.err }
 
 // End reports how many values there were beside those named.
@@ -56,6 +68,22 @@ func (n *Notes) End() {
 			n.Warn(setup.Warning{Code: k.code, Message: fmt.Sprintf("table %s, column %s: %d more values like those named before", n.Table, k.column, more)})
 		}
 	}
+}
+
+// ValidText reports whether every value of a is UTF-8. All of a's bytes are
+// looked at in one go; what may be at a value's edge is half a character.
+func ValidText(a *array.String) bool {
+	all := a.ValueBytes()
+	if !utf8.Valid(all) {
+		return false
+	}
+	offsets := a.ValueOffsets()
+	for _, at := range offsets[1:] {
+		if at -= offsets[0]; int(at) < len(all) && !utf8.RuneStart(all[at]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Clip shortens a value for a message.

@@ -23,6 +23,7 @@ type Definition struct {
 	New       bool            // the table is to be made, with the columns of Add
 	Add       []schema.Column // new columns, in their order
 	Alter     []Alteration    // columns that are there
+	Have      Relation        // the table without it
 	After     *schema.Table   // the table with it, but for the two system columns
 }
 
@@ -60,7 +61,7 @@ func (d *Dialect) lacks(have Relation, want *schema.Table) Definition {
 		return Definition{Name: want.Name, NewSchema: !have.Schema, New: true, Add: add, After: want}
 	}
 	after := &schema.Table{Name: want.Name, Columns: append([]schema.Column(nil), have.Table.Columns...)}
-	def := Definition{Name: want.Name, After: after}
+	def := Definition{Name: want.Name, Have: have, After: after}
 	if !have.Synced {
 		def.Add = append(def.Add, syncedColumn)
 	}
@@ -69,14 +70,14 @@ func (d *Dialect) lacks(have Relation, want *schema.Table) Definition {
 	}
 	for i := range after.Columns {
 		c := &after.Columns[i]
-		before := *c
+		was := *c
 		// A key column keeps its flag only if the table's key is still that.
 		if j := want.Index(c.Name); j >= 0 {
 			c.Type, c.Key = schema.Join(c.Type, want.Columns[j].Type), want.Columns[j].Key
 		} else {
 			c.Key = false
 		}
-		a := Alteration{before, *c}
+		a := Alteration{was, *c}
 		if d.Retypes(a) || d.Comment(a.Before) != d.Comment(a.After) {
 			def.Alter = append(def.Alter, a)
 		}
@@ -103,6 +104,11 @@ func (d *Dialect) define(def Definition) []string {
 	if def.New {
 		return d.create(def, name)
 	}
+	for _, a := range def.Alter {
+		if d.Alters != nil && d.Retypes(a) && !d.Alters(a.Before.Type, a.After.Type) {
+			return d.replace(def, name)
+		}
+	}
 	var out []string
 	add := func(c schema.Column) {
 		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", name, d.Quote(c.Name), d.Type(c.Type)))
@@ -123,6 +129,29 @@ func (d *Dialect) define(def Definition) []string {
 		}
 	}
 	return out
+}
+
+// replace makes the table anew as def wants it, with the rows that it has.
+func (d *Dialect) replace(def Definition, name string) []string {
+	old := d.Table(schema.Name{Schema: def.Name.Schema, Table: before})
+	var columns, values []string
+	for _, c := range def.Have.Table.Columns {
+		q := d.Quote(c.Name)
+		columns = append(columns, q)
+		values = append(values, d.convert(q, c.Type, typeOf(def.After, c)))
+	}
+	if def.Have.Synced {
+		columns, values = append(columns, d.Quote(schema.Synced)), append(values, d.Quote(schema.Synced))
+	}
+	if def.Have.Deleted {
+		columns, values = append(columns, d.Quote(schema.Deleted)), append(values, d.Quote(schema.Deleted))
+	}
+	whole := Definition{Name: def.Name, New: true, Add: append(append([]schema.Column(nil), def.After.Columns...), syncedColumn, deletedColumn)}
+	out := []string{fmt.Sprintf("ALTER TABLE %s RENAME TO %s", name, d.Quote(before))}
+	out = append(out, d.create(whole, name)...)
+	return append(out,
+		fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", name, strings.Join(columns, ", "), strings.Join(values, ", "), old),
+		"DROP TABLE "+old)
 }
 
 // interchangeable reports whether a value of from is, unchanged, a value of to

@@ -59,6 +59,9 @@ func (t *table) describe(ctx context.Context) error {
 }
 
 func (t *table) migrate(ctx context.Context, want *schema.Table) error {
+	if err := t.w.claim(want.Name); err != nil {
+		return err
+	}
 	if err := t.describe(ctx); err != nil {
 		return err
 	}
@@ -349,15 +352,15 @@ func (t *table) live(ctx context.Context) (int64, error) {
 
 // free applies what is staged and gives the session up, unless it holds keys
 // for a sweep.
-func (t *table) free(ctx context.Context) (bool, error) {
+func (t *table) free(ctx context.Context) error {
 	if t.session == nil || t.stages[present] != nil {
-		return false, nil
+		return nil
 	}
 	if err := t.apply(ctx); err != nil {
-		return false, fmt.Errorf("%s: %w", t.name, err)
+		return fmt.Errorf("%s: %w", t.name, err)
 	}
 	t.drop()
-	return true, nil
+	return nil
 }
 
 // drop gives up what was not applied.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/penstock-data/penstock/destination"
@@ -24,7 +25,7 @@ type Limits struct {
 // New returns a writer to db. Its errors name a table only where the call was
 // not about that table alone.
 func New(db Database, d *Dialect, opt destination.Options, limits Limits) destination.Writer {
-	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}}
+	return &writer{db: db, d: d, opt: opt, limits: limits, tables: map[schema.Name]*table{}, folded: map[schema.Name]schema.Name{}}
 }
 
 type writer struct {
@@ -33,10 +34,11 @@ type writer struct {
 	opt    destination.Options
 	limits Limits
 
-	mu     sync.Mutex
-	tables map[schema.Name]*table
-	recent []*table // with a session, least recently used first
-	err    error    // the first error of a write: nothing may follow it
+	mu       sync.Mutex
+	tables   map[schema.Name]*table
+	folded   map[schema.Name]schema.Name // names of migrated tables by their lower case, if the dialect folds it
+	sessions []*table                    // those that have one
+	err      error                       // the first error of a write: nothing may follow it
 }
 
 var _ destination.Writer = (*writer)(nil)
@@ -50,6 +52,22 @@ func (w *writer) table(name schema.Name) *table {
 		w.tables[name] = t
 	}
 	return t
+}
+
+// claim refuses a name that the destination takes for that of another table of
+// the sync: their rows would mix.
+func (w *writer) claim(name schema.Name) error {
+	if !w.d.FoldsCase {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := schema.Name{Schema: strings.ToLower(name.Schema), Table: strings.ToLower(name.Table)}
+	if other, ok := w.folded[f]; ok && other != name {
+		return fmt.Errorf("tables %s and %s have one name here", other, name)
+	}
+	w.folded[f] = name
+	return nil
 }
 
 // failed keeps the first error, and returns the one that this call met.
@@ -167,32 +185,31 @@ func (w *writer) Close() error {
 	return w.db.Close()
 }
 
-// session gives t a session of its own. If there are as many as may be, one
-// that no table is using right now is freed first, its operations applied.
+// session gives t a session of its own. If there are as many as may be, those
+// that no table is using right now are freed first, their operations applied.
 func (w *writer) session(ctx context.Context, t *table) error {
 	w.mu.Lock()
-	if i := slices.Index(w.recent, t); i >= 0 { // it has one
-		w.recent = append(slices.Delete(w.recent, i, i+1), t)
+	if slices.Contains(w.sessions, t) { // it has one
 		w.mu.Unlock()
 		return nil
 	}
 	var idle []*table
-	if w.limits.Sessions > 0 && len(w.recent) >= w.limits.Sessions {
-		idle = slices.Clone(w.recent)
+	if w.limits.Sessions > 0 && len(w.sessions) >= w.limits.Sessions {
+		idle = slices.Clone(w.sessions)
 	}
 	w.mu.Unlock()
 	for _, other := range idle {
 		if !other.mu.TryLock() {
 			continue
 		}
-		freed, err := other.free(ctx)
+		err := other.free(ctx)
 		other.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		if freed {
-			break
-		}
+	}
+	if x, ok := w.db.(Settler); ok && idle != nil {
+		x.Settle(ctx)
 	}
 	s, err := w.db.Session(ctx)
 	if err != nil {
@@ -200,7 +217,7 @@ func (w *writer) session(ctx context.Context, t *table) error {
 	}
 	t.session = s
 	w.mu.Lock()
-	w.recent = append(w.recent, t)
+	w.sessions = append(w.sessions, t)
 	w.mu.Unlock()
 	return nil
 }
@@ -208,5 +225,5 @@ func (w *writer) session(ctx context.Context, t *table) error {
 func (w *writer) forget(t *table) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.recent = slices.DeleteFunc(w.recent, func(o *table) bool { return o == t })
+	w.sessions = slices.DeleteFunc(w.sessions, func(o *table) bool { return o == t })
 }

@@ -160,6 +160,31 @@ func TestTypesWidenAndColumnsAppear(t *testing.T) {
 	}
 }
 
+// documents is a script with one table.
+type documents struct {
+	script
+	table schema.Table
+}
+
+func (d *documents) Tables(context.Context, func(setup.Warning)) ([]schema.Table, error) {
+	return []schema.Table{d.table}, nil
+}
+
+func TestDocumentsInKeys(t *testing.T) {
+	doc := schema.Table{Name: person.Name, Columns: []schema.Column{
+		{Name: "id", Type: schema.Type{Kind: schema.JSON}, Key: true}, {Name: "name", Type: schema.Type{Kind: schema.JSON}},
+	}}
+	w := newStore()
+	src := &documents{script{steps: []step{send(schema.Upsert, doc, "[1] {}"), send(schema.Delete, some(doc, "id"), "[1]")}}, doc}
+	if _, err := pipe.Run(t.Context(), plan(src, w, &ledger{})); err != nil {
+		t.Fatal(err)
+	}
+	want := []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.String}, Key: true}, {Name: "name", Type: schema.Type{Kind: schema.JSON}}}
+	if d := cmp.Diff(want, w.schemaOf("person")); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
 // A lister offers tables and sends nothing.
 type lister struct {
 	script

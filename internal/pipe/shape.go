@@ -85,6 +85,10 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 			}
 			to.Type = schema.Type{Kind: schema.String}
 			s.masked = true
+		} else if to.Key && to.Type.Kind == schema.JSON {
+			// Not every destination can compare documents. They travel as
+			// their text, and that any can.
+			to.Type.Kind = schema.String
 		} else if j := t.target.Index(to.Name); j >= 0 && t.treat.Locked {
 			if have := t.target.Columns[j].Type; have.Kind != schema.Unspecified && schema.Join(have, c.Type) != have {
 				to.Type, p.lost = have, t.loss(c.Name, have)

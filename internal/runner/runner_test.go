@@ -157,7 +157,8 @@ func TestOutcome(t *testing.T) {
 		want store.Outcome
 	}{
 		{"success", nil, store.Outcome{Kind: store.RunSucceeded}},
-		{"passing", errors.New("no route to host"), store.Outcome{Kind: store.RunFailed, Reason: "no route to host"}},
+		{"passing", errors.New("no route to host"), store.Outcome{Kind: store.RunFailed, Reason: "no route to host",
+			Warnings: []store.Alert{{Code: "sync_failed", Message: "no route to host"}}}},
 		{"problem", problem, store.Outcome{Kind: store.RunFailed, Reason: problem.Message, Task: &store.Alert{Code: problem.Code, Message: problem.Message}}},
 		{"rescheduled", &setup.Reschedule{Until: until, Reason: "too many requests"},
 			store.Outcome{Kind: store.RunRescheduled, RescheduledFor: until, Reason: "too many requests; the sync goes on at 2030-01-01T00:00:00Z"}},

@@ -41,7 +41,7 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		}
 		_, src, err := r.source(ctx, c, log)
 		if err != nil {
-			return refused(err), nil
+			return refused(err.Error()), nil
 		}
 		defer src.Close()
 		return src.Test(ctx), nil
@@ -76,7 +76,7 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 		}
 		_, dst, err := r.destination(ctx, d, log)
 		if err != nil {
-			return refused(err), nil
+			return refused(err.Error()), nil
 		}
 		return dst.Test(ctx), nil
 	}, log)
@@ -143,7 +143,7 @@ func (r *Runner) timed(ctx context.Context, run func(context.Context) ([]setup.T
 		defer func() {
 			if p := recover(); p != nil {
 				log.Error("panic in a setup test", "panic", p, "stack", string(debug.Stack()))
-				done <- answer{results: refused(fmt.Errorf("a fault in the program: %v", p))}
+				done <- answer{results: refused(fmt.Sprintf("a fault in the program: %v", p))}
 			}
 		}()
 		results, err := run(ctx)
@@ -174,12 +174,12 @@ const (
 	titleTime   = "Waiting for an answer"
 )
 
-func refused(err error) []setup.TestResult {
-	return []setup.TestResult{{Title: titleConfig, Status: setup.Failed, Message: err.Error()}}
+func refused(message string) []setup.TestResult {
+	return []setup.TestResult{{Title: titleConfig, Status: setup.Failed, Message: message}}
 }
 
 func incomplete(missing []string) []setup.TestResult {
-	return refused(fmt.Errorf("Field '%s' is required", missing[0]))
+	return refused(fmt.Sprintf("Field '%s' is required", missing[0]))
 }
 
 func tooLong(limit time.Duration) []setup.TestResult {

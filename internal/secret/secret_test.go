@@ -137,8 +137,12 @@ func TestBox(t *testing.T) {
 
 func TestDerive(t *testing.T) {
 	k := NewKey()
-	if k.Derive("a") == k.Derive("b") || k.Derive("a") == k || k.Derive("a") != k.Derive("a") {
+	a, b := k.Derive("a"), k.Derive("b")
+	if a == b || a == k {
 		t.Error("keys of different purposes are not different keys")
+	}
+	if again := k.Derive("a"); again != a {
+		t.Error("the key of a purpose changes")
 	}
 }
 

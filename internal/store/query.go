@@ -24,13 +24,6 @@ var (
 	postgres = dialect{"postgres", " for no key update", " for no key update skip locked"}
 )
 
-// A querier is a database or a transaction.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // A scanner is a row to be scanned.
 type scanner interface{ Scan(dest ...any) error }
 
@@ -163,4 +156,11 @@ func (c columns) update(table string) string {
 		fmt.Fprintf(&b, "%s = $%d", name, i+2)
 	}
 	return "update " + table + " set " + b.String() + " where " + c[0] + " = $1"
+}
+
+// A querier is a database or a transaction.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package postgres
+
+import "errors"
+
+func setLowWater(uintptr, int) error { return errors.ErrUnsupported }

@@ -1,0 +1,49 @@
+package setup
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+)
+
+// A Certificate is a server's certificate as a person is asked to approve it.
+type Certificate struct {
+	Hash    string `json:"hash"`    // SHA-256 of the DER form, base64
+	Subject string `json:"subject"` // distinguished name
+	DER     []byte `json:"der"`
+}
+
+// An UntrustedError says that nobody has vouched for a server's certificate.
+type UntrustedError struct {
+	Certificate Certificate
+	Err         error // what the system's roots have against it
+}
+
+func (e *UntrustedError) Error() string { return e.Err.Error() }
+
+func (e *UntrustedError) Unwrap() error { return e.Err }
+
+// VerifyChain accepts the chain of certificates that a server sent if somebody
+// has approved its own by hash, which trusts reports (nil: nobody has), or if
+// the system's roots vouch for it under the name host. Otherwise the error is
+// an [UntrustedError].
+func VerifyChain(chain []*x509.Certificate, host string, trusts func(hash string) bool) error {
+	if len(chain) == 0 {
+		return errors.New("the server sent no certificate")
+	}
+	leaf := chain[0]
+	sum := sha256.Sum256(leaf.Raw)
+	hash := base64.StdEncoding.EncodeToString(sum[:])
+	if trusts != nil && trusts(hash) {
+		return nil
+	}
+	opt := x509.VerifyOptions{DNSName: host, Intermediates: x509.NewCertPool()}
+	for _, c := range chain[1:] {
+		opt.Intermediates.AddCert(c)
+	}
+	if _, err := leaf.Verify(opt); err != nil {
+		return &UntrustedError{Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
+	}
+	return nil
+}
