@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"hash"
+	"hash/maphash"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
@@ -42,21 +44,42 @@ func mask(c arrow.Array, t schema.Type, m schemaconfig.Mask, key []byte) arrow.A
 		put = newHasher(key).append
 	}
 	rows := c.Len()
-	out := array.NewStringBuilder(memory.DefaultAllocator)
-	defer out.Release()
-	out.Reserve(rows)
-	out.ReserveData(rows * min(size, 64))
-	var value, masked []byte
+	out := newTextArray(rows, rows*min(size, 64))
+	var value []byte
 	for r := range rows {
-		if c.IsNull(r) {
-			out.AppendNull()
-			continue
+		if !c.IsNull(r) {
+			value = text(value[:0], r)
+			out.data = put(out.data, value)
 		}
-		value = text(value[:0], r)
-		masked = put(masked[:0], value)
-		out.BinaryBuilder.Append(masked)
+		out.end(r)
 	}
-	return out.NewArray()
+	return out.like(c)
+}
+
+// A textArray gathers the data of an Arrow column of text whose nulls are
+// another column's.
+type textArray struct {
+	offsets []int32
+	data    []byte
+}
+
+func newTextArray(rows, size int) *textArray {
+	return &textArray{make([]int32, rows+1), make([]byte, 0, size)}
+}
+
+func (a *textArray) end(row int) { a.offsets[row+1] = int32(len(a.data)) }
+
+func (a *textArray) like(c arrow.Array) arrow.Array {
+	var valid *memory.Buffer
+	if c.NullN() > 0 {
+		bits := make([]byte, bitutil.BytesForBits(int64(c.Len())))
+		bitutil.CopyBitmap(c.NullBitmapBytes(), c.Data().Offset(), c.Len(), bits, 0)
+		valid = memory.NewBufferBytes(bits)
+	}
+	buffers := []*memory.Buffer{valid, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(a.offsets)), memory.NewBufferBytes(a.data)}
+	d := array.NewData(arrow.BinaryTypes.String, c.Len(), buffers, nil, c.NullN(), 0)
+	defer d.Release()
+	return array.NewStringData(d)
 }
 
 const redacted = "******"
@@ -81,31 +104,35 @@ const hashSize = 44
 // key: HMAC-SHA-256 in base64. It remembers the last values, which in sorted
 // and in short columns come again and again.
 type hasher struct {
-	mac  hash.Hash
-	sum  [sha256.Size]byte
-	seen [recent]struct {
-		value []byte
-		text  [hashSize]byte
-	}
+	mac   hash.Hash
+	sum   [sha256.Size]byte
+	slots maphash.Seed
+	seen  [256]remembered
 }
 
-const recent = 64 // a power of two
+type remembered struct {
+	set   bool
+	size  uint8
+	value [32]byte
+	text  [hashSize]byte
+}
 
-func newHasher(key []byte) *hasher { return &hasher{mac: hmac.New(sha256.New, key)} }
+func newHasher(key []byte) *hasher {
+	return &hasher{mac: hmac.New(sha256.New, key), slots: maphash.MakeSeed()}
+}
 
 func (h *hasher) append(dst, value []byte) []byte {
-	slot := uint32(2166136261) // FNV-1a
-	for _, c := range value[max(0, len(value)-16):] {
-		slot = (slot ^ uint32(c)) * 16777619
+	if len(value) > len(remembered{}.value) { // such are rarely repeated
+		h.mac.Reset()
+		h.mac.Write(value)
+		return base64.StdEncoding.AppendEncode(dst, h.mac.Sum(h.sum[:0]))
 	}
-	s := &h.seen[(slot^slot>>16)%recent]
-	if s.value == nil || !bytes.Equal(s.value, value) {
+	s := &h.seen[maphash.Bytes(h.slots, value)%uint64(len(h.seen))]
+	if !s.set || string(s.value[:s.size]) != string(value) {
 		h.mac.Reset()
 		h.mac.Write(value)
 		base64.StdEncoding.Encode(s.text[:], h.mac.Sum(h.sum[:0]))
-		if s.value = append(s.value[:0], value...); s.value == nil {
-			s.value = []byte{}
-		}
+		s.set, s.size = true, uint8(copy(s.value[:], value))
 	}
 	return append(dst, s.text[:]...)
 }

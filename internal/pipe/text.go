@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"github.com/penstock-data/penstock/schema"
 )
@@ -31,7 +32,7 @@ func texts(c arrow.Array, t schema.Type) func(dst []byte, row int) []byte {
 	case *array.Float64:
 		return func(dst []byte, r int) []byte { return appendFloat(dst, c.Value(r), 64) }
 	case *array.Decimal128:
-		return func(dst []byte, r int) []byte { return appendDecimal(dst, c.Value(r).ToString(int32(t.Scale))) }
+		return func(dst []byte, r int) []byte { return appendNum(dst, c.Value(r), int(t.Scale)) }
 	case *array.Date32:
 		return func(dst []byte, r int) []byte { return appendDate(dst, int64(c.Value(r))) }
 	case *array.Timestamp:
@@ -63,6 +64,36 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 		return append(dst, "-Infinity"...)
 	}
 	return strconv.AppendFloat(dst, v, 'f', -1, bits)
+}
+
+// appendNum appends a decimal like appendDecimal.
+func appendNum(dst []byte, n decimal128.Num, scale int) []byte {
+	v := int64(n.LowBits())
+	if n.HighBits() != v>>63 || v == math.MinInt64 { // more than 64 bits
+		return appendDecimal(dst, n.ToString(int32(scale)))
+	}
+	for ; scale > 0 && v%10 == 0; scale-- { // of 0 as well
+		v /= 10
+	}
+	if v < 0 {
+		dst = append(dst, '-')
+		v = -v
+	}
+	var buf [24]byte
+	digits := strconv.AppendInt(buf[:0], v, 10)
+	if scale == 0 {
+		return append(dst, digits...)
+	}
+	whole := len(digits) - scale
+	if whole <= 0 {
+		dst = append(dst, "0."...)
+		for ; whole < 0; whole++ {
+			dst = append(dst, '0')
+		}
+		return append(dst, digits...)
+	}
+	dst = append(append(dst, digits[:whole]...), '.')
+	return append(dst, digits[whole:]...)
 }
 
 // appendDecimal appends a number in plain notation without the zeros that end
