@@ -4,11 +4,12 @@ package all
 import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/duckdb"
+	"github.com/penstock-data/penstock/destination/mysql"
 	"github.com/penstock-data/penstock/destination/postgres"
 )
 
 // Services are the kinds of destination that there are.
-var Services = []destination.Service{duckdb.Service, postgres.Service}
+var Services = []destination.Service{duckdb.Service, postgres.Service, mysql.MySQL, mysql.MariaDB}
 
 // Lookup returns the service with an id.
 func Lookup(id string) (destination.Service, bool) {

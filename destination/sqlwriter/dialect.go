@@ -46,8 +46,9 @@ type Dialect struct {
 	// needs one goes through a stage.
 	LoadConverts bool
 
-	// FoldsCase says that names which differ only in case are the same name.
-	FoldsCase bool
+	// FoldsCase says that names which differ only in case are the same name;
+	// with CaseOfTables only those of columns are.
+	FoldsCase, CaseOfTables bool
 
 	// The rest is for databases whose statements are not PostgreSQL's, which
 	// is what nil stands for.

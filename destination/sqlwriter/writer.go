@@ -57,7 +57,7 @@ func (w *writer) table(name schema.Name) *table {
 // claim refuses a name that the destination takes for that of another table of
 // the sync: their rows would mix.
 func (w *writer) claim(name schema.Name) error {
-	if !w.d.FoldsCase {
+	if !w.d.FoldsCase || w.d.CaseOfTables {
 		return nil
 	}
 	w.mu.Lock()

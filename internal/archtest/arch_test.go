@@ -27,6 +27,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/secret", ""},
 	{"internal/fivetran", ""},
 	{"internal/pgtest", ""},
+	{"internal/mariatest", ""},
 	{"internal/archtest", ""},
 
 	{"connector/all", "connector connector/*"},

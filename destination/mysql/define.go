@@ -1,0 +1,99 @@
+package mysql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/penstock-data/penstock/destination/sqlwriter"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// wider begins the names of the columns that a widening fills beside the ones
+// that they are to replace. One that is found in a table is what a sync that
+// broke off has left.
+const wider = "_penstock_wider_"
+
+// define returns the statements for a definition. One ALTER TABLE changes all
+// that the server can convert by itself, wholly or not at all. Values that it
+// would convert in its own way go into a new column first, which the same ALTER
+// TABLE puts in the place of the old: until then the table is what it was.
+func (d *database) define(def sqlwriter.Definition) []string {
+	table := quote(def.Name.Schema) + "." + quote(def.Name.Table)
+	if def.New {
+		var out, columns []string
+		if def.NewSchema {
+			out = append(out, "CREATE DATABASE IF NOT EXISTS "+quote(def.Name.Schema)+" CHARACTER SET utf8mb4 COLLATE "+d.server.collation)
+		}
+		for _, c := range def.Add {
+			columns = append(columns, d.column(c))
+		}
+		return append(out, fmt.Sprintf("CREATE TABLE %s (%s) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE %s", table, strings.Join(columns, ", "), d.server.collation))
+	}
+	known := d.take(def.Name)
+	var out, add, set, clauses []string
+	for _, name := range known.leftovers {
+		clauses = append(clauses, "DROP COLUMN "+quote(name))
+	}
+	if clauses != nil {
+		out, clauses = append(out, alter(table, clauses)), nil
+	}
+	for _, c := range def.Add {
+		clauses = append(clauses, "ADD COLUMN "+d.column(c))
+	}
+	drop := false
+	for i, a := range def.Alter {
+		retypes := d.d.Retypes(a)
+		drop = drop || retypes && slices.Contains(known.key, a.After.Name)
+		if !retypes || converts(a.Before.Type, a.After.Type) {
+			clauses = append(clauses, "MODIFY COLUMN "+d.column(a.After))
+			continue
+		}
+		from, to := quote(a.After.Name), quote(fmt.Sprintf("%s%d", wider, i))
+		add = append(add, "ADD COLUMN "+to+" "+d.typeName(a.After.Type))
+		set = append(set, to+" = "+convert(from, a.Before.Type, a.After.Type))
+		place := "FIRST"
+		if j := def.After.Index(a.After.Name); j > 0 {
+			place = "AFTER " + quote(def.After.Columns[j-1].Name)
+		}
+		clauses = append(clauses, "DROP COLUMN "+from, "CHANGE COLUMN "+to+" "+d.column(a.After)+" "+place)
+	}
+	if add != nil {
+		out = append(out, alter(table, add), "UPDATE "+table+" SET "+strings.Join(set, ", "))
+	}
+	if drop { // the next merge makes it again
+		clauses = append(clauses, "DROP INDEX "+quote(keyIndex))
+	}
+	return append(out, alter(table, clauses))
+}
+
+func alter(table string, clauses []string) string {
+	return "ALTER TABLE " + table + " " + strings.Join(clauses, ", ")
+}
+
+// column returns the definition of a column.
+func (d *database) column(c schema.Column) string {
+	s := quote(c.Name) + " " + d.typeName(c.Type)
+	if comment := d.d.Comment(c); comment != "" {
+		s += " COMMENT " + quoteText(comment)
+	}
+	return s
+}
+
+// converts reports whether the server converts a column from one type to the
+// other as [convert] does.
+func converts(from, to schema.Type) bool {
+	switch {
+	case from.Kind == schema.Unspecified:
+		return true
+	case isText(to):
+		switch from.Kind {
+		case schema.Short, schema.Int, schema.Long, schema.Date:
+			return missingZeros(from, to) == ""
+		case schema.Decimal:
+			return missingZeros(from, to) == ""
+		}
+		return isText(from)
+	}
+	return from.Kind != schema.Float || to.Kind != schema.Double
+}

@@ -1,0 +1,137 @@
+package mysql
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/mariatest"
+	"github.com/penstock-data/penstock/schema"
+)
+
+func TestDestination(t *testing.T) {
+	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps})
+}
+
+// keeps knows what the server has no value for.
+func keeps(t schema.Type, text string) bool {
+	switch t.Kind {
+	case schema.Float, schema.Double:
+		f, err := strconv.ParseFloat(text, 64)
+		return err != nil || !math.IsNaN(f) && !math.IsInf(f, 0)
+	case schema.Date, schema.Datetime, schema.Instant:
+		return text == destinationtest.Null || text[4] == '-' && !strings.HasSuffix(text, "BC")
+	}
+	return true
+}
+
+// own is a destination whose databases are one test's own: a server has but
+// one of a name.
+type own struct {
+	*warehouse
+	prefix string
+}
+
+type ownWriter struct {
+	destination.Writer
+	prefix string
+}
+
+func (o own) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
+	w, err := o.warehouse.Writer(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	return ownWriter{w, o.prefix}, nil
+}
+
+func (w ownWriter) name(n schema.Name) schema.Name {
+	return schema.Name{Schema: w.prefix + n.Schema, Table: n.Table}
+}
+
+func (w ownWriter) table(t *schema.Table) *schema.Table {
+	c := *t
+	c.Name = w.name(t.Name)
+	return &c
+}
+
+func (w ownWriter) Table(ctx context.Context, n schema.Name) (*schema.Table, error) {
+	return w.Writer.Table(ctx, w.name(n))
+}
+
+func (w ownWriter) Migrate(ctx context.Context, t *schema.Table) error {
+	return w.Writer.Migrate(ctx, w.table(t))
+}
+
+func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {
+	b.Table = w.table(b.Table)
+	return w.Writer.Write(ctx, b)
+}
+
+func (w ownWriter) Live(ctx context.Context, n schema.Name) (int64, error) {
+	return w.Writer.Live(ctx, w.name(n))
+}
+
+func openOwn(t testing.TB) destination.Destination {
+	t.Helper()
+	return openAt(t, mariatest.Database(t))
+}
+
+func openAt(t testing.TB, dsn string) own {
+	t.Helper()
+	return openConfig(t, config(t, dsn))
+}
+
+// config returns the config that means the database of a URL.
+func config(t testing.TB, dsn string) Config {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	return Config{Host: u.Hostname(), Port: port, Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
+}
+
+func openConfig(t testing.TB, c Config) own {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := MariaDB.Open(text, destination.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own{d.(*warehouse), c.Database + "_"}
+}
+
+func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
+	t.Helper()
+	o := d.(own)
+	c, err := o.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var texts []string
+	for _, c := range columns {
+		texts = append(texts, fmt.Sprintf("coalesce(%s, '%s')", convertText(quote(c.Name), c.Type), destinationtest.Null))
+	}
+	rows, err := c.rows(t.Context(), fmt.Sprintf("SELECT %s FROM %s.%s", strings.Join(texts, ", "), quote(o.prefix+name.Schema), quote(name.Table)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
