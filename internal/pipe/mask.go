@@ -2,11 +2,6 @@ package pipe
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"hash"
-	"hash/maphash"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -95,44 +90,4 @@ func first(s []byte, n int) []byte {
 		end += size
 	}
 	return s[:end]
-}
-
-// hashSize is the length of a hash as text: base64 of 32 bytes.
-const hashSize = 44
-
-// A hasher makes hashes that cannot be traced back, or tried out, without the
-// key: HMAC-SHA-256 in base64. It remembers the last values, which in sorted
-// and in short columns come again and again.
-type hasher struct {
-	mac   hash.Hash
-	sum   [sha256.Size]byte
-	slots maphash.Seed
-	seen  [256]remembered
-}
-
-type remembered struct {
-	set   bool
-	size  uint8
-	value [32]byte
-	text  [hashSize]byte
-}
-
-func newHasher(key []byte) *hasher {
-	return &hasher{mac: hmac.New(sha256.New, key), slots: maphash.MakeSeed()}
-}
-
-func (h *hasher) append(dst, value []byte) []byte {
-	if len(value) > len(remembered{}.value) { // such are rarely repeated
-		h.mac.Reset()
-		h.mac.Write(value)
-		return base64.StdEncoding.AppendEncode(dst, h.mac.Sum(h.sum[:0]))
-	}
-	s := &h.seen[maphash.Bytes(h.slots, value)%uint64(len(h.seen))]
-	if !s.set || string(s.value[:s.size]) != string(value) {
-		h.mac.Reset()
-		h.mac.Write(value)
-		base64.StdEncoding.Encode(s.text[:], h.mac.Sum(h.sum[:0]))
-		s.set, s.size = true, uint8(copy(s.value[:], value))
-	}
-	return append(dst, s.text[:]...)
 }

@@ -113,6 +113,7 @@ func (o *output) run(ctx context.Context) error {
 		var own *connector.TableError
 		if _, err := o.shape(ctx, t, &t.asked); errors.As(err, &own) {
 			o.Fail(t.source, own)
+			o.paused = append(o.paused, t.source) // it goes on once that is mended
 			continue
 		} else if err != nil {
 			return err
@@ -136,7 +137,7 @@ type output struct {
 	plan   Plan
 	tables map[schema.Name]*table // by the source's name; not changed while the source runs
 	order  []*table
-	paused []schema.Name
+	paused []schema.Name // wanted, but not to be read now
 
 	checkpoint sync.Mutex // one at a time
 

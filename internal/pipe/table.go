@@ -98,6 +98,7 @@ func (o *output) name(tables []*table) []*table {
 		if err != nil {
 			t.fail(err)
 			o.Warn(setup.Warning{Code: "name_collision", Message: err.Error()})
+			o.paused = append(o.paused, t.source)
 			continue
 		}
 		o.tables[t.source] = t
