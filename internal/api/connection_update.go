@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
@@ -20,14 +21,15 @@ func (s *server) updateConnection(r *request) (any, error) {
 	switch {
 	case !changesAnything(&req):
 		return nil, invalidInput("The request must change at least one field of the connection")
-	case req.SchemaStatus != nil:
-		return nil, invalidInput("Field 'schema_status' is not supported by service '%s'", src.ID)
+	case req.SchemaStatus != nil && *req.SchemaStatus != store.SchemaReady && *req.SchemaStatus != store.BlockedOnCapture:
+		return nil, invalidInput("Invalid value for field 'schema_status': it is one of %s, %s", store.SchemaReady, store.BlockedOnCapture)
 	}
-	changed := false
+	changed, blocked := false, false
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
 			return err
 		}
+		blocked = setSchemaStatus(c, req.SchemaStatus)
 		if !given(req.Config) {
 			return nil
 		}
@@ -46,6 +48,11 @@ func (s *server) updateConnection(r *request) (any, error) {
 	if err := s.Engine.Changed(r.Context(), c.ID); err != nil {
 		return nil, err
 	}
+	if blocked {
+		if err := s.Engine.Restart(r.Context(), c.ID); err != nil {
+			return nil, connectionGone(err, r)
+		}
+	}
 	if req.IsHistoricalSync != nil && *req.IsHistoricalSync {
 		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
 			return nil, connectionGone(err, r)
@@ -58,6 +65,20 @@ func (s *server) updateConnection(r *request) (any, error) {
 		return nil, connectionGone(err, r)
 	}
 	return s.wireConnection(src, c)
+}
+
+// setSchemaStatus changes whether rows are moved, and reports whether they are
+// not any more. A connection that becomes ready has its first load to do.
+func setSchemaStatus(c *store.Connection, status *string) (blocked bool) {
+	if status == nil || *status == c.SchemaStatus {
+		return false
+	}
+	c.SchemaStatus = *status
+	if *status == store.BlockedOnCapture {
+		return true
+	}
+	c.StartedAt = time.Time{} // what ran last was no sync that served its slot
+	return false
 }
 
 // changesAnything reports whether a request has a field that lasts: how to

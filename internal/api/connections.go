@@ -251,6 +251,7 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		Status: fivetran.Status{
 			Tasks:            wireAlerts(c.Tasks),
 			Warnings:         wireAlerts(c.Warnings),
+			SchemaStatus:     c.SchemaStatus,
 			UpdateState:      c.UpdateState(now),
 			SetupState:       c.SetupState,
 			SyncState:        c.SyncState(),

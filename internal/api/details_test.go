@@ -30,7 +30,7 @@ func TestDetailsWhole(t *testing.T) {
 		"networking_method": "Directly", "private_link_id": nil, "proxy_agent_id": nil, "local_processing_agent_id": nil,
 		"hybrid_deployment_agent_id": nil, "external_secrets_manager_id": nil, "destination_schema_names": "FIVETRAN_NAMING",
 		"status": map[string]any{
-			"setup_state": "incomplete", "sync_state": "scheduled", "update_state": "on_schedule", "is_historical_sync": true,
+			"setup_state": "incomplete", "sync_state": "scheduled", "update_state": "on_schedule", "is_historical_sync": true, "schema_status": "ready",
 			"rescheduled_for": nil, "tasks": []any{}, "warnings": []any{},
 		},
 		"config": map[string]any{

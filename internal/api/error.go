@@ -49,6 +49,8 @@ func failure(err error) (e *apiError, ours bool) {
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, "Invalid value for parameter 'cursor'"}, false
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrIncomplete):
 		return &apiError{http.StatusConflict, fivetran.Conflict, sentence(err)}, false
+	case errors.Is(err, engine.ErrNoTableResync):
+		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, sentence(err)}, false
 	case errors.Is(err, context.DeadlineExceeded):
 		return &apiError{http.StatusGatewayTimeout, fivetran.InternalError, "The request took too long"}, true
 	}

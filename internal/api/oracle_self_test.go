@@ -20,6 +20,10 @@ func TestOracle(t *testing.T) {
 		"config":{"port":1,"update_method":"QUERY_BASED"},` + status + `}}`
 	const destination = `{"code":"Success","message":"m","data":{"id":"i","service":"postgres_warehouse","region":"GCP_US_EAST4","group_id":"i","time_zone_offset":"+3",
 		"setup_status":"connected","config":{"port":"443"}}}`
+	const schemas = `{"code":"Success","message":"m","data":{"schema_change_handling":"ALLOW_ALL","enable_new_by_default":true,"schemas":{"s":{"name_in_destination":"s",
+		"enabled":true,"tables":{"t":{"name_in_destination":"t","enabled":true,"sync_mode":"LIVE","supports_columns_config":true,"supports_history_mode":true,
+		"enabled_patch_settings":{"allowed":false,"reason_code":"DELETED"},"columns":{"c":{"name_in_destination":"c","enabled":true,"hashed":false,
+		"is_primary_key":false,"enabled_patch_settings":{"allowed":true}}}}}}}}}`
 	const conn, dest = "/v1/connections/c", "/v1/destinations/d"
 	for _, tt := range []struct {
 		name, path, body, old, new string
@@ -41,6 +45,12 @@ func TestOracle(t *testing.T) {
 		{"destination's status", dest, destination, `"connected"`, `"CONNECTED"`, false},
 		{"code", conn, connection, `Success`, `OK`, false},
 		{"message", conn, connection, `"message":"m"`, `"message":""`, false},
+		{"schemas", conn + "/schemas", schemas, "", "", true},
+		{"schema without a field", conn + "/schemas", schemas, `"s":{"name_in_destination":"s",`, `"s":{`, false},
+		{"mode", conn + "/schemas", schemas, `LIVE`, `NONE`, false},
+		{"table's reason", conn + "/schemas", schemas, `DELETED`, `SYSTEM_COLUMN`, false},
+		{"table's further field", conn + "/schemas", schemas, `"supports_history_mode"`, `"paused":true,"supports_history_mode"`, false},
+		{"column without a field", conn + "/schemas", schemas, `"hashed":false,`, ``, false},
 		{"no such path", "/v1/nothing", connection, "", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,6 +17,10 @@ import (
 // that anybody sends, hold keys and lists of names.
 const maxBody = 1 << 20
 
+// maxLargeBody is the same for requests that name tables and columns: as
+// large as the document that describes thousands of tables.
+const maxLargeBody = 64 << 20
+
 // A request is an HTTP request as a handler sees it: routed, its caller known.
 type request struct {
 	*http.Request

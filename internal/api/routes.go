@@ -19,10 +19,13 @@ func (s *server) routes() []route {
 		connections  = "/v1/connections"
 		metadata     = "/v1/metadata"
 		id           = "/{id}"
+		schemas      = connections + "/{id}/schemas"
+		table        = schemas + "/{schema}/tables/{table}"
+		ours         = "/v1/penstock/connections/{id}" // what Fivetran has not
 		certificates = "/{id}/certificates"
 		hash         = "/{id}/certificates/{hash...}" // base64 may have slashes
 	)
-	table := []route{
+	all := []route{
 		{method: get, path: "/v1/account/info", handle: s.accountInfo, message: fivetran.AccountInfoRetrieved},
 
 		{method: get, path: "/v1/users", handle: s.listUsers, message: fivetran.UsersListed},
@@ -58,8 +61,18 @@ func (s *server) routes() []route {
 		{method: post, path: connections + id + "/sync", handle: s.syncConnection, message: fivetran.SyncTriggered},
 		{method: post, path: connections + id + "/force", handle: s.syncConnection, message: fivetran.SyncTriggered},
 		{method: post, path: connections + id + "/resync", handle: s.resyncConnection, message: fivetran.SyncTriggered},
-		{method: post, path: connections + id + "/schemas/tables/resync", handle: s.resyncTables, message: fivetran.TablesResyncing},
-		{method: post, path: connections + id + "/schemas/{schema}/tables/{table}/resync", handle: s.resyncTable, message: fivetran.TablesResyncing},
+		{method: get, path: schemas, handle: s.schemaConfig, message: fivetran.SchemaConfigRetrieved},
+		{method: post, path: schemas, handle: s.createSchemaConfig, message: fivetran.SchemaConfigPreCreated, large: true},
+		{method: patch, path: schemas, handle: s.updateSchemaConfig, message: fivetran.SchemaConfigModified, large: true},
+		{method: post, path: schemas + "/reload", handle: s.reloadSchemaConfig, message: fivetran.SchemaConfigReloaded},
+		{method: post, path: schemas + "/drop-columns", handle: s.dropColumns, message: fivetran.ColumnsMarked, large: true},
+		{method: patch, path: schemas + "/{schema}", handle: s.updateSchema, message: fivetran.DatabaseSchemaModified, large: true},
+		{method: patch, path: table, handle: s.updateTable, message: fivetran.TableConfigModified, large: true},
+		{method: get, path: table + "/columns", handle: s.columns, message: fivetran.ColumnConfigRetrieved},
+		{method: patch, path: table + "/columns/{column}", handle: s.updateColumn, message: fivetran.ColumnConfigModified},
+		{method: del, path: table + "/columns/{column}", handle: s.dropColumn, message: fivetran.ColumnMarked},
+		{method: post, path: schemas + "/tables/resync", handle: s.resyncTables, message: fivetran.TablesResyncing},
+		{method: post, path: table + "/resync", handle: s.resyncTable, message: fivetran.TablesResyncing},
 		{method: get, path: connections + id + "/state", handle: s.connectionState, message: fivetran.StateRetrieved},
 		{method: patch, path: connections + id + "/state", handle: s.updateConnectionState, message: fivetran.StateUpdated},
 		{method: get, path: connections + certificates, handle: s.listCertificates(store.ConnectionOwner), message: fivetran.ConnectionCertificatesListed},
@@ -70,13 +83,17 @@ func (s *server) routes() []route {
 		{method: get, path: metadata + "/connector-types", handle: s.listConnectorTypes, message: fivetran.ConnectorTypesListed},
 		{method: get, path: metadata + "/connector-types/{id}", handle: s.connectorType, message: fivetran.ConnectorTypeRetrieved},
 		{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
+
+		{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
+		{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
+		{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
 	}
-	for i := range table {
-		if table[i].status == 0 {
-			table[i].status = http.StatusOK
+	for i := range all {
+		if all[i].status == 0 {
+			all[i].status = http.StatusOK
 		}
 	}
-	return append(table, legacy(table)...)
+	return append(all, legacy(all)...)
 }
 
 // legacy returns the routes by the names that paths had while connections

@@ -33,6 +33,7 @@ type route struct {
 	message      string // {name} stands for the path's value of that name
 	handle       func(*request) (any, error)
 	status       int  // of a success
+	large        bool // its body may name each column of a large source
 	public       bool // needs no API key
 	legacy       bool // an older name of the path
 }
@@ -86,7 +87,11 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	ctx, cancel := context.WithTimeout(hr.Context(), timeout)
 	defer cancel()
 	hr = hr.WithContext(ctx)
-	hr.Body = http.MaxBytesReader(w, hr.Body, maxBody)
+	limit := int64(maxBody)
+	if e.routes[hr.Method].large {
+		limit = maxLargeBody
+	}
+	hr.Body = http.MaxBytesReader(w, hr.Body, limit)
 	r := &request{Request: hr, caller: &nobody}
 
 	status, res := http.StatusOK, fivetran.Response{Code: fivetran.Success}

@@ -14,6 +14,8 @@ func stateful(src *source) bool { return src.Kind == "Function" || src.ID == "co
 
 var errNotStateful = invalidInput("The specified connection does not support state management. Only Function and Connector SDK connectors support this operation.")
 
+var errSyncing = conflict("Connection cannot be updated because the sync is in progress.")
+
 func (s *server) connectionState(r *request) (any, error) {
 	_, src, err := s.findConnection(r)
 	if err != nil {
@@ -63,7 +65,7 @@ func (s *server) updateConnectionState(r *request) (any, error) {
 	}
 	err = s.Store.ReplaceState(r.Context(), r.id(), req.State)
 	if errors.Is(err, store.ErrRunning) {
-		return nil, conflict("Connection cannot be updated because the sync is in progress.")
+		return nil, errSyncing
 	}
 	if err != nil {
 		return nil, connectionGone(err, r)

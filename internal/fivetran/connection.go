@@ -67,9 +67,9 @@ type Connection struct {
 
 // Status is a connection's status.
 type Status struct {
-	Tasks            []Task     `json:"tasks"`                   // never null
-	Warnings         []Task     `json:"warnings"`                // never null
-	SchemaStatus     string     `json:"schema_status,omitempty"` // absent but for services with Universal Column Masking
+	Tasks            []Task     `json:"tasks"`         // never null
+	Warnings         []Task     `json:"warnings"`      // never null
+	SchemaStatus     string     `json:"schema_status"` // ready or blocked_on_capture
 	UpdateState      string     `json:"update_state"`
 	SetupState       string     `json:"setup_state"`
 	SyncState        string     `json:"sync_state"`

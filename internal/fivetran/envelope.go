@@ -29,6 +29,12 @@ const (
 	NotFoundGroup       = "NotFound_Group"
 	NotFoundAgent       = "NotFound_RemoteExecutionAgent"
 
+	NotFoundSchemaConfig = "NotFound_SchemaConfig" // the schema was never captured
+	NotFoundSchema       = "NotFound_Schema"       // these three are ours
+	NotFoundTable        = "NotFound_Table"
+	NotFoundColumn       = "NotFound_Column"
+	NotFoundState        = "NotFound_State"
+
 	// No client compares these, and no document shows them.
 	Unauthorized         = "AuthFailed"
 	Forbidden            = "Forbidden"

@@ -34,6 +34,17 @@ const (
 	StateRetrieved      = "Connection state retrieved successfully"
 	StateUpdated        = "Connection state has been updated"
 
+	SchemaConfigRetrieved  = "Schema configuration retrieved successfully"
+	SchemaConfigPreCreated = "Schema configuration pre-created successfully"
+	SchemaConfigModified   = "Schema configuration has been modified"
+	SchemaConfigReloaded   = "Schema configuration has been reloaded"
+	DatabaseSchemaModified = "Database schema configuration has been modified"
+	TableConfigModified    = "Table configuration has been modified"
+	ColumnConfigModified   = "Column configuration has been modified"
+	ColumnConfigRetrieved  = "Column configuration retrieved successfully"
+	ColumnMarked           = "Column successfully marked for deletion"
+	ColumnsMarked          = "Column(s) successfully marked for deletion"
+
 	ConnectionCertificatesListed  = "Connection certificates retrieved successfully"
 	ConnectionCertificateShown    = "Connection certificate details retrieved successfully"
 	ConnectionCertificateRevoked  = "Certificate '{hash}' has been revoked for connection '{id}'"
@@ -45,7 +56,11 @@ const (
 	UsersListed   = "Users list retrieved successfully"
 	UserRetrieved = "User details retrieved successfully"
 
-	ConnectorTypesListed      = "Connectors list retrieved successfully"
-	ConnectorTypeRetrieved    = "Connector configuration retrieved successfully"
+	ConnectorTypesListed   = "Connectors list retrieved successfully"
+	ConnectorTypeRetrieved = "Connector configuration retrieved successfully"
+	StatesListed           = "Connection states retrieved successfully" // this and the next two are ours
+	StateRestored          = "Connection state has been restored"
+	TablesListed           = "Tables retrieved successfully"
+
 	PublicConnectorTypesShown = "Connector metadata retrieved successfully"
 )
