@@ -134,9 +134,9 @@ type Request struct {
 	// that nobody wants.
 	Tables []schema.Table
 
-	// Paused are tables that must not be read now but will be again: the
-	// state keeps what it says of them. A table in neither list is not wanted,
-	// and its state need not be kept.
+	// Paused are tables that must not be read now but will be again: where
+	// the state says how far each table is, it keeps that. A table in neither
+	// list is not wanted; if it ever is, all of it is read.
 	Paused []schema.Name
 
 	// Hidden reports whether nobody may be told values of a column, in

@@ -52,11 +52,15 @@ func (r *relation) table() schema.Table {
 	keyed := r.keyed()
 	for _, c := range r.columns {
 		t.Columns = append(t.Columns, schema.Column{
-			Name: c.Name, Type: c.Type, Key: keyed && slices.Contains(r.Key, c.Num),
+			Name: c.Name, Type: c.Type, Key: keyed && slices.Contains(r.Key, c.Num), ID: r.columnID(c.Num),
 		})
 	}
 	return t
 }
+
+// columnID returns what a column keeps when it is renamed. The relation is
+// part of it: one that is made anew numbers its columns anew.
+func (r *relation) columnID(num int16) string { return fmt.Sprintf("%d.%d", r.OID, num) }
 
 // A catalog is what a database contains, for the role that reads it.
 type catalog struct {

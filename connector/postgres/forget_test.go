@@ -16,7 +16,7 @@ import (
 var _ connector.Forgetter = (*source)(nil)
 
 func TestForget(t *testing.T) {
-	const item = `{"columns":[],"began":"0001-01-01T00:00:00Z","parts":{},"rows":0,"live":0}`
+	const item = `{"columns":[],"newest":0,"began":"0001-01-01T00:00:00Z","parts":{},"rows":0,"live":0}`
 	state := func(tables string) string { return `{"version":1,"origin":"o","tables":` + tables + `}` }
 	for _, tt := range []struct{ name, state, schema, table, want string }{
 		{"one of two", state(`{"s":{"a":` + item + `,"b":` + item + `}}`), "s", "a", state(`{"s":{"b":` + item + `}}`)},

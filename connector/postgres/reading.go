@@ -265,6 +265,11 @@ func (t *reading) settle(err error) error {
 	return err
 }
 
+// discreet reports whether the table has values that nobody may be told.
+func (t *reading) discreet() bool {
+	return slices.ContainsFunc(t.rel.columns, func(c column) bool { return t.run.hides(t.table.Name, c.Name) })
+}
+
 // report says what became of a table that failed.
 func (t *reading) report() {
 	err := t.failed()
@@ -278,6 +283,6 @@ func (t *reading) report() {
 	}
 	r.mu.Unlock()
 	if !again {
-		r.out.Fail(t.table.Name, describe(t.table.Name, err))
+		r.out.Fail(t.table.Name, describe(t.table.Name, err, t.discreet()))
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/penstock-data/penstock/connector"
 )
 
 // A snapshot is a transaction that keeps a state of the database visible for
@@ -164,6 +166,10 @@ func (e *outputError) Unwrap() error { return e.err }
 func aboutTable(err error) bool {
 	var conn *connectionError
 	var out *outputError
+	var own *connector.TableError
+	if errors.As(err, &own) {
+		return true
+	}
 	if errors.As(err, &conn) || errors.As(err, &out) {
 		return false
 	}
@@ -186,6 +192,10 @@ func aboutTable(err error) bool {
 // worthAnotherLook reports whether the table may be readable under a new
 // snapshot and catalog: something about it changed.
 func worthAnotherLook(err error) bool {
+	var own *connector.TableError
+	if errors.As(err, &own) {
+		return false
+	}
 	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) {
 		return true
 	}

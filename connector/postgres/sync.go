@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,6 +49,9 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	for _, t := range req.Tables {
 		wanted[t.Name] = true
 		r.again = append(r.again, t.Name)
+	}
+	for _, n := range req.Paused {
+		wanted[n] = true
 	}
 	r.dirty = st.keep(wanted)
 	if err := r.all(ctx); err != nil {
@@ -214,13 +218,25 @@ func (r *run) warn(table schema.Name, column, code string, value func() string) 
 		"decimal_widened":   "%s does not fit the column's precision; the column becomes a decimal of any size",
 		"value_not_kept":    "%s cannot be kept as it is",
 	}[code]
-	r.out.Warn(setup.Warning{Code: code, Message: fmt.Sprintf("table %s, column %s: "+what, table, column, value())})
+	text := "a value that is not to be told"
+	if !r.hides(table, column) {
+		text = value()
+	}
+	r.out.Warn(setup.Warning{Code: code, Message: fmt.Sprintf("table %s, column %s: "+what, table, column, text)})
 }
 
-// describe puts an error about a table into the words for [Output.Fail].
-func describe(table schema.Name, err error) error {
+func (r *run) hides(table schema.Name, column string) bool {
+	return r.req.Hidden != nil && r.req.Hidden(table, column)
+}
+
+// describe puts an error about a table into the words for [Output.Fail]. What
+// the server says of bad data quotes them, which discreet forbids.
+func describe(table schema.Name, err error, discreet bool) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
+		if discreet && strings.HasPrefix(pg.Code, "22") {
+			return fmt.Errorf("table %s: the server cannot read a value (SQLSTATE %s)", table, pg.Code)
+		}
 		text := fmt.Sprintf("table %s: %s (SQLSTATE %s)", table, pg.Message, pg.Code)
 		if pg.Code == "42501" {
 			return &setup.Problem{Code: "permission_denied", Message: text + "; grant SELECT on it to the role"}
