@@ -16,6 +16,7 @@ import (
 // is set, by the type.
 type column struct {
 	typ    schema.Type
+	free   bool // nobody declared the type
 	filled bool // has had a value since the batch began
 	bytes  int  // of the values, about
 	buf    []byte
@@ -35,7 +36,7 @@ type column struct {
 // setType makes the column an empty one of type t. Types that JSON has no
 // values of are kept as text.
 func (c *column) setType(t schema.Type) {
-	*c = column{typ: t, buf: c.buf}
+	*c = column{typ: t, free: c.free || t.Kind == schema.Unspecified, buf: c.buf}
 	c.builder = array.NewBuilder(memory.DefaultAllocator, t.Arrow())
 	switch b := c.builder.(type) {
 	case *array.BooleanBuilder:
@@ -198,6 +199,12 @@ func (c *column) appendNumber(s []byte) bool {
 			return c.fixed()
 		}
 	}
+	if c.ints != nil && len(s) <= 9 {
+		if v, ok := shortInt(s); ok {
+			c.ints.Append(int32(v))
+			return c.fixed()
+		}
+	}
 	var buf [64]byte
 	n, ok := parseNumber(s, buf[:0])
 	if !ok {
@@ -255,6 +262,18 @@ func shortInt(s []byte) (int64, bool) {
 		n = -n
 	}
 	return n, len(d) > 0
+}
+
+// wider returns the type that c needs to hold values of another type as well. A declared column that turns out to be narrower than
+// its integers becomes a LONG at once.
+func (c *column) wider(another schema.Type) schema.Type {
+	if another.Kind == schema.Int && !c.free {
+		another.Kind = schema.Long
+	}
+	if t := schema.Join(c.typ, another); t != c.typ {
+		return t
+	}
+	return schema.Type{Kind: schema.String}
 }
 
 // typeOf returns the narrowest type that holds v.

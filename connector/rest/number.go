@@ -68,10 +68,13 @@ func parseNumber(s, buf []byte) (n number, ok bool) {
 	return n, true
 }
 
-// typ returns the narrowest type that holds n.
+// typ returns the narrowest type that holds n, of integers INT or LONG.
 func (n number) typ() schema.Type {
 	if n.scale == 0 {
-		if _, ok := n.int64(); ok {
+		switch v, ok := n.int64(); {
+		case ok && int64(int32(v)) == v:
+			return schema.Type{Kind: schema.Int}
+		case ok:
 			return schema.Type{Kind: schema.Long}
 		}
 	}

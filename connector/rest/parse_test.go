@@ -58,7 +58,7 @@ func TestNumbers(t *testing.T) {
 		same("text", string(n.append(nil)))
 		typ := n.typ()
 		switch {
-		case typ.Kind == schema.Long:
+		case typ.Kind == schema.Int, typ.Kind == schema.Long:
 			v, _ := n.int64()
 			same("integer", fmt.Sprint(v))
 		case !typ.Unbounded():

@@ -200,6 +200,7 @@ func (r *Rows) infer(field string, v *fastjson.Value) (t target, known bool) {
 		}
 		if t.column = r.Column(name); t.column < 0 {
 			t.column = r.add(schema.Column{Name: name, Type: typ})
+			r.values[t.column].free = true
 		}
 	}
 	r.fields[field] = t
@@ -257,15 +258,11 @@ func (r *Rows) append(i int) bool {
 // widen gives column i a type that holds the row's value. What the batch has
 // in that column goes out first; then the row must be appended again.
 func (r *Rows) widen(ctx context.Context, i int) (again bool, err error) {
-	have := r.values[i].typ
 	typ := schema.Type{Kind: schema.Long}
 	if c := &r.cells[i]; !c.set {
 		typ = typeOf(c.v)
 	}
-	typ = schema.Join(have, typ)
-	if typ == have {
-		typ = schema.Type{Kind: schema.String}
-	}
+	typ = r.values[i].wider(typ)
 	if again = r.values[i].filled; again {
 		for k := range r.values { // the row is half there: fill it up, to be cut off
 			if r.values[k].builder.Len() == r.rows {

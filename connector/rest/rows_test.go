@@ -125,7 +125,11 @@ func TestValues(t *testing.T) {
 			`{"a":1.50,"b":"\u00e9 \/"}|[1e2]|"x\u00e9"|36893488147419103232|NULL`, "JSON"},
 		{"UNSPECIFIED", `null null`, "NULL|NULL", "UNSPECIFIED"},
 		{"UNSPECIFIED", `null true`, "NULL|true", "BOOLEAN"},
-		{"UNSPECIFIED", `null 1 2`, "NULL|1|2", "LONG"},
+		{"UNSPECIFIED", `null 1 2147483647 -2147483648`, "NULL|1|2147483647|-2147483648", "INT"},
+		{"UNSPECIFIED", `1 2147483648 2`, "1|2147483648|2", "LONG"},
+		{"UNSPECIFIED", `1 9007199254740993`, "1|9007199254740993", "LONG"},
+		{"UNSPECIFIED", `1 2.5`, "1|2.5", "DECIMAL(11,1)"},
+		{"UNSPECIFIED", `2.5 1 36893488147419103232`, "2.5|1|36893488147419103232", "DECIMAL(21,1)"},
 		{"UNSPECIFIED", `1.5 22.25`, "1.5|22.25", "DECIMAL(4,2)"},
 		{"UNSPECIFIED", `1e-400`, "0." + strings.Repeat("0", 399) + "1", "DECIMAL"},
 		{"UNSPECIFIED", `1e99999`, "1e99999", "STRING"},
@@ -187,7 +191,7 @@ func TestRecords(t *testing.T) {
 	for _, c := range m.Columns("t") {
 		types = append(types, c.Name+" "+c.Type.String())
 	}
-	if diff := cmp.Diff([]string{"id LONG", "users STRING", "name STRING", "kept STRING", "EXTRA_N DECIMAL(20,1)", "EXTRA_LATE JSON"}, types); diff != "" {
+	if diff := cmp.Diff([]string{"id LONG", "users STRING", "name STRING", "kept STRING", "EXTRA_N DECIMAL(11,1)", "EXTRA_LATE JSON"}, types); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
 	if len(sent) != 3 {
