@@ -21,7 +21,7 @@ const (
 type TableStatus struct {
 	Table     schema.Name // the source's
 	Status    string      // TableSyncing, TableSynced or TableFailed
-	Error     string      // why it failed; "": it did not
+	Error     string      // why it last failed; "": it was read to the end since then
 	RunID     string      // the last run that read it
 	Rows      int64       // that this run has sent
 	Expected  int64       // that it was to send, about; 0: not known
@@ -71,7 +71,7 @@ func (s *Store) SetTableProgress(ctx context.Context, t Token, tables []TablePro
 		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
 			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at)
 			values ($1, $2, $3, $4, '', $5, $6, $7, $8)
-			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, error = '',
+			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status,
 			run_id = excluded.run_id, rows_sent = excluded.rows_sent, rows_expected = excluded.rows_expected, changed_at = excluded.changed_at`)
 		if err != nil {
 			return err
@@ -86,16 +86,16 @@ func (s *Store) SetTableProgress(ctx context.Context, t Token, tables []TablePro
 	})
 }
 
-// endTables makes the tables of a run that has ended tell how it ended. A run
-// that read no table to the end leaves those that it has begun as they were
-// before: synced, if they ever were.
+// endTables makes the tables of a run that has ended tell how it ended. Those
+// that it has begun, and of which nobody knows whether it read them to the
+// end, are again what they were before.
 func endTables(ctx context.Context, tx *sql.Tx, t Token, o Outcome) error {
 	if o.Kind == RunSucceeded || o.Kind == RunFailed {
 		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
 			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at, synced_at, failed_at)
 			values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)
 			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, error = excluded.error,
-			run_id = excluded.run_id, rows_sent = excluded.rows_sent, changed_at = excluded.changed_at,
+			run_id = excluded.run_id, rows_sent = excluded.rows_sent, rows_expected = 0, changed_at = excluded.changed_at,
 			synced_at = coalesce(excluded.synced_at, table_statuses.synced_at), failed_at = coalesce(excluded.failed_at, table_statuses.failed_at)`)
 		if err != nil {
 			return err
@@ -114,11 +114,11 @@ func endTables(ctx context.Context, tx *sql.Tx, t Token, o Outcome) error {
 			}
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `delete from table_statuses where connection_id = $1 and status = $2 and synced_at is null`,
+	if _, err := tx.ExecContext(ctx, `delete from table_statuses where connection_id = $1 and status = $2 and synced_at is null and error = ''`,
 		t.ConnectionID, TableSyncing); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `update table_statuses set status = $3, changed_at = $4 where connection_id = $1 and status = $2`,
-		t.ConnectionID, TableSyncing, TableSynced, micros(o.EndedAt))
+	_, err := tx.ExecContext(ctx, `update table_statuses set status = case when error = '' then $3 else $4 end, changed_at = $5
+		where connection_id = $1 and status = $2`, t.ConnectionID, TableSyncing, TableSynced, TableFailed, micros(o.EndedAt))
 	return err
 }
