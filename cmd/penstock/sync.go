@@ -25,7 +25,7 @@ import (
 
 type syncCmd struct {
 	Source      string   `arg:"" env:"PENSTOCK_SOURCE" help:"URL of the source: postgres://user@host/database, 15five:?api_key=$${KEY}. $${NAME} stands for an environment variable, which keeps secrets out of the process list."`
-	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination: duckdb:FILE, FILE.duckdb, postgres://user@host/database."`
+	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination: duckdb:FILE, FILE.duckdb, postgres://user@host/database, mysql://user@host/database, mariadb://user@host/database."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column (schema.table.column; * matches); may be repeated. Key columns cannot be." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column (schema.table.column; * matches) before it leaves this program; may be repeated." placeholder:"COLUMN"`

@@ -19,8 +19,19 @@ import (
 // aliases are URL schemes that people write for a service's id.
 var (
 	sourceAliases      = map[string]string{"postgresql": "postgres"}
-	destinationAliases = map[string]string{"postgres": "postgres_warehouse", "postgresql": "postgres_warehouse"}
+	destinationAliases = map[string]string{"postgres": "postgres_warehouse", "postgresql": "postgres_warehouse",
+		"mysql": "mysql_warehouse", "mariadb": "maria_warehouse"}
 )
+
+// passwordVariable names the variable in which a database's own tools find a
+// password that a URL does not have.
+func passwordVariable(scheme string) string {
+	switch scheme {
+	case "mysql", "mysql_warehouse", "mariadb", "maria_warehouse":
+		return "MYSQL_PWD"
+	}
+	return "PGPASSWORD"
+}
 
 // openSource makes a source from a URL such as postgres://user@host/db or
 // 15five:?api_key=${KEY}: the scheme is the service, and what the URL has goes
@@ -54,7 +65,8 @@ func openSource(raw string, env connector.Env) (connector.Source, *connector.Ser
 }
 
 // openDestination makes a destination from a URL such as duckdb:shop.duckdb
-// or postgres://user@host/db, or from the path of a .duckdb file.
+// or postgres://user@host/db or mysql://user@host/db, or from the path of a
+// .duckdb file.
 func openDestination(raw string) (destination.Destination, *destination.Service, error) {
 	if strings.HasSuffix(raw, ".duckdb") && !strings.Contains(raw, ":") {
 		raw = "duckdb:" + raw
@@ -124,7 +136,7 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 	if p, ok := u.User.Password(); ok {
 		set("password", p)
 	} else {
-		set("password", os.Getenv("PGPASSWORD"))
+		set("password", os.Getenv(passwordVariable(u.Scheme)))
 	}
 	set("database", strings.TrimPrefix(u.Path, "/"))
 	set("path", u.Host+u.Path+u.Opaque)

@@ -108,7 +108,21 @@ func (d *database) Close() error {
 	return err
 }
 
+// checkNames refuses a statement with a name that the server would write with a
+// question mark in it.
+func (d *database) checkNames(statement string) error {
+	i := strings.IndexFunc(statement, func(r rune) bool { return r > 0xffff })
+	if i < 0 {
+		return nil
+	}
+	name, _, _ := strings.Cut(statement[strings.LastIndexByte(statement[:i], '`')+1:], "`")
+	return &setup.Problem{Code: "name_not_allowed", Message: fmt.Sprintf("The name %q has a character beyond U+FFFF, which names on the server %s cannot have. Rename it at the source, or choose Fivetran's naming.", name, d.w.server())}
+}
+
 func (d *database) Describe(ctx context.Context, name schema.Name) (r sqlwriter.Relation, err error) {
+	if err := d.checkNames(d.d.Table(name)); err != nil {
+		return r, err
+	}
 	err = d.ask(ctx, func(c *conn) error {
 		r, err = d.describe(ctx, c, name)
 		return err
@@ -183,6 +197,9 @@ func (d *database) describe(ctx context.Context, c *conn, name schema.Name) (r s
 func (d *database) Define(ctx context.Context, statements []string) error {
 	return d.ask(ctx, func(c *conn) error {
 		for _, s := range statements {
+			if err := d.checkNames(s); err != nil {
+				return err
+			}
 			if err := c.run(ctx, s); err != nil {
 				return err
 			}

@@ -33,6 +33,9 @@ var problems = map[uint16]struct{ code, advice string }{
 	1103: {"name_not_allowed", "Rename the table at the source, or choose Fivetran's naming."},
 	1102: {"name_not_allowed", "Rename the schema at the source, or choose Fivetran's naming."},
 	1166: {"name_not_allowed", "Rename the column at the source, or choose Fivetran's naming."},
+	1148: {"load_refused", "Allow LOAD DATA LOCAL, or set local_infile to OFF on the server: rows travel in INSERT statements then."},
+	3948: {"load_refused", "Allow LOAD DATA LOCAL, or set local_infile to OFF on the server: rows travel in INSERT statements then."},
+	4166: {"load_refused", "Allow LOAD DATA LOCAL, or set local_infile to OFF on the server: rows travel in INSERT statements then."},
 	3750: {"primary_key_required", "Set sql_require_primary_key to OFF: tables are found by an index that is no primary key."},
 }
 

@@ -29,12 +29,15 @@ func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 		return []setup.TestResult{connects}
 	}
 	defer c.Close()
-	infile := setup.TestResult{Title: testInfile, Status: setup.Passed}
-	if !c.infile {
-		infile.Status, infile.Message = setup.Warned, fmt.Sprintf(
-			"The server %s has local_infile off. Rows travel in INSERT statements instead, which takes longer. To turn it on, run SET GLOBAL local_infile = ON, and put local_infile = ON into the server's configuration.", w.server())
+	return []setup.TestResult{connects, w.testCreate(ctx, c), w.testInfile(c.infile)}
+}
+
+func (w *warehouse) testInfile(allowed bool) setup.TestResult {
+	if allowed {
+		return setup.TestResult{Title: testInfile, Status: setup.Passed}
 	}
-	return []setup.TestResult{connects, w.testCreate(ctx, c), infile}
+	return setup.TestResult{Title: testInfile, Status: setup.Warned, Message: fmt.Sprintf(
+		"The server %s has local_infile off. Rows travel in INSERT statements instead, which takes longer. To turn it on, run SET GLOBAL local_infile = ON, and put local_infile = ON into the server's configuration.", w.server())}
 }
 
 // needed are the privileges for what a sync does.
