@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -269,7 +270,16 @@ type source struct {
 func (w *world) openSource(config json.RawMessage, env connector.Env) (connector.Source, error) {
 	var c struct{ Schema string }
 	err := json.Unmarshal(config, &c)
-	return &source{w, c.Schema}, err
+	s := &source{w, c.Schema}
+	if c.Schema == "rigid" {
+		return struct{ connector.Source }{s}, err // without what is optional
+	}
+	return s, err
+}
+
+// Forget says in the state what was forgotten.
+func (s *source) Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	return json.Marshal(fmt.Sprintf("%s without %v", state, tables))
 }
 
 func (s *source) Test(context.Context) []setup.TestResult { return s.w.tests }
