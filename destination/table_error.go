@@ -1,8 +1,8 @@
 package destination
 
-// A TableError is an error of [Writer.Migrate] or [Writer.Write] that is about
-// that table only: nothing of the call was done, and the Writer can go on with
-// the others.
+// A TableError is an error of [Writer.Table], [Writer.Migrate] or
+// [Writer.Write] that is about that table only: nothing of the call was done,
+// what was written before is not lost, and the Writer goes on with the others.
 type TableError struct {
 	Err error
 }

@@ -320,6 +320,12 @@ func TestWhatIsThereAlready(t *testing.T) {
 				}
 			}
 			if err != nil {
+				if !errors.As(err, new(*destination.TableError)) {
+					t.Errorf("%v is not told to be about the table alone", err)
+				}
+				if err := w.Migrate(t.Context(), oneColumn("main", "another", "a")); err != nil {
+					t.Errorf("another table: %v", err)
+				}
 				return
 			}
 			got, err := w.Table(t.Context(), c.table.Name)

@@ -278,6 +278,9 @@ func TestViewInTheWay(t *testing.T) {
 	if p := setup.AsProblem(err); p == nil || p.Code != "column_in_use" || !strings.Contains(p.Message, "view s.v") {
 		t.Fatalf("got %v, want a Problem that names the view", err)
 	}
+	if !errors.As(err, new(*destination.TableError)) {
+		t.Errorf("%v is not told to be about the table alone", err)
+	}
 	write(t, w, 5, 15, false) // nothing has changed, and the writer goes on
 	pgtest.Exec(t, dsn, "DROP VIEW s.v")
 	if err := w.Migrate(t.Context(), wide); err != nil {

@@ -94,7 +94,7 @@ func (w *writer) Table(ctx context.Context, name schema.Name) (*schema.Table, er
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.describe(ctx); err != nil {
-		return nil, err
+		return nil, w.about(ctx, t, err)
 	}
 	if t.found.Table == nil {
 		return nil, nil
@@ -111,7 +111,20 @@ func (w *writer) Migrate(ctx context.Context, want *schema.Table) error {
 	t := w.table(want.Name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.migrate(ctx, want)
+	return w.about(ctx, t, t.migrate(ctx, want))
+}
+
+// about returns an error of looking at a table, or of defining it, as one that
+// is about that table only, if the writer can go on: nothing that was written
+// is lost, and the database answers when asked for another table.
+func (w *writer) about(ctx context.Context, t *table, err error) error {
+	if err == nil || ctx.Err() != nil || w.broken() != nil {
+		return err
+	}
+	if _, other := w.db.Describe(ctx, schema.Name{Schema: t.name.Schema, Table: "_fivetran_none"}); other != nil {
+		return err
+	}
+	return &destination.TableError{Err: err}
 }
 
 func (w *writer) Write(ctx context.Context, b schema.Batch) error {
