@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A keeper keeps the batches' rows as text.
+type keeper struct {
+	writer
+	rows *[]string
+}
+
+func (k keeper) Write(_ context.Context, b schema.Batch) error {
+	for i := range int(b.Rows()) {
+		row := b.Table.Table
+		for c, col := range b.Table.Columns {
+			row += " " + col.Name + "=" + b.Record.Column(c).ValueStr(i)
+		}
+		*k.rows = append(*k.rows, row)
+	}
+	b.Release()
+	return nil
+}
+
+func texts(t schema.Table, values ...string) arrow.RecordBatch {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, t.Arrow())
+	defer b.Release()
+	for i, v := range values {
+		if err := b.Field(i).AppendValueFromString(v); err != nil {
+			panic(err)
+		}
+	}
+	return b.NewRecordBatch()
+}
+
+// What people chose decides what a source is asked for and what of it leaves.
+func TestChoices(t *testing.T) {
+	f := newFixture(t)
+	text := schema.Type{Kind: schema.String}
+	id := f.tables[0].Columns[0]
+	person := schema.Table{Name: schema.Name{Schema: "Public", Table: "Person"}, Columns: []schema.Column{id, {Name: "email", Type: text}, {Name: "ssn", Type: text}}}
+	sent := person
+	sent.Columns = append(slices.Clone(person.Columns), schema.Column{Name: "custom", Type: text})
+	f.tables = []schema.Table{person, {Name: schema.Name{Schema: "Public", Table: "Visit"}, Columns: person.Columns}, {Name: schema.Name{Schema: "Public", Table: "Order"}, Columns: person.Columns}}
+	var asked connector.Request
+	f.sync = func(ctx context.Context, req connector.Request, out connector.Output) error {
+		asked = req
+		if err := out.Write(ctx, schema.Batch{Table: &sent, Record: texts(sent, "1", "ann@x", "123", "more")}); err != nil {
+			return err
+		}
+		return out.Checkpoint(ctx, 1)
+	}
+	var rows []string
+	f.writer = func(destination.Options) (destination.Writer, error) { return keeper{writer{f}, &rows}, nil }
+	choose := func(edit func(*schemaconfig.Config, *schemaconfig.Catalog)) {
+		t.Helper()
+		_, _, err := f.store.UpdateSchema(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+			edit(cfg, cat)
+			return nil
+		})
+		f.ok(err)
+	}
+	choose(func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) {
+		cfg.ColumnOf(cat, person.Name, "email").Hashed = true
+		cfg.ColumnOf(cat, person.Name, "ssn").Enabled = new(false)
+		cfg.TableOf(cat, f.tables[1].Name).Enabled = new(false)
+		cfg.TableOf(cat, f.tables[2].Name).Paused = true
+	})
+	if o := f.run(ctx, Watch{}); o.Kind != store.RunSucceeded || len(o.Tables) != 1 {
+		t.Fatalf("outcome %+v", o)
+	}
+	if len(asked.Tables) != 1 || len(asked.Tables[0].Columns) != 2 || len(asked.Paused) != 1 {
+		t.Errorf("the source was asked for %+v, paused %v", asked.Tables, asked.Paused)
+	}
+	first := rows[0]
+	if len(rows) != 1 || len(first) != len("person id=1 email= custom=more")+44 {
+		t.Errorf("rows %q", rows)
+	}
+	cat, err := f.store.Catalog(ctx, "c")
+	f.ok(err)
+	if len(cat.Tables) != 3 || cat.Unnamed != "source" || !cat.Table(person.Name).Column("custom").Found {
+		t.Errorf("the catalog is %+v", cat)
+	}
+
+	// The column found on the way can be chosen now; hashes stay the same.
+	choose(func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) {
+		cfg.ColumnOf(cat, person.Name, "custom").Enabled = new(false)
+	})
+	f.run(ctx, Watch{})
+	if want := first[:len(first)-len(" custom=more")]; len(rows) != 2 || rows[1] != want {
+		t.Errorf("got %q, want %q", rows[1:], want)
+	}
+}
+
+func TestColumnKeysAreAccounts(t *testing.T) {
+	f := newFixture(t)
+	if a, b := f.store.ColumnKey("a"), f.store.ColumnKey("b"); a == b || a != f.store.ColumnKey("a") {
+		t.Error("accounts share a key, or it changes")
+	}
+}
