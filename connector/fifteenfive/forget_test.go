@@ -73,6 +73,12 @@ func TestTablesReadAgain(t *testing.T) {
 			m.sync(t, table)
 			m.sim.Advance(26 * time.Hour)
 		}},
+		{"paused", func(t *testing.T, m *modelOf, table string) {
+			m.pause(t, table)
+			m.sim.Advance(26 * time.Hour)
+			m.pause(t, table)
+			m.sim.Advance(26 * time.Hour)
+		}},
 		{"blocked in mid-read", func(t *testing.T, m *modelOf, table string) {
 			m.sim.Advance(9 * day) // all is read as a whole
 			m.src.details, m.src.pages = 1, 1
@@ -121,6 +127,43 @@ func (m *modelOf) sync(t *testing.T, blocked string) {
 	}
 	if err := m.SyncTables(context.Background(), m.src, func(t schema.Table) bool { return t.Table != blocked }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// pause fills all tables but one, which is paused.
+func (m *modelOf) pause(t *testing.T, table string) {
+	t.Helper()
+	if err := m.Sync(context.Background(), pausing{m.src, table}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type pausing struct {
+	connector.Source
+	table string
+}
+
+func (p pausing) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	req.Paused = []schema.Name{{Table: p.table}}
+	req.Tables = slices.DeleteFunc(slices.Clone(req.Tables), func(t schema.Table) bool { return t.Table == p.table })
+	return p.Source.Sync(ctx, req, out)
+}
+
+// A path all of whose tables are paused goes on from where it was.
+func TestPausedPath(t *testing.T) {
+	sim := company(simulator.Options{})
+	m := &modelOf{Model: clocked(sim), sim: sim, src: account(t, sim, simulator.DefaultKey)}
+	m.sync(t, "")
+	var before, after state
+	if err := json.Unmarshal(m.State, &before); err != nil {
+		t.Fatal(err)
+	}
+	m.pause(t, "pulse")
+	if err := json.Unmarshal(m.State, &after); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before.Paths["pulse"], after.Paths["pulse"]); diff != "" {
+		t.Errorf("progress (-before +after)\n%s", diff)
 	}
 }
 

@@ -132,10 +132,10 @@ func (p *progress) due(e *path, tables []string, start time.Time) bool {
 	return e.filter == "" || p.Stale || age >= wholeEvery
 }
 
-// keep forgets that tables were filled which a sync is not to fill: should
-// they be wanted again, all of their rows are read.
-func (p *progress) keep(wanted []string) {
-	other := func(t string) bool { return !slices.Contains(wanted, t) }
+// keep forgets that other tables than these were filled: should they be wanted
+// again, all of their rows are read.
+func (p *progress) keep(tables []string) {
+	other := func(t string) bool { return !slices.Contains(tables, t) }
 	p.Tables = slices.DeleteFunc(p.Tables, other)
 	if p.Reading != nil {
 		p.Reading.Tables = slices.DeleteFunc(p.Reading.Tables, other)

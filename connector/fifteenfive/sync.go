@@ -115,7 +115,13 @@ func newReader(s *source, e *path, st *state, req connector.Request, out connect
 			r.gone[t.Table] = gone
 		}
 	}
-	r.progress.keep(r.wanted)
+	kept := r.wanted
+	if len(kept) == 0 { // what is read of a path, is read of all its tables
+		for _, n := range req.Paused {
+			kept = append(kept, n.Table)
+		}
+	}
+	r.progress.keep(kept)
 	return r
 }
 

@@ -44,6 +44,15 @@ func TestTableReadAgain(t *testing.T) {
 		}
 		return sent
 	}
+	pause := func() map[string]int {
+		t.Helper()
+		now = now.Add(time.Minute)
+		sent := map[string]int{}
+		if err := m.Sync(context.Background(), paused{counter{s, sent}, customer.Table}); err != nil {
+			t.Fatal(err)
+		}
+		return sent
+	}
 	steps := []struct {
 		name string
 		do   func() map[string]int
@@ -57,6 +66,8 @@ func TestTableReadAgain(t *testing.T) {
 		}, map[string]int{"customer": 236, "order": 180}},
 		{"one is blocked", func() map[string]int { return sync("order") }, map[string]int{"order": 180}},
 		{"it is enabled", func() map[string]int { return sync() }, map[string]int{"customer": 260, "order": 180}},
+		{"one is paused", pause, map[string]int{"order": 180}},
+		{"it goes on", func() map[string]int { return sync() }, map[string]int{"customer": 48, "order": 180}},
 	}
 	for _, step := range steps {
 		if diff := cmp.Diff(step.want, step.do()); diff != "" {
@@ -89,4 +100,23 @@ func (c counted) Write(ctx context.Context, b schema.Batch) error {
 		c.sent[b.Table.Name.Table] += int(b.Rows())
 	}
 	return c.Output.Write(ctx, b)
+}
+
+// paused is a source one of whose tables is paused.
+type paused struct {
+	connector.Source
+	table string
+}
+
+func (p paused) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	var read []schema.Table
+	for _, t := range req.Tables {
+		if t.Table == p.table {
+			req.Paused = append(req.Paused, t.Name)
+		} else {
+			read = append(read, t)
+		}
+	}
+	req.Tables = read
+	return p.Source.Sync(ctx, req, out)
 }

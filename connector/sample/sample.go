@@ -136,6 +136,11 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	placed := s.orders + max(int(now.Sub(s.opened)/time.Second), 0)
 	settled := max(0, placed-120) / ordersPerCustomer * ordersPerCustomer
 	read := map[string]int{} // a table that is not wanted now is read anew when it is
+	for _, n := range req.Paused {
+		if begin, ok := st.Tables[n.Table]; ok {
+			read[n.Table] = begin
+		}
+	}
 	for _, t := range req.Tables {
 		begin := min(st.Tables[t.Table], placed)
 		out.Progress(t.Name, int64(placed-begin))
