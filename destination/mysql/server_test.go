@@ -122,6 +122,44 @@ func TestKilledInMerge(t *testing.T) {
 	live(t, w, 30)
 }
 
+// TestServerCrash ends the whole server in the middle of a merge, and then
+// lets it come back.
+func TestServerCrash(t *testing.T) {
+	server := mariatest.Start(t)
+	mariatest.Exec(t, server.URL, "CREATE DATABASE land")
+	d := openAt(t, server.URL+"land")
+	w := start(t, d)
+	write(t, w, 0, 10, true)
+	must(t, w.Flush(t.Context()))
+	write(t, w, 5, 20, false)
+	live(t, w, 20)
+	must(t, w.Flush(t.Context()))
+	write(t, w, 5, 30, false)
+	lock, err := mariatest.Open(t, server.URL).Conn(t.Context())
+	must(t, err)
+	defer lock.Close()
+	_, err = lock.ExecContext(t.Context(), "LOCK TABLES land_s.t READ")
+	must(t, err)
+	flushed := make(chan error)
+	go func() { flushed <- w.Flush(t.Context()) }()
+	for len(mariatest.Query(t, server.URL, "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'Waiting for table metadata lock'")) == 0 {
+	}
+	server.Kill(t)
+	if err := <-flushed; err == nil || setup.AsProblem(err) != nil || !strings.Contains(err.Error(), "s.t") {
+		t.Errorf("got %v, want an error that names s.t and is no Problem", err)
+	}
+	if _, err := d.Writer(t.Context(), destination.Options{}); err == nil || setup.AsProblem(err) != nil {
+		t.Errorf("without a server: %v", err)
+	}
+	server.Again(t)
+	if got := len(selectText(t, d, numbersTable.Name, numbersTable.Columns)); got != 20 {
+		t.Errorf("%d rows after the crash, want 20", got)
+	}
+	w = start(t, d)
+	write(t, w, 5, 30, false)
+	live(t, w, 30)
+}
+
 // TestBrokenWidening breaks a widening off after each of its statements: the
 // table is what it was until the last, and the next sync completes it.
 func TestBrokenWidening(t *testing.T) {

@@ -8,8 +8,14 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"net"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +31,77 @@ func Server(t testing.TB) string {
 		t.Skip("PENSTOCK_TEST_MARIADB names no server; `make test` starts one")
 	}
 	return server
+}
+
+// An Own is a server that a test may break.
+type Own struct {
+	URL string // of a superuser
+
+	dir, port string
+}
+
+// Start starts a server from this machine's binaries, which ends with the test.
+// Without them the test is skipped, and CI fails for it.
+func Start(t testing.TB) *Own {
+	t.Helper()
+	if _, err := exec.LookPath("mariadbd"); err != nil {
+		if _, err := os.Stat("/usr/sbin/mariadbd"); err != nil {
+			t.Skip("there is no MariaDB server on this machine; `make test` installs one")
+		}
+	}
+	dir, err := os.MkdirTemp("", "penstock-mariadb-") // not TempDir, which the server's user may not enter
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	o := &Own{dir: dir, port: port}
+	o.Again(t)
+	t.Cleanup(func() {
+		o.Kill(t)
+		os.RemoveAll(dir)
+	})
+	return o
+}
+
+// Again starts the server again, with the data that it had.
+func (o *Own) Again(t testing.TB) {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	c := exec.Command(filepath.Join(filepath.Dir(here), "../../scripts/mariadb"), "start", o.dir, o.port)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.URL = strings.TrimSpace(string(out))
+}
+
+// Kill ends the server at once, as a crash does, and waits until it is gone.
+func (o *Own) Kill(t testing.TB) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(o.dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p.Kill() == nil {
+		runtime.Gosched()
+	}
 }
 
 // Database creates an empty database and returns its URL for a superuser. When
