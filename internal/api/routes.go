@@ -86,6 +86,8 @@ func (s *server) routes() []route {
 
 		{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
 		{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
+		{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
+		{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
 		{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
 	}
 	for i := range all {

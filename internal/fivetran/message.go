@@ -58,8 +58,10 @@ const (
 
 	ConnectorTypesListed   = "Connectors list retrieved successfully"
 	ConnectorTypeRetrieved = "Connector configuration retrieved successfully"
-	StatesListed           = "Connection states retrieved successfully" // this and the next two are ours
+	StatesListed           = "Connection states retrieved successfully" // these are ours
 	StateRestored          = "Connection state has been restored"
+	SettingsRetrieved      = "Settings retrieved successfully"
+	SettingsModified       = "Settings have been modified"
 	TablesListed           = "Tables retrieved successfully"
 
 	PublicConnectorTypesShown = "Connector metadata retrieved successfully"

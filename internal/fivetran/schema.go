@@ -119,3 +119,19 @@ type TableStatus struct {
 	SyncedAt *time.Time `json:"synced_at"`     // when it was last read to the end
 	FailedAt *time.Time `json:"failed_at"`
 }
+
+// Settings are the choices for a connection's source that Fivetran has not,
+// and the body of their PATCH, in which null means absent.
+type Settings struct {
+	Masks        *[]Mask                    `json:"masks"` // the first that matches a column counts
+	CarryRenames *bool                      `json:"carry_renames"`
+	PausedTables map[string]map[string]bool `json:"paused_tables"` // by schema and table; true: paused
+}
+
+// A Mask is a rule for what becomes of values before they leave the source's
+// process.
+type Mask struct {
+	Pattern string `json:"pattern"`        // schema.table.column, with * for any run of characters
+	How     string `json:"how"`            // HASH, REDACT, TRUNCATE, KEEP_DOMAIN
+	Keep    int    `json:"keep,omitempty"` // characters that TRUNCATE keeps
+}

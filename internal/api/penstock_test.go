@@ -1,0 +1,158 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// TestTableResync asks for it in all ways.
+func TestTableResync(t *testing.T) {
+	e := newEnv(t)
+	conn := e.database()
+	id := strings.TrimPrefix(conn, "/v1/connections/")
+	e.ok("POST", conn+"/schemas/reload", "")
+	e.ok("PATCH", conn+"/schemas/hr/tables/person", `{"enabled":false}`)
+	if a := e.ok("POST", conn+"/resync", `{"scope":{"Sales":["Order"]}}`); a.message != "Sync has been successfully triggered for connection with id '"+id+"'" {
+		t.Errorf("message %q", a.message)
+	}
+	if a := e.ok("POST", conn+"/schemas/tables/resync", `{"Sales":["note","Order"]}`); a.message != "Re-sync has been triggered successfully" {
+		t.Errorf("message %q", a.message)
+	}
+	e.ok("POST", conn+"/schemas/Sales/tables/raw/resync", "")
+	if a := e.do("POST", conn+"/schemas/hr/tables/person/resync", ""); a.status != 400 || a.message != "Table 'person' of schema 'hr' is not enabled" {
+		t.Errorf("table that is not enabled: %s", a.body)
+	}
+	if _, st := e.details(id); st["is_historical_sync"] != true { // the first
+		t.Errorf("status %v", st)
+	}
+	ours := "/v1/penstock/connections/" + id
+	var again []string
+	for _, item := range e.ok("GET", ours+"/tables", "").data["items"].([]any) {
+		again = append(again, fmt.Sprint(at(item, "table"), " ", at(item, "status"), " ", at(item, "resync")))
+	}
+	want := []string{"Order pending true", "note pending true", "raw pending true", "fivetran_audit pending false", "person blocked false"}
+	if diff := cmp.Diff(want, again); diff != "" {
+		t.Errorf("tables (-want +got)\n%s", diff)
+	}
+	run := e.engine.start()
+	must(t, e.store.SetTableProgress(t.Context(), run.Token(), []store.TableProgress{{Table: schema.Name{Schema: "Sales", Table: "Order"}, Rows: 5, Expected: 9}}, e.now))
+	item := e.ok("GET", ours+"/tables", "").data["items"].([]any)[0]
+	if at(item, "status") != "syncing" || at(item, "rows") != 5.0 || at(item, "rows_expected") != 9.0 {
+		t.Errorf("while it syncs: %v", item)
+	}
+	e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded, Tables: []store.RunTable{
+		{Source: schema.Name{Schema: "Sales", Table: "Order"}, Upserted: 9}, {Source: schema.Name{Schema: "Sales", Table: "note"}, Error: "permission denied"}}})
+	items := e.ok("GET", ours+"/tables", "").data["items"].([]any)
+	if at(items[0], "status") != "synced" || at(items[0], "synced_at") == nil || at(items[1], "status") != "failed" || at(items[1], "error") != "permission denied" {
+		t.Errorf("after it: %v", items[:2])
+	}
+
+	// A source that cannot.
+	g := e.group("sheets")
+	sheet := e.ok("POST", "/v1/connections", `{"group_id":"`+g+`","service":"google_sheets","config":{"schema":"s","table":"t"}}`).data["id"].(string)
+	e.engine.offers = []schema.Table{offer(".t", "a")}
+	e.ok("POST", "/v1/connections/"+sheet+"/schemas/reload", "")
+	if a := e.do("POST", "/v1/connections/"+sheet+"/resync", `{"scope":{"google_sheets":["t"]}}`); a.status != 400 || a.message != "The connector does not support table-level re-sync" {
+		t.Errorf("a source that cannot: %s", a.body)
+	}
+	if s := at(e.ok("GET", "/v1/connections/"+sheet+"/schemas", "").data, "schemas", "google_sheets", "name_in_destination"); s != "s" {
+		t.Errorf("name of a source's only schema: %v", s)
+	}
+}
+
+// TestStateVersions lists the states of a connection and returns to one.
+func TestStateVersions(t *testing.T) {
+	for name, location := range databases {
+		t.Run(name, func(t *testing.T) {
+			e := newEnvAt(t, location(t))
+			conn := e.database()
+			id := strings.TrimPrefix(conn, "/v1/connections/")
+			ours := "/v1/penstock/connections/" + id
+			if items := e.ok("GET", ours+"/states", "").data["items"].([]any); len(items) != 0 {
+				t.Fatalf("at first: %v", items)
+			}
+			run := e.engine.start()
+			for i := range 3 {
+				must(t, e.store.SetState(t.Context(), run.Token(), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)), int64(10*i), e.now))
+			}
+			if a := e.do("POST", ours+"/states/1/restore", ""); a.status != 409 || a.message != errSyncing.Error() {
+				t.Errorf("while it syncs: %d %s", a.status, a.body)
+			}
+			e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded})
+			items := e.ok("GET", ours+"/states", "").data["items"].([]any)
+			if len(items) != 3 || at(items[0], "version") != 3.0 || at(items[0], "current") != true || at(items[0], "rows") != 20.0 ||
+				at(items[0], "run_id") != run.ID || at(items[1], "current") != false {
+				t.Fatalf("states %v", items)
+			}
+			a := e.ok("POST", ours+"/states/1/restore", "")
+			if a.message != "Connection state has been restored" || a.data["version"] != 4.0 || a.data["run_id"] != nil {
+				t.Errorf("restored: %s", a.body)
+			}
+			state, err := e.store.State(t.Context(), id)
+			must(t, err)
+			if string(state) != `{"n":0}` {
+				t.Errorf("state %s", state)
+			}
+		})
+	}
+}
+
+// TestSettings chooses what Fivetran has not.
+func TestSettings(t *testing.T) {
+	e := newEnv(t)
+	conn := e.database()
+	path := "/v1/penstock" + strings.TrimPrefix(conn, "/v1") + "/settings"
+	text := func(a answer) string {
+		b, err := json.Marshal(a.data)
+		must(t, err)
+		return string(b)
+	}
+	for _, tt := range []struct {
+		name, method, body string
+		status             int
+		want               string // the data, or the message
+	}{
+		{"at first", "GET", "", 200, `{"carry_renames":false,"masks":[],"paused_tables":{}}`},
+		{"masks before the capture", "PATCH", `{"masks":[{"pattern":"*.mail","how":"KEEP_DOMAIN"},{"pattern":"hr.*.salary","how":"TRUNCATE","keep":1}]}`, 200,
+			`{"carry_renames":false,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{}}`},
+		{"a wrong mask", "PATCH", `{"masks":[{"pattern":"*.mail","how":"DROP"}]}`, 400,
+			`Invalid value for field 'masks': mask "*.mail": how is "DROP", which is none of HASH, REDACT, TRUNCATE, KEEP_DOMAIN`},
+		{"no table", "PATCH", `{"masks":[],"paused_tables":{"hr":{"x":true}}}`, 404, `Table 'x' of schema 'hr' does not exist.`},
+		{"a table", "PATCH", `{"masks":null,"carry_renames":true,"paused_tables":{"hr":{"person":true}}}`, 200,
+			`{"carry_renames":true,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{"hr":{"person":true}}}`},
+		{"goes on", "PATCH", `{"masks":[],"paused_tables":{"hr":{"person":false}}}`, 200, `{"carry_renames":true,"masks":[],"paused_tables":{}}`},
+		{"is kept", "GET", "", 200, `{"carry_renames":true,"masks":[],"paused_tables":{}}`},
+	} {
+		e.engine.restarted = nil
+		a := e.do(tt.method, path, tt.body)
+		got := a.message
+		if a.status == 200 {
+			got = text(a)
+		}
+		if a.status != tt.status || got != tt.want {
+			t.Errorf("%s: %d %s\nwant %d %s", tt.name, a.status, got, tt.status, tt.want)
+		}
+		if restarted := len(e.engine.restarted) > 0; restarted != (tt.method == "PATCH" && tt.status == 200) {
+			t.Errorf("%s: a running sync begins again: %v", tt.name, restarted)
+		}
+		if strings.HasPrefix(tt.name, "a wrong") {
+			e.ok("POST", conn+"/schemas/reload", "")
+		}
+		if tt.name == "a table" {
+			items := e.ok("GET", strings.TrimSuffix(path, "/settings")+"/tables", "").data["items"].([]any)
+			if last := items[len(items)-1]; at(last, "table") != "person" || at(last, "status") != "paused" {
+				t.Errorf("table: %v", last)
+			}
+		}
+	}
+	if a := e.do("GET", "/v1/penstock/connections/x/settings", ""); a.status != 404 {
+		t.Errorf("no connection: %d", a.status)
+	}
+}

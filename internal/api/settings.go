@@ -1,0 +1,96 @@
+package api
+
+import (
+	"reflect"
+
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/schema"
+)
+
+func (s *server) settings(r *request) (any, error) {
+	if _, _, err := s.findConnection(r); err != nil {
+		return nil, err
+	}
+	cfg, err := s.Store.SchemaConfig(r.Context(), r.id())
+	if err != nil {
+		return nil, err
+	}
+	return wireSettings(cfg), nil
+}
+
+// updateSettings changes what it is given. Masks can be chosen before anybody
+// has looked at the source. A sync that is running begins again.
+func (s *server) updateSettings(r *request) (any, error) {
+	var req fivetran.Settings
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	if _, _, err := s.findConnection(r); err != nil {
+		return nil, err
+	}
+	changed := false
+	cfg, _, err := s.Store.UpdateSchema(r.Context(), r.id(), func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+		before := cfg.Clone()
+		if err := applySettings(cfg, cat, &req); err != nil {
+			return err
+		}
+		changed = !reflect.DeepEqual(before, *cfg)
+		return nil
+	})
+	if err != nil {
+		return nil, connectionGone(err, r)
+	}
+	if changed {
+		if err := s.Engine.Restart(r.Context(), r.id()); err != nil {
+			return nil, connectionGone(err, r)
+		}
+	}
+	return wireSettings(cfg), nil
+}
+
+func applySettings(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, req *fivetran.Settings) error {
+	if req.CarryRenames != nil {
+		cfg.CarryRenames = *req.CarryRenames
+	}
+	if req.Masks != nil {
+		cfg.Masks = nil
+		for _, m := range *req.Masks {
+			cfg.Masks = append(cfg.Masks, schemaconfig.Mask{Pattern: m.Pattern, How: schemaconfig.Masked(m.How), Keep: m.Keep})
+		}
+		if err := cfg.Check(); err != nil {
+			return invalidInput("Invalid value for field 'masks': %s", err)
+		}
+	}
+	ch := &change{cfg, cat}
+	for sn, tables := range req.PausedTables {
+		for tn, paused := range tables {
+			t, err := ch.find(schema.Name{Schema: sn, Table: tn})
+			if err != nil {
+				return err
+			}
+			cfg.TableOf(cat, t.Name).Paused = paused
+		}
+	}
+	return nil
+}
+
+func wireSettings(cfg *schemaconfig.Config) fivetran.Settings {
+	masks := make([]fivetran.Mask, len(cfg.Masks))
+	for i, m := range cfg.Masks {
+		masks[i] = fivetran.Mask{Pattern: m.Pattern, How: string(m.How), Keep: m.Keep}
+	}
+	paused := map[string]map[string]bool{}
+	for sn, sc := range cfg.Schemas {
+		for tn, t := range sc.Tables {
+			if !t.Paused {
+				continue
+			}
+			if paused[sn] == nil {
+				paused[sn] = map[string]bool{}
+			}
+			paused[sn][tn] = true
+		}
+	}
+	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused}
+}
