@@ -98,6 +98,9 @@ func cpu() int64 {
 	return r.Utime.Nano() + r.Stime.Nano()
 }
 
+// What treating rows costs, without a source and a destination: for comparison,
+// a load of lineitem from Postgres into DuckDB takes 1,200 to 1,500 ns of CPU a
+// row.
 func BenchmarkTreatments(b *testing.B) {
 	table, rec := lineitem(32_000)
 	with := func(how schemaconfig.ColumnTreatment, columns ...string) map[string]schemaconfig.ColumnTreatment {
@@ -107,18 +110,18 @@ func BenchmarkTreatments(b *testing.B) {
 		}
 		return m
 	}
-	hash := schemaconfig.ColumnTreatment{Mask: schemaconfig.Mask{How: schemaconfig.MaskHash}}
 	for _, bm := range []struct {
 		name    string
 		columns map[string]schemaconfig.ColumnTreatment
 	}{
 		{"plain", nil},
-		{"block two", with(schemaconfig.ColumnTreatment{Blocked: true}, "l_tax", "l_discount")},
+		{"block two", with(blocked, "l_tax", "l_discount")},
 		{"hash comment", with(hash, "l_comment")},
 		{"hash partkey", with(hash, "l_partkey")},
 		{"hash shipmode", with(hash, "l_shipmode")},
 		{"hash price", with(hash, "l_extendedprice")},
 		{"hash orderkey", with(hash, "l_orderkey")},
+		{"hash two, block two", map[string]schemaconfig.ColumnTreatment{"l_comment": hash, "l_shipmode": hash, "l_tax": blocked, "l_discount": blocked}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			b.ReportAllocs()
