@@ -67,19 +67,45 @@ type Options struct {
 // are applied in the order in which they are made.
 //
 // A table has the columns of the source, [schema.RowID] if the source gives
-// it no key, then [schema.Synced] and [schema.Deleted]. Batches have the
-// first of these; the last two are the writer's own to fill.
+// it no key, then the system columns of its [schema.Mode], which are the
+// writer's own to fill: batches do not have them. Only in history mode may a
+// batch of upserts or updates have [schema.Start], not as a part of the key,
+// where the source knows when its rows changed.
+//
+// # Modes
+//
+// With [schema.SoftDelete] a row that is gone is marked by [schema.Deleted];
+// with [schema.Live] it is deleted, and an update finds it no more.
+//
+// With [schema.History] a change makes another version of the row, whose Start
+// is the start of the sync, or what the batch says. It ends the version before
+// a millisecond earlier. Rows that the operations leave as they are get no new
+// version; theirs was last synced now. Of what happens to a row in one sync the
+// last counts, except that a batch with Start makes a version of each of its
+// rows, which are chained by Start: versions that the table has since the first
+// of them or later are replaced. An update makes its version of the active one,
+// and passes over a row that has none. A row that is gone ends when the sync
+// began, or when it began if that was later, and no version is added. To repeat
+// operations, in the same sync or in another, makes no more versions.
 type Writer interface {
 	// Table returns a table as it stands, or nil if there is none. Its
-	// columns are in the destination's order, without [schema.Synced] and
-	// [schema.Deleted]; Key is set where the writer knows it.
+	// columns are in the destination's order, without the system columns;
+	// Key is set where the writer knows it.
 	Table(ctx context.Context, name schema.Name) (*schema.Table, error)
 
 	// Migrate makes the table exist with at least the columns of t, each at
 	// least as wide as in t, the values that are there kept. It creates
 	// missing schemas, adds missing columns at the end, widens types, and
-	// never drops a column or narrows a type. It changes nothing, and costs
-	// little, when all is there. Rows written before are not lost.
+	// never drops a column of the source's or narrows a type. It changes
+	// nothing, and costs little, when all is there. Rows written before are
+	// not lost. Versions from before a column was added have NULL in it.
+	//
+	// A table of another mode than t's is switched to it, wholly or not at
+	// all. Towards history mode, rows are active since the latest sync that
+	// the table with soft delete knows of, or since they were last synced in
+	// live mode; of deleted ones Start and End are the year 1. Away from it,
+	// the latest version of each key stays. Towards live mode, only rows
+	// that are still in the source do.
 	Migrate(ctx context.Context, t *schema.Table) error
 
 	// Write takes over b and applies it; it need not be visible or durable
@@ -88,8 +114,8 @@ type Writer interface {
 	// table has and an upsert has not becomes NULL.
 	Write(ctx context.Context, b schema.Batch) error
 
-	// Live returns the number of rows not marked as deleted, everything
-	// written so far included.
+	// Live returns the number of rows that are still in the source: not
+	// marked as deleted, or active. Everything written so far is included.
 	Live(ctx context.Context, name schema.Name) (int64, error)
 
 	// Accepts reports whether batches of t may come encoded in f.

@@ -8,11 +8,14 @@ import (
 )
 
 // An Op says what a batch does to its table. All of them are safe to repeat.
+// What it means to mark a row as deleted, and to change one, is the table's
+// [Mode]: in history mode a version ends, in live mode a row is deleted.
 type Op uint8
 
 const (
 	// Upsert replaces whole rows by key, or adds them, and revives deleted
-	// ones. Of rows with one key in one batch the last counts.
+	// ones. Of rows with one key in one batch the last counts, unless the
+	// batch tells by [Start] when each of them began to hold.
 	Upsert Op = iota
 
 	// Update sets the columns that the batch has in the rows with its keys.

@@ -25,6 +25,10 @@ type Subject struct {
 	// Keeps reports whether the destination can hold a value, given as text.
 	// Where it cannot, NULL and a warning are expected. nil: it holds all.
 	Keeps func(t schema.Type, text string) bool
+
+	// Sequences is how many random sequences of operations are compared with
+	// what is promised of them. 0: 100.
+	Sequences int
 }
 
 // Null stands for NULL in text.
@@ -40,7 +44,13 @@ func Run(t *testing.T, s Subject) {
 			t.Run(c.name, func(t *testing.T) { runScript(t, s, c.script) })
 		}
 	})
+	t.Run("Modes", func(t *testing.T) {
+		for _, c := range modeScripts {
+			t.Run(c.name, func(t *testing.T) { runScript(t, s, c.script) })
+		}
+	})
 	t.Run("Random", func(t *testing.T) { testRandom(t, s) })
+	t.Run("Sequences", func(t *testing.T) { testSequences(t, s) })
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
@@ -79,8 +89,16 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// system are the columns that the writer fills, for Select.
-var system = []schema.Column{
-	{Name: schema.Synced, Type: schema.Type{Kind: schema.Instant}},
-	{Name: schema.Deleted, Type: schema.Type{Kind: schema.Boolean}},
+// systemColumns returns the columns that the writer fills in a mode.
+func systemColumns(m schema.Mode) []schema.Column {
+	instant, truth := schema.Type{Kind: schema.Instant}, schema.Type{Kind: schema.Boolean}
+	columns := []schema.Column{{Name: schema.Synced, Type: instant}}
+	switch m {
+	case schema.SoftDelete:
+		columns = append(columns, schema.Column{Name: schema.Deleted, Type: truth})
+	case schema.History:
+		columns = append(columns, schema.Column{Name: schema.Active, Type: truth},
+			schema.Column{Name: schema.Start, Type: instant}, schema.Column{Name: schema.End, Type: instant})
+	}
+	return columns
 }

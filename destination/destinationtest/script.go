@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -18,11 +19,14 @@ import (
 // The scripts are about one table with the key k and the columns a and b.
 // A line is a verb and its words:
 //
-//	sync N             begin sync N, which ends the one before
+//	sync N [MODE]      begin sync N, which ends the one before, the table in
+//	                   the mode, or in the one that it had; SOFT_DELETE at first
+//	columns COLUMNS    add columns to the table; "want" is about these from now
 //	crash              close the writer without a flush
 //	flush
 //	upsert ROW…        a row is key,a,b; "-" is NULL
 //	upsert.a ROW…      rows without the column b
+//	upsert.sab ROW…    versions that began M minutes after sync 0: key,M,a,b
 //	fresh ROW…         an upsert with Batch.Fresh
 //	update.a ROW…      a row is key,a
 //	delete KEY…
@@ -31,7 +35,9 @@ import (
 //	sweep
 //	live N             expect N live rows
 //	want ROW…          expect these rows after a flush and close; a row is
-//	                   key,a,b@N, with ! if it is deleted
+//	                   key,a,b@N, with ! if it is deleted, or with [START..END]
+//	                   in history mode: the numbers of syncs, or minutes after
+//	                   sync 0 with an m, less a millisecond with a -
 var scripts = []struct{ name, script string }{
 	{"Upsert", `
 		sync 1
@@ -188,50 +194,84 @@ var scripts = []struct{ name, script string }{
 		want 1,x,y@1`},
 }
 
+// scriptTable has the columns whose names are given by one letter each: n is a
+// number, s when a version began, and all others are text.
 func scriptTable(name, columns string) *schema.Table {
 	t := &schema.Table{Name: schema.Name{Schema: "scripts", Table: name}, Columns: []schema.Column{
 		{Name: "k", Type: schema.Type{Kind: schema.Long}, Key: true}}}
 	for _, c := range columns {
-		t.Columns = append(t.Columns, schema.Column{Name: string(c), Type: schema.Type{Kind: schema.String}})
+		column := schema.Column{Name: string(c), Type: schema.Type{Kind: schema.String}}
+		switch c {
+		case 'n':
+			column.Type.Kind = schema.Long
+		case 's':
+			column = schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
+		}
+		t.Columns = append(t.Columns, column)
 	}
 	return t
 }
 
+var scriptOps = map[string]schema.Op{"upsert": schema.Upsert, "fresh": schema.Upsert, "update": schema.Update, "delete": schema.Delete,
+	"present": schema.Present, "truncate": schema.Truncate, "sweep": schema.Sweep}
+
 // scriptBatch makes a batch from the words of a line.
 func scriptBatch(t testing.TB, table, verb string, words []string) schema.Batch {
+	t.Helper()
 	name, columns, _ := strings.Cut(verb, ".")
-	b := schema.Batch{Op: map[string]schema.Op{"upsert": schema.Upsert, "fresh": schema.Upsert, "update": schema.Update, "delete": schema.Delete,
-		"present": schema.Present, "truncate": schema.Truncate, "sweep": schema.Sweep}[name], Fresh: name == "fresh"}
-	if b.Op == schema.Upsert && columns == "" {
+	if scriptOps[name] == schema.Upsert && columns == "" {
 		columns = "ab"
 	}
-	b.Table = scriptTable(table, columns)
+	b, err := batchOf(scriptTable(table, columns), name, words)
+	must(t, err)
+	return b
+}
+
+// batchOf makes a batch of a table from the words of a line.
+func batchOf(table *schema.Table, verb string, words []string) (schema.Batch, error) {
+	b := schema.Batch{Op: scriptOps[verb], Fresh: verb == "fresh", Table: table}
 	switch b.Op {
 	case schema.Truncate:
 		n, err := strconv.Atoi(words[0])
-		must(t, err)
 		b.Before = syncTime(n)
-		return b
+		return b, err
 	case schema.Sweep:
-		return b
+		return b, nil
 	}
-	r := array.NewRecordBuilder(memory.DefaultAllocator, b.Table.Arrow())
+	r := array.NewRecordBuilder(memory.DefaultAllocator, table.Arrow())
 	defer r.Release()
 	for _, w := range words {
-		values := strings.Split(w, ",")
-		k, err := strconv.ParseInt(values[0], 10, 64)
-		must(t, err)
-		r.Field(0).(*array.Int64Builder).Append(k)
-		for i, v := range values[1:] {
-			if f := r.Field(i + 1).(*array.StringBuilder); v == "-" {
-				f.AppendNull()
-			} else {
-				f.Append(v)
+		for i, v := range strings.Split(w, ",") {
+			if err := appendWord(r.Field(i), v); err != nil {
+				return b, err
 			}
 		}
 	}
 	b.Record = r.NewRecordBatch()
-	return b
+	return b, nil
+}
+
+func appendWord(b array.Builder, v string) error {
+	if v == "-" {
+		b.AppendNull()
+		return nil
+	}
+	if b, ok := b.(*array.StringBuilder); ok {
+		b.Append(v)
+		return nil
+	}
+	n, err := strconv.Atoi(v)
+	switch b := b.(type) {
+	case *array.Int16Builder:
+		b.Append(int16(n))
+	case *array.Int32Builder:
+		b.Append(int32(n))
+	case *array.Int64Builder:
+		b.Append(int64(n))
+	case *array.TimestampBuilder:
+		b.Append(arrow.Timestamp(start.Add(time.Duration(n) * time.Minute).UnixMicro()))
+	}
+	return err
 }
 
 func runScript(t *testing.T, s Subject, script string) {
@@ -243,9 +283,8 @@ func runScript(t *testing.T, s Subject, script string) {
 			must(t, w.Close())
 		}
 		w = open(t, d, n, nil)
-		must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
 	}
-	sync := 0
+	sync, table := 0, scriptTable("t", "ab")
 	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		words := strings.Fields(rest)
@@ -256,6 +295,19 @@ func runScript(t *testing.T, s Subject, script string) {
 				must(t, err)
 				sync = n
 				begin(n)
+				if len(words) > 1 {
+					mode, ok := schema.ParseMode(words[1])
+					if !ok {
+						t.Fatalf("no mode %s", words[1])
+					}
+					table.Mode = mode
+				}
+				return w.Migrate(t.Context(), table)
+			case "columns":
+				mode := table.Mode
+				table = scriptTable("t", words[0])
+				table.Mode = mode
+				return w.Migrate(t.Context(), table)
 			case "crash":
 				err := w.Close()
 				w = nil
@@ -272,7 +324,7 @@ func runScript(t *testing.T, s Subject, script string) {
 				must(t, w.Flush(t.Context()))
 				must(t, w.Close())
 				w = nil
-				got := scriptRows(t, s, d, "t")
+				got := tableRows(t, s, d, table)
 				if !slices.Equal(got, words) {
 					t.Errorf("got  %s\nwant %s", strings.Join(got, " "), strings.Join(words, " "))
 				}
@@ -290,9 +342,15 @@ func runScript(t *testing.T, s Subject, script string) {
 	}
 }
 
-// scriptRows returns the table's rows as a script writes them, in key order.
+// scriptRows returns the rows of a table with soft delete as a script writes
+// them, in order.
 func scriptRows(t testing.TB, s Subject, d destination.Destination, table string) []string {
-	rows := s.Select(t, d, scriptTable(table, "").Name, append(scriptTable(table, "ab").Columns, system...))
+	return tableRows(t, s, d, scriptTable(table, "ab"))
+}
+
+func tableRows(t testing.TB, s Subject, d destination.Destination, table *schema.Table) []string {
+	system := systemColumns(table.Mode)
+	rows := s.Select(t, d, table.Name, slices.Concat(table.Columns, system))
 	out := make([]string, 0, len(rows))
 	for _, r := range rows {
 		for i := range r {
@@ -300,17 +358,57 @@ func scriptRows(t testing.TB, s Subject, d destination.Destination, table string
 				r[i] = "-"
 			}
 		}
-		at, err := time.Parse(time.RFC3339Nano, r[3])
-		must(t, err)
-		row := fmt.Sprintf("%s,%s,%s@%d", r[0], r[1], r[2], at.Sub(start)/time.Hour)
-		if !at.Equal(at.Truncate(time.Microsecond)) || at.Sub(start)%time.Hour != 0 {
-			t.Errorf("%s is not the start of a sync", at)
+		values, has := r[:len(table.Columns)], map[string]string{}
+		for i, c := range system {
+			has[c.Name] = r[len(values)+i]
 		}
-		if r[4] == "true" {
-			row += "!"
+		row := strings.Join(values, ",") + "@" + moment(t, has[schema.Synced])
+		switch table.Mode {
+		case schema.SoftDelete:
+			if has[schema.Deleted] == "true" {
+				row += "!"
+			}
+		case schema.History:
+			row += fmt.Sprintf("[%s..%s]", moment(t, has[schema.Start]), moment(t, has[schema.End]))
+			if active := strings.HasSuffix(row, "..]"); fmt.Sprint(active) != has[schema.Active] {
+				t.Errorf("%s has %s=%s", row, schema.Active, has[schema.Active])
+			}
 		}
 		out = append(out, row)
 	}
 	slices.Sort(out)
 	return out
+}
+
+// moment writes a point in time as a script does.
+func moment(t testing.TB, text string) string {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, text)
+	must(t, err)
+	if at.Year() == 1 {
+		return "never"
+	}
+	if at.UnixMicro() == schema.EndOfTime {
+		return ""
+	}
+	after := at.Sub(start)
+	if after%time.Millisecond != 0 {
+		t.Errorf("%s is not as it was written", at)
+	}
+	return instant(after.Milliseconds())
+}
+
+// instant writes a number of milliseconds after sync 0 as a script does.
+func instant(ms int64) string {
+	suffix := ""
+	if (ms+1)%60_000 == 0 {
+		ms, suffix = ms+1, "-"
+	}
+	switch {
+	case ms%3_600_000 == 0:
+		return strconv.FormatInt(ms/3_600_000, 10) + suffix
+	case ms%60_000 == 0:
+		return strconv.FormatInt(ms/60_000, 10) + "m" + suffix
+	}
+	return strconv.FormatInt(ms, 10) + "ms"
 }

@@ -18,6 +18,7 @@ var dialect = sqlwriter.Dialect{
 	Instant:      instant,
 	LoadConverts: true,
 	FoldsCase:    true,
+	SwitchesAnew: true,
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

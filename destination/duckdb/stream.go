@@ -49,8 +49,9 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 		fields = append(fields, arrow.Field{Name: "seq", Type: arrow.PrimitiveTypes.Int64})
 		columns, values = append(columns, quote(sqlwriter.Seq)), append(values, "seq")
 	} else {
-		columns = append(columns, quote(schema.Synced), quote(schema.Deleted))
-		values = append(values, instant(l.Synced), "false")
+		for _, c := range l.Constants {
+			columns, values = append(columns, quote(c.Column)), append(values, dialect.Constant(c))
+		}
 	}
 	st := &stream{s: s, arrow: arrow.NewSchema(fields, nil), stage: l.Stage, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, done: make(chan struct{})}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -31,6 +31,9 @@ func (d *database) define(def sqlwriter.Definition) []string {
 		return append(out, fmt.Sprintf("CREATE TABLE %s (%s) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE %s", table, strings.Join(columns, ", "), d.server.collation))
 	}
 	known := d.take(def.Name)
+	if def.Switches() {
+		return d.replace(def, table)
+	}
 	var out, add, set, clauses []string
 	for _, name := range known.leftovers {
 		clauses = append(clauses, "DROP COLUMN "+quote(name))
@@ -65,6 +68,21 @@ func (d *database) define(def sqlwriter.Definition) []string {
 		clauses = append(clauses, "DROP INDEX "+quote(keyIndex))
 	}
 	return append(out, alter(table, clauses))
+}
+
+// replace returns the statements that make a table anew for another mode, and
+// put it in the place of the old one at once. A table of either name that is
+// found is what a sync that broke off has left.
+func (d *database) replace(def sqlwriter.Definition, table string) []string {
+	sibling := func(prefix string) schema.Name {
+		return schema.Name{Schema: def.Name.Schema, Table: schema.Shorten(prefix+def.Name.Table, 64)}
+	}
+	anew, old := sibling("_penstock_anew_"), sibling("_penstock_old_")
+	drop := func(n schema.Name) string { return "DROP TABLE IF EXISTS " + d.d.Table(n) }
+	out := []string{drop(anew), drop(old)}
+	out = append(out, d.define(sqlwriter.Definition{Name: anew, New: true, Add: def.Columns()})...)
+	return append(out, d.d.Copy(def, table, d.d.Table(anew)),
+		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, d.d.Table(old), d.d.Table(anew), table), drop(old))
 }
 
 func alter(table string, clauses []string) string {

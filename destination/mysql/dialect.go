@@ -20,6 +20,8 @@ func (d *database) dialect() *sqlwriter.Dialect {
 		Instant:        instant,
 		FoldsCase:      true,
 		CaseOfTables:   !d.server.folds,
+		Same:           func(a, b string, _ schema.Type) string { return a + " <=> " + b },
+		JustBefore:     func(expr string) string { return expr + " - INTERVAL 1000 MICROSECOND" },
 		Define:         d.define,
 		Change:         change,
 		Inserted:       func(column string) string { return "VALUES(" + column + ")" },

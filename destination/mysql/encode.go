@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -25,6 +26,21 @@ var (
 	tsv    = form{null: `\N`, between: "\t", end: "\n"}                                                        // for LOAD DATA
 	values = form{null: "NULL", between: ",", begin: "(", end: "),", open: "'", shut: "'", binary: "_binary'"} // for INSERT
 )
+
+// constant appends a time.Time or a bool.
+func (f *form) constant(dst []byte, value any) []byte {
+	switch v := value.(type) {
+	case time.Time:
+		dst = append(dst, f.open...)
+		dst = v.UTC().AppendFormat(dst, clock)
+		return append(dst, f.shut...)
+	case bool:
+		if v {
+			return append(dst, '1')
+		}
+	}
+	return append(dst, '0')
+}
 
 // What the server's types hold, by Arrow's count: the years 1 to 9999, and the
 // hours of a day (documentation of MariaDB 10.11, "DATE", "DATETIME", "TIME";

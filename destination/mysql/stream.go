@@ -12,7 +12,6 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/penstock-data/penstock/destination/sqlwriter"
-	"github.com/penstock-data/penstock/schema"
 )
 
 // A stream is one transaction that fills a table, by one LOAD DATA or by an
@@ -56,13 +55,11 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 	if l.Stage {
 		columns = append(columns, quote(sqlwriter.Seq))
 	} else {
-		columns = append(columns, quote(schema.Synced), quote(schema.Deleted))
-		st.suffix = append(st.suffix, st.form.between...)
-		st.suffix = append(st.suffix, st.form.open...)
-		st.suffix = l.Synced.UTC().AppendFormat(st.suffix, clock)
-		st.suffix = append(st.suffix, st.form.shut...)
-		st.suffix = append(st.suffix, st.form.between...)
-		st.suffix = append(st.suffix, '0')
+		for _, c := range l.Constants {
+			columns = append(columns, quote(c.Column))
+			st.suffix = append(st.suffix, st.form.between...)
+			st.suffix = st.form.constant(st.suffix, c.Value)
+		}
 	}
 	into := l.Into
 	st.chunk = st.empty()

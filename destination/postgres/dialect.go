@@ -15,6 +15,15 @@ var dialect = sqlwriter.Dialect{
 	Stored:  stored,
 	Convert: convert,
 	Instant: instant,
+	Same:    same,
+}
+
+// same compares json as text: the type has no equality.
+func same(a, b string, t schema.Type) string {
+	if t.Kind == schema.JSON {
+		a, b = "("+a+")::text", "("+b+")::text"
+	}
+	return a + " IS NOT DISTINCT FROM " + b
 }
 
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -41,6 +42,20 @@ func appendInt64Field(dst []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(v))
 }
 
+func appendConstant(dst []byte, c sqlwriter.Constant) []byte {
+	switch v := c.Value.(type) {
+	case time.Time:
+		return appendInt64Field(dst, v.UnixMicro()-epoch)
+	case bool:
+		dst = append(dst, 0, 0, 0, 1, 0)
+		if v {
+			dst[len(dst)-1] = 1
+		}
+		return dst
+	}
+	panic(fmt.Sprintf("the constant %s is a %T", c.Column, c.Value))
+}
+
 // writeRecord encodes the rows of b.
 func (st *stream) writeRecord(ctx context.Context, b schema.Batch, seq int64) error {
 	fields := make([]field, b.Record.NumCols())
@@ -51,7 +66,7 @@ func (st *stream) writeRecord(ctx context.Context, b schema.Batch, seq int64) er
 		}
 		fields[i] = st.field(c, a)
 	}
-	added := 2
+	added := len(st.load.Constants)
 	if st.load.Stage {
 		added = 1
 	}

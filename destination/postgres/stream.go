@@ -40,9 +40,10 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 	if l.Stage {
 		columns += ", " + quote(sqlwriter.Seq)
 	} else {
-		columns += ", " + quote(schema.Synced) + ", " + quote(schema.Deleted)
-		st.suffix = appendInt64Field(nil, l.Synced.UnixMicro()-epoch)
-		st.suffix = append(st.suffix, 0, 0, 0, 1, 0)
+		for _, c := range l.Constants {
+			columns += ", " + quote(c.Column)
+			st.suffix = appendConstant(st.suffix, c)
+		}
 	}
 	st.chunk = append(st.empty(), copyHeader...)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -15,7 +15,7 @@ import (
 // the table has besides are put at the end.
 func (st *stream) writeTuples(ctx context.Context, e *schema.Encoded, seq int64) error {
 	data, fields := e.Data, len(st.load.Shape.Columns)
-	added := 2
+	added := len(st.load.Constants)
 	suffix := st.suffix
 	if st.load.Stage {
 		added, suffix = 1, make([]byte, 12)

@@ -63,10 +63,11 @@ type Load struct {
 	To    []schema.Type // what each column is converted to; its own type unless the dialect's LoadConverts is set
 
 	// Stage says that Into has the column [Seq] beside those of Shape. If it
-	// is not set it has the two system columns, whose values are Synced and
-	// false.
-	Stage  bool
-	Synced time.Time
+	// is not set it has the system columns, whose values are those of
+	// Constants; two of them are Synced and false in a table with soft delete.
+	Stage     bool
+	Constants []Constant
+	Synced    time.Time
 }
 
 // A Stream takes the batches of one [Load].

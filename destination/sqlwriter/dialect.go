@@ -50,6 +50,15 @@ type Dialect struct {
 	// with CaseOfTables only those of columns are.
 	FoldsCase, CaseOfTables bool
 
+	// SwitchesAnew says that a table whose columns have changed cannot have
+	// its rows changed in the same transaction: for another mode it is made
+	// anew.
+	SwitchesAnew bool
+
+	// Same returns a condition that is true where a and b, both columns of
+	// the type t, are the same value or both NULL. nil: IS NOT DISTINCT FROM.
+	Same func(a, b string, t schema.Type) string
+
 	// The rest is for databases whose statements are not PostgreSQL's, which
 	// is what nil stands for.
 
@@ -72,6 +81,9 @@ type Dialect struct {
 	// ReadsStageOnce says that a statement may name a temporary table once
 	// only.
 	ReadsStageOnce bool
+
+	// JustBefore returns the instant that is a millisecond before that of expr.
+	JustBefore func(expr string) string
 
 	// DropStage returns the statement that drops a stage, by its quoted name,
 	// within a transaction.
@@ -151,6 +163,20 @@ func (d *Dialect) onConflict(key, set []string) string {
 	return "ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
 
+func (d *Dialect) same(a, b string, t schema.Type) string {
+	if d.Same != nil {
+		return d.Same(a, b, t)
+	}
+	return a + " IS NOT DISTINCT FROM " + b
+}
+
+func (d *Dialect) justBefore(expr string) string {
+	if d.JustBefore != nil {
+		return d.JustBefore(expr)
+	}
+	return expr + " - INTERVAL '1 millisecond'"
+}
+
 func (d *Dialect) dropStage(stage string) string {
 	if d.DropStage != nil {
 		return d.DropStage(d.Quote(stage))
@@ -165,7 +191,8 @@ const (
 	updates = "penstock_updates"
 	deletes = "penstock_deletes"
 	present = "penstock_present"
-	last    = "penstock_last" // of the rows with one key, while a stage is prepared where ReadsStageOnce holds
+	filled  = "penstock_filled" // whole rows, made of updates in history mode
+	last    = "penstock_last"   // of the rows with one key, while a stage is prepared where ReadsStageOnce holds
 )
 
 // before is what a table is called while it is made anew, in one transaction.
@@ -174,6 +201,10 @@ const before = "penstock_before"
 // Seq is the column of a stage that numbers its rows in the order in which
 // they came.
 const Seq = "_penstock_seq"
+
+// unchanged is the column of a stage of history mode that says whether a row is
+// the same as the version before it; NULL: there is none.
+const unchanged = "_penstock_unchanged"
 
 // Table returns a table's name as it is written in a statement.
 func (d *Dialect) Table(n schema.Name) string { return d.schema(n.Schema) + "." + d.Quote(n.Table) }

@@ -179,12 +179,12 @@ func TestMerge(t *testing.T) {
 		})
 	}
 	golden(t, "marks", []string{
-		plain.Truncate(table.Name, synced),
+		plain.Truncate(table, synced, synced),
 		plain.Sweep(table, keys, synced),
 		plain.Sweep(table, nil, synced),
-		plain.Live(table.Name),
+		plain.Live(table),
 		plain.Any(table.Name),
-		plain.stage(upserts, whole),
+		plain.stage(upserts, whole, table.Mode),
 	})
 }
 

@@ -24,15 +24,13 @@ type Merge struct {
 // the last upsert and the last update of each key, and no update or delete that
 // an upsert of the same key follows. What is left may be applied in the order
 // upserts, updates, deletes, whatever order it came in.
+//
+// In history mode an update that follows a delete does not count either: there
+// is no version that it could make another of.
 func (d *Dialect) Prepare(m Merge) []string {
 	var out []string
-	for _, s := range []struct {
-		stage string
-		shape *schema.Table
-	}{{upserts, m.Upserts}, {updates, m.Updates}} {
-		if s.shape != nil {
-			out = append(out, d.keepLast(s.stage, s.shape)...)
-		}
+	if m.Upserts != nil {
+		out = append(out, d.keepLast(upserts, m.Upserts)...)
 	}
 	for _, s := range []struct {
 		stage string
@@ -44,12 +42,23 @@ func (d *Dialect) Prepare(m Merge) []string {
 				On: d.sameKey(m.Table, s.shape, m.Upserts) + " AND t." + seq + " < s." + seq}))
 		}
 	}
+	if m.Table.Mode == schema.History && m.Updates != nil && m.Deletes != nil {
+		seq := d.Quote(Seq)
+		out = append(out, d.change(Change{Target: d.Quote(updates), Source: d.Quote(deletes),
+			On: d.sameKey(m.Table, m.Updates, m.Deletes) + " AND t." + seq + " > s." + seq}))
+	}
+	if m.Updates != nil {
+		out = append(out, d.keepLast(updates, m.Updates)...)
+	}
 	return out
 }
 
 // Apply returns the statements, to be run in one transaction after those of
 // Prepare, that bring what is staged into the table.
 func (d *Dialect) Apply(m Merge) []string {
+	if m.Table.Mode == schema.History {
+		return d.applyVersions(m)
+	}
 	var out []string
 	name := d.Table(m.Table.Name)
 	if m.Upserts != nil {
@@ -68,7 +77,9 @@ func (d *Dialect) Apply(m Merge) []string {
 		out = append(out, d.change(Change{Target: name, Set: set, Source: d.Quote(updates), On: d.sameKey(m.Table, m.Table, m.Updates)}))
 	}
 	if m.Deletes != nil {
-		out = append(out, d.change(Change{Target: name, Set: d.setDeleted(m.Synced), Source: d.Quote(deletes), On: d.sameKey(m.Table, m.Table, m.Deletes)}))
+		c := d.gone(m.Table, m.Synced)
+		c.Source, c.On = d.Quote(deletes), d.sameKey(m.Table, m.Table, m.Deletes)
+		out = append(out, d.change(c))
 	}
 	return out
 }
@@ -91,32 +102,68 @@ func (d *Dialect) insert(m Merge) string {
 			set = append(set, q+" = "+d.inserted(q))
 		}
 	}
-	synced, deleted := d.Quote(schema.Synced), d.Quote(schema.Deleted)
-	columns = append(columns, synced, deleted)
-	values = append(values, d.Instant(m.Synced), "false")
+	for _, c := range constants(m.Table.Mode, m.Synced) {
+		q := d.Quote(c.Column)
+		columns, values = append(columns, q), append(values, d.Constant(c))
+		set = append(set, q+" = "+d.inserted(q))
+	}
 	sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS s",
 		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), d.Quote(upserts))
 	if m.Unique && !m.Empty {
-		set = append(set, synced+" = "+d.inserted(synced), deleted+" = "+d.inserted(deleted))
 		sql += " " + d.onConflict(d.names(m.Upserts, true), set)
 	}
 	return sql
 }
 
-// Truncate returns the statement that marks as deleted the live rows last
-// synced before t, or never: they are from before the table had the column. It
-// leaves the time of their last sync: nothing was read about them.
-func (d *Dialect) Truncate(name schema.Name, t time.Time) string {
-	deleted := d.Quote(schema.Deleted)
-	return d.change(Change{Target: d.Table(name), Set: []Assignment{{deleted, "true"}},
-		Where: "(t." + d.Quote(schema.Synced) + " >= " + d.Instant(t) + ") IS NOT TRUE AND t." + deleted + " IS NOT TRUE"})
+// gone returns what becomes of rows t that are no longer in the source, the
+// rows not yet chosen.
+func (d *Dialect) gone(table *schema.Table, synced time.Time) Change {
+	c := Change{Target: d.Table(table.Name)}
+	switch table.Mode {
+	case schema.SoftDelete:
+		c.Set = []Assignment{{d.Quote(schema.Deleted), "true"}, {d.Quote(schema.Synced), d.Instant(synced)}}
+	case schema.History:
+		// A version can have begun after the sync did.
+		start, now := "t."+d.Quote(schema.Start), d.Instant(synced)
+		c.Set = []Assignment{{d.Quote(schema.Active), "false"},
+			{d.Quote(schema.End), "CASE WHEN " + start + " > " + now + " THEN " + start + " ELSE " + now + " END"}}
+	}
+	return c
 }
 
-// Sweep returns the statement that marks as deleted the live rows whose key was
-// not gathered. keys describes the stage of gathered keys; nil: there is none,
-// and so no row is left at the source.
+// live returns the condition that a row t, whose columns begin with prefix, is
+// still in the source; "" if all are.
+func (d *Dialect) live(mode schema.Mode, prefix string) string {
+	switch mode {
+	case schema.SoftDelete:
+		return prefix + d.Quote(schema.Deleted) + " IS NOT TRUE"
+	case schema.History:
+		return prefix + d.Quote(schema.Active) + " IS TRUE"
+	}
+	return ""
+}
+
+// Truncate returns the statement for live rows last synced before t, or never:
+// they are from before the table had the column. With soft delete it leaves the
+// time of their last sync: nothing was read about them.
+func (d *Dialect) Truncate(table *schema.Table, t, synced time.Time) string {
+	c := d.gone(table, synced)
+	if table.Mode == schema.SoftDelete {
+		c.Set = c.Set[:1]
+	}
+	c.Where = "(t." + d.Quote(schema.Synced) + " >= " + d.Instant(t) + ") IS NOT TRUE"
+	if live := d.live(table.Mode, "t."); live != "" {
+		c.Where += " AND " + live
+	}
+	return d.change(c)
+}
+
+// Sweep returns the statement for the live rows whose key was not gathered.
+// keys describes the stage of gathered keys; nil: there is none, and so no row
+// is left at the source.
 func (d *Dialect) Sweep(table, keys *schema.Table, synced time.Time) string {
-	c := Change{Target: d.Table(table.Name), Set: d.setDeleted(synced), Where: "t." + d.Quote(schema.Deleted) + " IS NOT TRUE"}
+	c := d.gone(table, synced)
+	c.Where = d.live(table.Mode, "t.")
 	if keys != nil {
 		c.Source, c.On = d.Quote(present), d.sameKey(table, table, keys)
 		c.Unmatched, c.Key = true, d.Quote(Seq)
@@ -124,9 +171,13 @@ func (d *Dialect) Sweep(table, keys *schema.Table, synced time.Time) string {
 	return d.change(c)
 }
 
-// Live returns the query that counts the rows not marked as deleted.
-func (d *Dialect) Live(name schema.Name) string {
-	return fmt.Sprintf("SELECT count(*) FROM %s WHERE %s IS NOT TRUE", d.Table(name), d.Quote(schema.Deleted))
+// Live returns the query that counts the rows that are still in the source.
+func (d *Dialect) Live(table *schema.Table) string {
+	sql := "SELECT count(*) FROM " + d.Table(table.Name)
+	if live := d.live(table.Mode, ""); live != "" {
+		sql += " WHERE " + live
+	}
+	return sql
 }
 
 // Any returns the query that counts to one if the table has a row.
@@ -134,11 +185,15 @@ func (d *Dialect) Any(name schema.Name) string {
 	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT 1) AS t", d.Table(name))
 }
 
-// stage returns the statement that makes an empty stage of a shape.
-func (d *Dialect) stage(stage string, shape *schema.Table) string {
-	columns := make([]string, 0, len(shape.Columns)+1)
+// stage returns the statement that makes an empty stage of a shape, for a table
+// of a mode.
+func (d *Dialect) stage(stage string, shape *schema.Table, mode schema.Mode) string {
+	columns := make([]string, 0, len(shape.Columns)+2)
 	for _, c := range shape.Columns {
 		columns = append(columns, d.Quote(c.Name)+" "+d.Type(c.Type))
+	}
+	if mode == schema.History {
+		columns = append(columns, d.Quote(unchanged)+" "+d.Type(schema.Type{Kind: schema.Boolean}))
 	}
 	columns = append(columns, d.Quote(Seq)+" "+d.Type(schema.Type{Kind: schema.Long}))
 	if d.StageIndex != nil {
@@ -153,16 +208,16 @@ func (d *Dialect) stage(stage string, shape *schema.Table) string {
 	return fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s)", d.Quote(stage), strings.Join(columns, ", "))
 }
 
-// keepLast leaves the last row of each key in a stage.
+// keepLast leaves the last row of each key in a stage, or of each version where
+// the source says when rows changed.
 func (d *Dialect) keepLast(stage string, shape *schema.Table) []string {
 	keys := d.names(shape, true)
-	same := make([]string, len(keys))
-	for i, k := range keys {
-		same[i] = "t." + k + " = s." + k
+	if shape.Index(schema.Start) >= 0 { // of each version
+		keys = append(keys, d.Quote(schema.Start))
 	}
 	q, seq, list := d.Quote(stage), d.Quote(Seq), strings.Join(keys, ", ")
 	lasts := fmt.Sprintf("SELECT %s, max(%s) AS %s FROM %s GROUP BY %s HAVING count(*) > 1", list, seq, seq, q, list)
-	c := Change{Target: q, Source: "(" + lasts + ")", On: strings.Join(same, " AND ") + " AND t." + seq + " < s." + seq}
+	c := Change{Target: q, Source: "(" + lasts + ")", On: equal(keys) + " AND t." + seq + " < s." + seq}
 	if !d.ReadsStageOnce {
 		return []string{d.change(c)}
 	}
@@ -188,10 +243,6 @@ func (d *Dialect) sameKey(table, left, right *schema.Table) string {
 // staged returns the value of a stage's column as the table's type.
 func (d *Dialect) staged(table *schema.Table, c schema.Column) string {
 	return d.convert("s."+d.Quote(c.Name), c.Type, typeOf(table, c))
-}
-
-func (d *Dialect) setDeleted(synced time.Time) []Assignment {
-	return []Assignment{{d.Quote(schema.Deleted), "true"}, {d.Quote(schema.Synced), d.Instant(synced)}}
 }
 
 // names returns the quoted names of t's columns, or of its key only.

@@ -2,6 +2,7 @@ package sqlwriter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/penstock-data/penstock/schema"
@@ -10,13 +11,19 @@ import (
 // A Relation is a table as a [Database] finds it.
 type Relation struct {
 	Schema bool          // the schema exists
-	Table  *schema.Table // the columns but for the two system columns; nil: there is no table
+	Table  *schema.Table // the columns but for the next two; nil: there is no table
 
-	// Synced and Deleted say whether the two system columns exist.
+	// Synced and Deleted say whether these system columns exist. Those of
+	// history mode the kit itself finds among the table's columns, as it
+	// finds the mode.
 	Synced, Deleted bool
 }
 
-// A Definition is what a table lacks. Nothing in it drops or narrows anything.
+// A Definition is what a table lacks. Nothing in it drops or narrows a column
+// of the source's, or changes its values. Where it switches the table's mode,
+// [Dialect.Surplus] and [Dialect.Fill] say which rows go and what the rest
+// get, and [Definition.Drop] which system columns go last, or [Dialect.Copy]
+// does all of it on the way into a new table.
 type Definition struct {
 	Name      schema.Name
 	NewSchema bool            // the schema is to be made first
@@ -24,19 +31,16 @@ type Definition struct {
 	Add       []schema.Column // new columns, in their order
 	Alter     []Alteration    // columns that are there
 	Have      Relation        // the table without it
-	After     *schema.Table   // the table with it, but for the two system columns
+	After     *schema.Table   // the table with it, but for the system columns
 }
 
 // An Alteration makes a column hold another type. The types differ, or the
 // comments that the two columns have do, or both.
 type Alteration struct{ Before, After schema.Column }
 
-func (d *Definition) empty() bool { return !d.New && len(d.Add)+len(d.Alter) == 0 }
-
-var (
-	syncedColumn  = schema.Column{Name: schema.Synced, Type: schema.Type{Kind: schema.Instant}}
-	deletedColumn = schema.Column{Name: schema.Deleted, Type: schema.Type{Kind: schema.Boolean}}
-)
+func (def *Definition) empty() bool {
+	return !def.New && !def.Switches() && len(def.Add)+len(def.Alter) == 0
+}
 
 // Plan returns the statements that make the table of have hold the batches of
 // want as well, and the table as it stands afterwards. There are none if all is
@@ -45,6 +49,7 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 	if err := d.check(have, want); err != nil {
 		return nil, nil, err
 	}
+	want = withoutStart(want)
 	def := d.lacks(have, want)
 	if def.empty() {
 		return nil, def.After, nil
@@ -57,16 +62,15 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 
 func (d *Dialect) lacks(have Relation, want *schema.Table) Definition {
 	if have.Table == nil {
-		add := append(append([]schema.Column(nil), want.Columns...), syncedColumn, deletedColumn)
+		add := slices.Concat(want.Columns, systemColumns(want.Mode))
 		return Definition{Name: want.Name, NewSchema: !have.Schema, New: true, Add: add, After: want}
 	}
-	after := &schema.Table{Name: want.Name, Columns: append([]schema.Column(nil), have.Table.Columns...)}
+	after := &schema.Table{Name: want.Name, Columns: slices.Clone(have.Table.Columns), Mode: want.Mode}
 	def := Definition{Name: want.Name, Have: have, After: after}
-	if !have.Synced {
-		def.Add = append(def.Add, syncedColumn)
-	}
-	if !have.Deleted {
-		def.Add = append(def.Add, deletedColumn)
+	for _, c := range systemColumns(want.Mode) {
+		if !have.has(c.Name) {
+			def.Add = append(def.Add, c)
+		}
 	}
 	for i := range after.Columns {
 		c := &after.Columns[i]
@@ -104,6 +108,9 @@ func (d *Dialect) define(def Definition) []string {
 	if def.New {
 		return d.create(def, name)
 	}
+	if def.Switches() && d.SwitchesAnew {
+		return d.replace(def, name)
+	}
 	for _, a := range def.Alter {
 		if d.Alters != nil && d.Retypes(a) && !d.Alters(a.Before.Type, a.After.Type) {
 			return d.replace(def, name)
@@ -128,30 +135,25 @@ func (d *Dialect) define(def Definition) []string {
 			out = append(out, d.commentOn(name, a.After))
 		}
 	}
+	if c := d.Surplus(def, name); c != nil {
+		out = append(out, d.change(*c))
+	}
+	if fill := d.Fill(def, name); fill != nil {
+		out = append(out, d.change(Change{Target: name, Set: fill}))
+	}
+	for _, c := range def.Drop() {
+		out = append(out, fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", name, d.Quote(c.Name)))
+	}
 	return out
 }
 
 // replace makes the table anew as def wants it, with the rows that it has.
 func (d *Dialect) replace(def Definition, name string) []string {
 	old := d.Table(schema.Name{Schema: def.Name.Schema, Table: before})
-	var columns, values []string
-	for _, c := range def.Have.Table.Columns {
-		q := d.Quote(c.Name)
-		columns = append(columns, q)
-		values = append(values, d.convert(q, c.Type, typeOf(def.After, c)))
-	}
-	if def.Have.Synced {
-		columns, values = append(columns, d.Quote(schema.Synced)), append(values, d.Quote(schema.Synced))
-	}
-	if def.Have.Deleted {
-		columns, values = append(columns, d.Quote(schema.Deleted)), append(values, d.Quote(schema.Deleted))
-	}
-	whole := Definition{Name: def.Name, New: true, Add: append(append([]schema.Column(nil), def.After.Columns...), syncedColumn, deletedColumn)}
+	whole := Definition{Name: def.Name, New: true, Add: def.Columns()}
 	out := []string{fmt.Sprintf("ALTER TABLE %s RENAME TO %s", name, d.Quote(before))}
 	out = append(out, d.create(whole, name)...)
-	return append(out,
-		fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", name, strings.Join(columns, ", "), strings.Join(values, ", "), old),
-		"DROP TABLE "+old)
+	return append(out, d.Copy(def, old, name), "DROP TABLE "+old)
 }
 
 // interchangeable reports whether a value of from is, unchanged, a value of to
@@ -203,13 +205,19 @@ func (d *Dialect) check(have Relation, want *schema.Table) error {
 			return fmt.Errorf("table %s cannot be kept apart from table %s, which exists: here names differ by more than case", want.Name, have.Table.Name)
 		}
 		for _, c := range have.Table.Columns {
+			if reserved(want.Mode, fold(c.Name)) {
+				return fmt.Errorf("table %s has a column %s, which is the name of a system column in the mode %s", want.Name, c.Name, want.Mode)
+			}
 			seen[fold(c.Name)] = c.Name
 		}
 	}
 	fresh := map[string]bool{}
 	for _, c := range want.Columns {
 		f := fold(c.Name)
-		if f == schema.Synced || f == schema.Deleted {
+		if want.Mode == schema.History && c == startColumn {
+			continue // when the source's rows changed
+		}
+		if reserved(want.Mode, f) {
 			return fmt.Errorf("table %s: column %s has the name of a system column", want.Name, c.Name)
 		}
 		if other, ok := seen[f]; ok && (other != c.Name || fresh[f]) {
@@ -218,4 +226,27 @@ func (d *Dialect) check(have Relation, want *schema.Table) error {
 		seen[f], fresh[f] = c.Name, true
 	}
 	return nil
+}
+
+// reserved reports whether a name is that of a system column in a table of a
+// mode. What history mode adds is reserved in live mode as well: there nothing
+// else would tell the two apart.
+func reserved(m schema.Mode, name string) bool {
+	switch name {
+	case schema.Synced, schema.Deleted:
+		return true
+	case schema.Active, schema.Start, schema.End:
+		return m != schema.SoftDelete
+	}
+	return false
+}
+
+// withoutStart returns t without the column in which a source says when its
+// rows changed: it is the writer's, though not its own to fill.
+func withoutStart(t *schema.Table) *schema.Table {
+	i := t.Index(schema.Start)
+	if t.Mode != schema.History || i < 0 {
+		return t
+	}
+	return &schema.Table{Name: t.Name, Columns: slices.Delete(slices.Clone(t.Columns), i, i+1), Mode: t.Mode}
 }

@@ -54,6 +54,9 @@ func (t *table) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.recognize(); err != nil {
+		return err
+	}
 	t.found, t.known = r, true
 	return nil
 }
@@ -81,7 +84,7 @@ func (t *table) migrate(ctx context.Context, want *schema.Table) error {
 	if t.found.Table == nil {
 		t.counted, t.fresh, t.blank = true, true, true
 	}
-	t.found = Relation{Schema: true, Table: after, Synced: true, Deleted: true}
+	t.found = Relation{Schema: true, Table: after, Synced: true, Deleted: after.Mode == schema.SoftDelete}
 	return nil
 }
 
@@ -95,7 +98,7 @@ func (t *table) write(ctx context.Context, b schema.Batch) error {
 		if err := t.apply(ctx); err != nil {
 			return err
 		}
-		return t.session.Exec(ctx, t.w.d.Truncate(t.name, b.Before))
+		return t.session.Exec(ctx, t.w.d.Truncate(t.found.Table, b.Before, t.w.opt.Synced))
 	case schema.Sweep:
 		return t.sweep(ctx)
 	}
@@ -161,6 +164,9 @@ func (t *table) direct(shape *schema.Table) bool {
 		return false
 	}
 	for _, c := range shape.Columns {
+		if t.ownStart(c) {
+			return false // a row may come in several versions
+		}
 		// Rows of a source without keys may be equal, and are one row then:
 		// nobody can promise that one of them is the first.
 		if c.Key && c.Name == schema.RowID {
@@ -173,18 +179,26 @@ func (t *table) direct(shape *schema.Table) bool {
 	return true
 }
 
+// ownStart reports whether c is the column in which a source says when its rows
+// changed.
+func (t *table) ownStart(c schema.Column) bool {
+	return t.found.Table.Mode == schema.History && c == startColumn
+}
+
 // checkShape refuses a batch that the table has not been migrated to hold.
 func (t *table) checkShape(b schema.Batch) error {
 	if len(b.Table.Key()) == 0 {
 		return errors.New("a batch without key columns")
 	}
 	for i, c := range b.Table.Columns {
-		j := t.found.Table.Index(c.Name)
-		if j < 0 {
-			return fmt.Errorf("the table has no column %s", c.Name)
-		}
-		if has := t.found.Table.Columns[j].Type; schema.Join(has, c.Type) != has {
-			return fmt.Errorf("column %s is %s and cannot hold %s", c.Name, has, c.Type)
+		if own := t.ownStart(c); !own {
+			j := t.found.Table.Index(c.Name)
+			if j < 0 {
+				return fmt.Errorf("the table has no column %s", c.Name)
+			}
+			if has := t.found.Table.Columns[j].Type; schema.Join(has, c.Type) != has {
+				return fmt.Errorf("column %s is %s and cannot hold %s", c.Name, has, c.Type)
+			}
 		}
 		if b.Record == nil {
 			continue
@@ -192,7 +206,7 @@ func (t *table) checkShape(b schema.Batch) error {
 		if i >= int(b.Record.NumCols()) {
 			return fmt.Errorf("a batch of %d columns for %d", b.Record.NumCols(), len(b.Table.Columns))
 		}
-		if c.Key && b.Record.Column(i).NullN() > 0 {
+		if (c.Key || t.ownStart(c)) && b.Record.Column(i).NullN() > 0 {
 			return fmt.Errorf("NULL in the key column %s", c.Name)
 		}
 	}
@@ -208,7 +222,8 @@ func (t *table) open(ctx context.Context, into string, shape *schema.Table) erro
 	if err := t.endStream(ctx); err != nil {
 		return err
 	}
-	l := Load{Name: t.name, Into: t.w.d.Table(t.name), Shape: shape, Synced: t.w.opt.Synced}
+	l := Load{Name: t.name, Into: t.w.d.Table(t.name), Shape: shape,
+		Constants: constants(t.found.Table.Mode, t.w.opt.Synced), Synced: t.w.opt.Synced}
 	for _, c := range shape.Columns {
 		to := c.Type
 		if into == "" {
@@ -244,7 +259,7 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 			return err
 		}
 	}
-	if err := t.session.Exec(ctx, t.w.d.stage(stage, shape)); err != nil {
+	if err := t.session.Exec(ctx, t.w.d.stage(stage, shape, t.found.Table.Mode)); err != nil {
 		return err
 	}
 	if t.stages == nil {
@@ -306,16 +321,18 @@ func (t *table) apply(ctx context.Context) error {
 	return nil
 }
 
-// keyed returns the table with the key that the staged batches have.
+// keyed returns the table with the key that the staged batches have, and that
+// of a version.
 func (t *table) keyed(m Merge) *schema.Table {
 	for _, shape := range []*schema.Table{m.Upserts, m.Updates, m.Deletes} {
 		if shape == nil {
 			continue
 		}
-		k := &schema.Table{Name: t.name, Columns: slices.Clone(t.found.Table.Columns)}
-		for i := range k.Columns {
-			j := shape.Index(k.Columns[i].Name)
-			k.Columns[i].Key = j >= 0 && shape.Columns[j].Key
+		k := keyedBy(t.found.Table, shape)
+		if k.Mode == schema.History {
+			start := startColumn
+			start.Key = true
+			k.Columns = append(k.Columns, start)
 		}
 		return k
 	}
@@ -347,7 +364,7 @@ func (t *table) live(ctx context.Context) (int64, error) {
 	if err := t.apply(ctx); err != nil {
 		return 0, err
 	}
-	return t.session.Count(ctx, t.w.d.Live(t.name))
+	return t.session.Count(ctx, t.w.d.Live(t.found.Table))
 }
 
 // free applies what is staged and gives the session up, unless it holds keys
