@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"bytes"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,7 +16,7 @@ import (
 
 // mask returns what is told of a column's values instead of them, as text.
 // NULL stays NULL.
-func mask(c arrow.Array, t schema.Type, m schemaconfig.Mask, key []byte) arrow.Array {
+func mask(c arrow.Array, t schema.Type, m schemaconfig.Mask, pool *sync.Pool) arrow.Array {
 	text := texts(c, t)
 	var put func(dst, value []byte) []byte
 	size := hashSize
@@ -27,7 +28,8 @@ func mask(c arrow.Array, t schema.Type, m schemaconfig.Mask, key []byte) arrow.A
 		put = func(dst, v []byte) []byte { return append(dst, first(v, m.Keep)...) }
 		size = m.Keep
 	case schemaconfig.MaskDomain:
-		h := newHasher(key)
+		h := pool.Get().(*hasher)
+		defer pool.Put(h)
 		put = func(dst, v []byte) []byte {
 			dst = h.append(dst, v)
 			if at := bytes.LastIndexByte(v, '@'); at >= 0 {
@@ -36,7 +38,9 @@ func mask(c arrow.Array, t schema.Type, m schemaconfig.Mask, key []byte) arrow.A
 			return dst
 		}
 	default:
-		put = newHasher(key).append
+		h := pool.Get().(*hasher)
+		defer pool.Put(h)
+		put = h.append
 	}
 	rows := c.Len()
 	out := newTextArray(rows, rows*min(size, 64))

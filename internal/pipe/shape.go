@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -34,7 +35,8 @@ type part struct {
 	typ  schema.Type
 	was  string // its name, the earlier one if a rename was carried
 	mask schemaconfig.Mask
-	lost *loss // set for a column whose values are converted to a locked type
+	hash *sync.Pool // of hashers, for masks that hash
+	lost *loss      // set for a column whose values are converted to a locked type
 }
 
 // shape returns what batches described by st become, and sees to it that the
@@ -84,6 +86,7 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 				return nil, fmt.Errorf("column %s is to be masked, but there is no key to do it with", c.Name)
 			}
 			to.Type = schema.Type{Kind: schema.String}
+			p.hash = hashers(o.plan.Secret)
 			s.masked = true
 		} else if to.Key && to.Type.Kind == schema.JSON {
 			// Not every destination can compare documents. They travel as
@@ -173,7 +176,7 @@ func (o *output) batch(s *shape, b schema.Batch) (schema.Batch, error) {
 		var made arrow.Array
 		switch {
 		case p.mask.How != "":
-			made = mask(columns[i], p.typ, p.mask, o.plan.Secret)
+			made = mask(columns[i], p.typ, p.mask, p.hash)
 		case p.lost != nil:
 			made = convert(columns[i], p.typ, s.table.Columns[i].Type, p.lost)
 		default:

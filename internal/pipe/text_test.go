@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,7 +140,7 @@ func TestMask(t *testing.T) {
 			c := column(t, tt.typ, append([]string{"1"}, tt.in...)...)
 			slice := array.NewSlice(c, 1, int64(c.Len()))
 			for _, c := range []arrow.Array{slice, column(t, tt.typ, tt.in...)} {
-				got := mask(c, tt.typ, tt.mask, []byte("k"))
+				got := mask(c, tt.typ, tt.mask, hashers([]byte("k")))
 				if g, want := textOf(got), strings.Join(tt.want, " "); g != want {
 					t.Errorf("got  %s\nwant %s", g, want)
 				}
@@ -158,5 +159,18 @@ func TestHashesNeedTheKey(t *testing.T) {
 	}
 	if got := string(a.append(nil, nil)); got != hashed("one", "") {
 		t.Errorf("the empty text: %s", got)
+	}
+}
+
+// Whatever is remembered, a value has its hash.
+func TestHashesOfManyValues(t *testing.T) {
+	for _, distinct := range []int{7, 1500, 3 * trial} {
+		h := newHasher([]byte("k"))
+		for i := range 3 * trial {
+			v := strconv.Itoa(i % distinct)
+			if got := string(h.append(nil, []byte(v))); got != hashed("k", v) {
+				t.Fatalf("%d values, the %d-th: %s", distinct, i, got)
+			}
+		}
 	}
 }
