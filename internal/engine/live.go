@@ -211,9 +211,7 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 			continue
 		}
 		until = renewed.Add(e.Lease)
-		if err := e.Store.SetTableProgress(ctx, l.run.Token(), l.noted(), renewed); err != nil && ctx.Err() == nil {
-			l.log.Warn("note the progress of tables", "error", err) // it is for people
-		}
+		e.noteTables(ctx, l, renewed)
 		e.count(l, l.rows.Load())
 		switch stop {
 		case store.StopSoon:
@@ -221,6 +219,18 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 		case store.StopNow:
 			l.cut(errAsked)
 		}
+	}
+}
+
+// noteTables tells the store how far the run's tables are. It is not broken off
+// with the heartbeat: a transaction whose end nobody waits for may hold the
+// run when the next process wants it.
+func (e *InProcess) noteTables(ctx context.Context, l *live, now time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.Lease/3)
+	defer cancel()
+	err := e.Store.SetTableProgress(ctx, l.run.Token(), l.noted(), now)
+	if err != nil && !errors.Is(err, store.ErrStale) {
+		l.log.Warn("note the progress of tables", "error", err) // it is for people
 	}
 }
 
