@@ -229,11 +229,11 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 	defer conn.Close(context.WithoutCancel(ctx))
 	version, err := serverVersion(ctx, conn)
 	if err != nil {
-		return nil, err
+		return nil, s.readError(ctx, err)
 	}
 	cat, err := readCatalog(ctx, conn, version, nil)
 	if err != nil {
-		return nil, err
+		return nil, s.readError(ctx, err)
 	}
 	var tables []schema.Table
 	for _, r := range cat.tables {

@@ -55,7 +55,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		if errors.As(err, &out) {
 			return out.err
 		}
-		return err
+		return s.readError(ctx, err)
 	}
 	return nil
 }
