@@ -117,18 +117,22 @@ func TestPrivilegeRevokedInSync(t *testing.T) {
 	compare(t, "after", m, dsn, "a", "c")
 }
 
+// killSessions ends a source's connections and waits for their ends.
+const killSessions = `
+	select pg_terminate_backend(pid, 5000) from pg_stat_activity
+	where application_name = 'penstock' and datname = current_database()`
+
 // TestConnectionsKilled ends the source's connections at each of its writes.
 func TestConnectionsKilled(t *testing.T) {
 	t.Parallel()
 	dsn := sharedDatabase(t)
 	threeTables(t, dsn)
-	kill := "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'penstock' and datname = current_database()"
 	for at := 1; ; at++ {
 		writes, killed := 0, false
 		src := &watched{Source: opener(t, dsn)(), onWrite: func(schema.Batch) error {
 			if writes++; writes == at {
 				killed = true
-				pgtest.Exec(t, dsn, kill)
+				pgtest.Exec(t, dsn, killSessions)
 			}
 			return nil
 		}}

@@ -32,6 +32,7 @@ type run struct {
 	dirty  bool          // something happened since then that the state must tell
 
 	checkpoints sync.Mutex // held during a checkpoint, so that states are saved in order
+	snap        *snapshot  // of the round; its connection is used with checkpoints held
 }
 
 // Sync implements connector.Source.
@@ -85,6 +86,7 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 		return err
 	}
 	defer snap.close(ctx)
+	r.snap = snap
 	if snap.origin != r.state.Origin {
 		// Nothing can be said about what changed.
 		clear(r.state.Tables)
@@ -117,7 +119,10 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 		}
 		q.add(t.start)
 	}
-	return r.work(ctx, snap, &q)
+	if err := r.work(ctx, snap, &q); err != nil {
+		return err
+	}
+	return snap.settle(ctx)
 }
 
 // work runs the queue's jobs until none is left or one fails.
@@ -177,6 +182,9 @@ func output(err error) error {
 func (r *run) checkpoint(ctx context.Context) error {
 	r.checkpoints.Lock()
 	defer r.checkpoints.Unlock()
+	if err := r.snap.settle(ctx); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	raw, err := json.Marshal(r.state)
 	r.unsafe, r.dirty = 0, false
