@@ -58,8 +58,9 @@ func TestStopAnywhere(t *testing.T) {
 				"update item set id = 100 where id = 10",
 				"insert into event values (2, 2)", "delete from event where day = 1 and id = 1")
 		},
-		func() { pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')") },
-		func() { pgtest.Exec(t, dsn, "truncate item") },
+		func() {
+			pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')", "truncate item")
+		},
 	)
 	if got := m.Rows("public.item"); got != nil {
 		t.Errorf("rows after TRUNCATE: %v", got)
