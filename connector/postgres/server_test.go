@@ -61,7 +61,7 @@ func newServer(t testing.TB) *server {
 			continue
 		}
 		t.Cleanup(func() { exec.Command(script, "stop", s.dir).Run() })
-		pgtest.Exec(t, s.url, "alter system set autovacuum = off", "select pg_reload_conf()")
+		pgtest.Exec(t, s.url, "alter system set autovacuum = off", "alter system set wal_writer_delay = 10", "select pg_reload_conf()")
 		return s
 	}
 	t.Fatal("no server could be started")
