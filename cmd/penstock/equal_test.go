@@ -170,6 +170,13 @@ func pairs(t testing.TB, db *sql.DB, query string, args ...any) (first, second [
 // its own database.
 func equal(t testing.TB, source string, w warehouse, tables []compared) {
 	t.Helper()
+	for _, d := range differences(t, source, w, tables) {
+		t.Error(d)
+	}
+}
+
+func differences(t testing.TB, source string, w warehouse, tables []compared) (all []string) {
+	t.Helper()
 	src, dst := openPostgres(t, source), w.open(t)
 	defer src.Close()
 	defer dst.Close()
@@ -194,8 +201,7 @@ func equal(t testing.TB, source string, w warehouse, tables []compared) {
 		for _, n := range names {
 			i := slices.Index(have, n)
 			if i < 0 {
-				t.Errorf("%s lacks the column %s: it has %q", c.destination, n, have)
-				return
+				return append(all, fmt.Sprintf("%s lacks the column %s: it has %q", c.destination, n, have))
 			}
 			found = append(found, w.column(n, as[i]))
 		}
@@ -203,10 +209,11 @@ func equal(t testing.TB, source string, w warehouse, tables []compared) {
 		got := sums(t, dst, w.hash, from, false, names, found)
 		for _, n := range append([]string{""}, names...) {
 			if got[n] != want[n] {
-				t.Errorf("%s, column %q: %+v in the source, %+v in the destination", c.source, n, want[n], got[n])
+				all = append(all, fmt.Sprintf("%s, column %q: %+v in the source, %+v in the destination", c.source, n, want[n], got[n]))
 			}
 		}
 	}
+	return all
 }
 
 // number returns what a query to the warehouse returns that has one number.

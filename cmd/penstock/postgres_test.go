@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/penstock-data/penstock/internal/pgtest"
 )
@@ -41,7 +42,7 @@ func ownPostgres(t testing.TB) string {
 		if own.port, own.err = shell("scripts/freeport"); own.err != nil {
 			return
 		}
-		if own.dir, own.err = os.MkdirTemp("", "penstock-postgres-"); own.err != nil {
+		if own.dir, own.err = os.MkdirTemp("", "penstock-e2e-"); own.err != nil {
 			return
 		}
 		if own.err = os.Chmod(own.dir, 0o755); own.err != nil {
@@ -55,7 +56,8 @@ func ownPostgres(t testing.TB) string {
 	if own.err != nil {
 		t.Fatal(own.err)
 	}
-	pgtest.Exec(t, own.url, "select pg_reload_conf()")
+	// What is committed survives the crashes that the tests make.
+	pgtest.Exec(t, own.url, "alter system set synchronous_commit = on", "select pg_reload_conf()")
 	return own.url
 }
 
@@ -200,13 +202,21 @@ func (p *proxy) after(n int64) <-chan struct{} {
 	return m.reached
 }
 
-// holdAfter lets n more bytes pass and holds back all that follow. The channel
-// is closed when it does.
-func (p *proxy) holdAfter(n int64) <-chan struct{} {
+// holdAfter lets n more bytes pass and holds back all that follow.
+func (p *proxy) holdAfter(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stop, p.shut = p.passed.Load()+n, make(chan struct{})
-	return p.shut
+}
+
+// held waits until the gate is shut.
+func (p *proxy) held(t testing.TB) {
+	t.Helper()
+	select {
+	case <-p.shut:
+	case <-time.After(patient):
+		t.Fatalf("in %v not that much has passed", patient)
+	}
 }
 
 // open lets everything pass again.

@@ -83,9 +83,9 @@ func TestServe(t *testing.T) {
 		}
 
 		// It runs by itself when it is not paused any more.
-		held := near.holdAfter(1 << 20)
+		near.holdAfter(1 << 20)
 		s.must(t, "PATCH", "/v1/connections/"+d.ID, map[string]any{"paused": false}, nil)
-		<-held
+		near.held(t)
 		expect(t, s, d.ID, "syncing", "connected", true)
 
 		// A sync that is asked for meanwhile is the one that runs; one that is
@@ -96,8 +96,8 @@ func TestServe(t *testing.T) {
 			t.Errorf("%d syncs were started", n)
 		}
 		near.open()
-		held = near.holdAfter(1 << 20)
-		<-held
+		near.holdAfter(1 << 20)
+		near.held(t)
 		lines, _ := s.stderr.lines()
 		s.must(t, "POST", "/v1/connections/"+d.ID+"/sync", map[string]any{"force": true}, nil)
 		s.await(t, &s.stderr, len(lines), `"sync ended"`)
@@ -132,8 +132,8 @@ func TestServe(t *testing.T) {
 		disturbOrders(t, source)
 		before = s.details(t, d.ID)
 		s.must(t, "POST", "/v1/connections/"+d.ID+"/resync", map[string]any{}, nil)
-		held = near.holdAfter(2 << 20)
-		<-held
+		near.holdAfter(2 << 20)
+		near.held(t)
 		expect(t, s, d.ID, "syncing", "connected", true)
 		s.kill()
 		near.open()
@@ -154,8 +154,8 @@ func TestServe(t *testing.T) {
 		disturbOrders(t, source)
 		before = s.details(t, d.ID)
 		s.must(t, "POST", "/v1/connections/"+d.ID+"/resync", map[string]any{}, nil)
-		held = near.holdAfter(1 << 20)
-		<-held
+		near.holdAfter(1 << 20)
+		near.held(t)
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		near.open()
 		if code := s.code(t); code != 0 {

@@ -179,6 +179,27 @@ func TestSyncCopies(t *testing.T) {
 	})
 }
 
+// TestDifferences makes differences that the comparison must find.
+func TestDifferences(t *testing.T) {
+	source, tables := small(t)
+	eachWarehouse(t, func(t *testing.T, w warehouse) {
+		syncJSON(t, source, w.url, "--schema", "src")
+		equal(t, source, w, tables)
+		for _, change := range []string{
+			`update small set x = x || '!' where id = 7`,
+			`update small set x = null where id = 8`,
+			`delete from small where id = 9`,
+			`update small set x = case id when 10 then 'x11' else 'x10' end where id in (10, 11)`, // only the rows differ
+		} {
+			other := pgtest.Database(t)
+			pgtest.Exec(t, other, `create table small (id int primary key, x text)`, `insert into small select i, 'x' || i from generate_series(1, 500) i`, change)
+			if d := differences(t, other, w, tables); len(d) == 0 {
+				t.Errorf("not found: %s", change)
+			}
+		}
+	})
+}
+
 func TestSyncOptions(t *testing.T) {
 	source := newShop(t)
 	eachWarehouse(t, func(t *testing.T, w warehouse) {

@@ -33,6 +33,7 @@ type relation struct {
 	hidden  []string // columns that the role may not read
 	newest  int16    // the greatest number of a column, of hidden ones too
 	leaves  []*relation
+	beneath []*relation // tables that a view reads
 }
 
 func (r *relation) name() schema.Name { return schema.Name{Schema: r.Schema, Table: r.Name} }
@@ -142,10 +143,54 @@ func readCatalog(ctx context.Context, conn *pgx.Conn, version int, only func(sch
 			partly = append(partly, r.OID)
 		}
 	}
+	if err := cat.readViews(ctx, conn); err != nil {
+		return nil, err
+	}
 	if err := cat.readTypes(ctx, conn, ids); err != nil {
 		return nil, err
 	}
 	return cat, cat.readColumns(ctx, conn, version, ids, partly, byOID)
+}
+
+// viewsQuery finds the tables that views read, through other views,
+// partitions and children.
+const viewsQuery = `
+	with recursive beneath(view, id) as (
+		select v, v from unnest($1::oid[]) v
+		union
+		select b.view, n.id
+		from beneath b
+		cross join lateral (
+			select d.refobjid from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+			where r.ev_class = b.id and d.refclassid = 'pg_class'::regclass
+			union all
+			select inhrelid from pg_inherits where inhparent = b.id) n(id))
+	select b.view, c.oid, c.relfilenode from beneath b join pg_class c on c.oid = b.id
+	where c.relkind in ('r', 'm')`
+
+func (c *catalog) readViews(ctx context.Context, conn *pgx.Conn) error {
+	views := make(map[uint32]*relation)
+	var ids []uint32
+	for _, r := range c.tables {
+		if r.Kind == "v" {
+			views[r.OID] = r
+			ids = append(ids, r.OID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := conn.Query(ctx, viewsQuery, ids)
+	if err != nil {
+		return err
+	}
+	var view, oid, file uint32
+	_, err = pgx.ForEachRow(rows, []any{&view, &oid, &file}, func() error {
+		v := views[view]
+		v.beneath = append(v.beneath, &relation{OID: oid, File: file})
+		return nil
+	})
+	return err
 }
 
 func rootOf(r *relation, byOID map[uint32]*relation) *relation {
@@ -233,11 +278,11 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 	defer conn.Close(context.WithoutCancel(ctx))
 	version, err := serverVersion(ctx, conn)
 	if err != nil {
-		return nil, err
+		return nil, s.readError(ctx, err)
 	}
 	cat, err := readCatalog(ctx, conn, version, nil)
 	if err != nil {
-		return nil, err
+		return nil, s.readError(ctx, err)
 	}
 	var tables []schema.Table
 	for _, r := range cat.tables {

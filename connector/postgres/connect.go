@@ -179,6 +179,14 @@ func (s *source) connectError(ctx context.Context, err error) error {
 	return fmt.Errorf("connect to %s: %s", server, networkCause(err))
 }
 
+// readError names the server where an error of a connection that stood does not.
+func (s *source) readError(ctx context.Context, err error) error {
+	if ctx.Err() != nil || setup.AsProblem(err) != nil || strings.Contains(err.Error(), s.address()) {
+		return err
+	}
+	return fmt.Errorf("read from %s: %w", s.address(), err)
+}
+
 // networkCause returns the innermost error's text: the outer ones repeat the
 // server's name, and with some drivers the whole address.
 func networkCause(err error) string {

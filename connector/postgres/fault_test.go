@@ -36,10 +36,11 @@ func TestTableChangesInSync(t *testing.T) {
 
 		counted bool // rows go, which only a comparison of counts tells
 	}{
-		{"not read yet, dropped", "drop table b", "b", false, false},
+		{"not read yet, dropped", "drop table b cascade", "b", false, false},
 		{"not read yet, column type changed", "alter table b alter v type text using 'v' || v", "", false, false},
 		{"not read yet, column dropped", "alter table b drop v", "", false, false},
 		{"not read yet, truncated", "truncate b", "", false, true},
+		{"beneath a view, column type changed", "alter table b alter v type bigint", "", false, false},
 		{"being read, dropped", "drop table a", "a", false, false},
 		{"being read, column type changed", "alter table a alter v type bigint using v + 1", "", false, false},
 		{"being read, column dropped", "alter table a drop v", "", false, false},
@@ -54,6 +55,7 @@ func TestTableChangesInSync(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dsn := sharedDatabase(t)
 			threeTables(t, dsn)
+			pgtest.Exec(t, dsn, "create view b_inner as select id from b", "create view d as select id + 1 id from b_inner")
 			// Without the comparison of counts, nothing else would set a
 			// wrong read right.
 			counted := func(cfg *config) { cfg.CaptureDeletes = c.counted }
@@ -79,6 +81,9 @@ func TestTableChangesInSync(t *testing.T) {
 				if table != c.failed && !c.later {
 					compare(t, "at once", m, dsn, table)
 				}
+			}
+			if c.failed != "b" && !c.later {
+				compare(t, "at once", m, dsn, "d")
 			}
 			if err := m.Sync(context.Background(), opener(t, dsn, counted)()); err != nil {
 				t.Fatal(err)
@@ -117,18 +122,22 @@ func TestPrivilegeRevokedInSync(t *testing.T) {
 	compare(t, "after", m, dsn, "a", "c")
 }
 
+// killSessions ends a source's connections and waits for their ends.
+const killSessions = `
+	select pg_terminate_backend(pid, 5000) from pg_stat_activity
+	where application_name = 'penstock' and datname = current_database()`
+
 // TestConnectionsKilled ends the source's connections at each of its writes.
 func TestConnectionsKilled(t *testing.T) {
 	t.Parallel()
 	dsn := sharedDatabase(t)
 	threeTables(t, dsn)
-	kill := "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'penstock' and datname = current_database()"
 	for at := 1; ; at++ {
 		writes, killed := 0, false
 		src := &watched{Source: opener(t, dsn)(), onWrite: func(schema.Batch) error {
 			if writes++; writes == at {
 				killed = true
-				pgtest.Exec(t, dsn, kill)
+				pgtest.Exec(t, dsn, killSessions)
 			}
 			return nil
 		}}

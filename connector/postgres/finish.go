@@ -35,7 +35,7 @@ func (t *reading) finish(ctx context.Context, w *worker) error {
 		if err := t.compare(ctx, w); err != nil {
 			return err
 		}
-	} else if t.loads() {
+	} else if t.loads() || t.anew { // a root whose last partition went has nothing to load
 		if err := t.replace(ctx); err != nil {
 			return err
 		}

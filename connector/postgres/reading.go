@@ -28,6 +28,7 @@ type reading struct {
 
 	passes  bool         // rows go to the destination undecoded
 	resumed bool         // a part was begun under an earlier snapshot
+	anew    bool         // the table's state was begun in this round
 	whole   bool         // all parts are read from their beginning in this round
 	loaded  atomic.Int64 // rows sent by loads in this round
 	pending atomic.Int32 // range jobs not yet done
@@ -113,7 +114,7 @@ func (t *reading) divide() {
 	case rel.Kind == "v" || rel.Kind == "f" || !rel.Whole:
 		// The role needs SELECT on the whole table to see system columns.
 		t.mode = blind
-		t.parts = []*part{{key: strconv.FormatUint(uint64(rel.OID), 10), from: rel.sql(), file: rel.File, check: checkFiles(rel)}}
+		t.parts = []*part{{key: strconv.FormatUint(uint64(rel.OID), 10), from: rel.sql(), file: rel.File, check: checkFiles(append(rel.beneath, rel)...)}}
 	case rel.Kind != "p":
 		t.parts = []*part{plainPart(rel)}
 	case slices.ContainsFunc(rel.leaves, func(l *relation) bool { return l.Kind != "r" }):
@@ -188,6 +189,7 @@ func (t *reading) columnsMissing() bool {
 // restart forgets what was read of the table, so that all of it is read again.
 func (t *reading) restart() {
 	t.run.dirty = t.run.dirty || t.mode != blind
+	t.anew = true
 	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
 	t.run.state.set(t.table.Name, t.st)
 }

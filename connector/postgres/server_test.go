@@ -48,30 +48,44 @@ func newServer(t testing.TB) *server {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for attempt := range 5 { // somebody may take the free port before the server does
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		l.Close()
+		s := &server{dir: filepath.Join(dir, fmt.Sprint(attempt)), port: port}
+		if err = s.tryStart(); err != nil {
+			t.Log(err)
+			continue
+		}
+		t.Cleanup(func() { exec.Command(script, "stop", s.dir).Run() })
+		pgtest.Exec(t, s.url, "alter system set autovacuum = off", "alter system set wal_writer_delay = 10", "select pg_reload_conf()")
+		return s
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	s := &server{dir: filepath.Join(dir, "data"), port: port}
-	s.start(t)
-	s.configure(t, "autovacuum = off", "")
-	t.Cleanup(func() { exec.Command(script, "stop", s.dir).Run() })
-	return s
+	t.Fatal("no server could be started")
+	return nil
 }
 
 func (s *server) start(t testing.TB) {
 	t.Helper()
+	if err := s.tryStart(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) tryStart() error {
 	cmd := exec.Command(script, "start", s.dir, s.port)
 	cmd.Env = append(os.Environ(), "PENSTOCK_PG_BUFFERS=16MB")
 	var log strings.Builder
 	cmd.Stderr = &log
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s start: %v\n%s", script, err, log.String())
+		return fmt.Errorf("%s start: %v\n%s", script, err, log.String())
 	}
 	s.url = strings.TrimSpace(string(out))
+	return nil
 }
 
 func (s *server) stop(t testing.TB) {
@@ -101,7 +115,7 @@ func (s *server) own(t testing.TB, path string) {
 }
 
 // configure adds lines to postgresql.conf, replaces pg_hba.conf if hba is
-// given, and makes the server read them.
+// given, and restarts the server.
 func (s *server) configure(t testing.TB, conf string, hba string) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(s.dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
@@ -115,7 +129,9 @@ func (s *server) configure(t testing.TB, conf string, hba string) {
 	if hba != "" {
 		s.owned(t, "pg_hba.conf", []byte(hba))
 	}
-	pgtest.Exec(t, s.url, "select pg_reload_conf()")
+	pgtest.Exec(t, s.url, "checkpoint") // or the last commits are lost: the server stops at once
+	s.stop(t)
+	s.start(t)
 }
 
 // shared is a server that tests of this package may use together, as long as

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,6 +26,11 @@ type snapshot struct {
 	xmin, xmax uint64
 
 	asciiOnly bool // see dialect
+
+	// lsn is the end of the WAL when the snapshot had been taken; "" if all
+	// that the snapshot sees is known to be on disk. By settled it is anyhow.
+	lsn     string
+	settled time.Time
 }
 
 const minVersion = 100000
@@ -50,6 +56,7 @@ func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
 		return nil, tooOld(snap.version)
 	}
 	snap.origin = origin(ctx, conn)
+	delay := walWriterDelay(ctx, conn)
 	if _, err = conn.Exec(ctx, readOnly); err != nil {
 		return nil, err
 	}
@@ -58,8 +65,53 @@ func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
 		select pg_export_snapshot(), current_setting('block_size')::int8,
 			txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())`).
 		Scan(&snap.id, &snap.block, &xmin, &xmax)
+	if err != nil {
+		return nil, err
+	}
 	snap.xmin, snap.xmax = uint64(xmin), uint64(xmax)
+	if delay > 0 {
+		err = conn.QueryRow(ctx, `select pg_current_wal_insert_lsn()::text`).Scan(&snap.lsn)
+		snap.settled = time.Now().Add(3 * delay)
+	}
 	return snap, err
+}
+
+// walWriterDelay returns how often a primary's WAL writer is woken, or 0 if
+// the server replays another's WAL or does not tell where its own is. Commits
+// that are not synchronous are on disk after three times that (manual of
+// version 15, chapter "Asynchronous Commit").
+func walWriterDelay(ctx context.Context, conn *pgx.Conn) time.Duration {
+	var millis int64
+	if conn.QueryRow(ctx, `
+		select setting::int8 from pg_settings
+		where name = 'wal_writer_delay' and not pg_is_in_recovery()
+			and pg_current_wal_insert_lsn() is not null and pg_current_wal_flush_lsn() is not null`).Scan(&millis) != nil {
+		return 0
+	}
+	return time.Duration(millis) * time.Millisecond
+}
+
+// settle waits until all that the snapshot sees is on the server's disk. With
+// synchronous_commit off a crash may take back what others have seen already,
+// and hand out the same transaction ids again; a horizon that was saved
+// before would then be wrong.
+func (s *snapshot) settle(ctx context.Context) error {
+	for s.lsn != "" && time.Now().Before(s.settled) {
+		var flushed bool
+		if err := s.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn() >= $1::pg_lsn`, s.lsn).Scan(&flushed); err != nil {
+			return err
+		}
+		if flushed {
+			break
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	s.lsn = ""
+	return nil
 }
 
 func (s *snapshot) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }

@@ -33,6 +33,7 @@ type run struct {
 	dirty  bool          // something happened since then that the state must tell
 
 	checkpoints sync.Mutex // held during a checkpoint, so that states are saved in order
+	snap        *snapshot  // of the round; its connection is used with checkpoints held
 }
 
 // Sync implements connector.Source.
@@ -59,7 +60,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		if errors.As(err, &out) {
 			return out.err
 		}
-		return err
+		return s.readError(ctx, err)
 	}
 	return nil
 }
@@ -89,6 +90,7 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 		return err
 	}
 	defer snap.close(ctx)
+	r.snap = snap
 	if snap.origin != r.state.Origin {
 		// Nothing can be said about what changed.
 		clear(r.state.Tables)
@@ -121,7 +123,10 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 		}
 		q.add(t.start)
 	}
-	return r.work(ctx, snap, &q)
+	if err := r.work(ctx, snap, &q); err != nil {
+		return err
+	}
+	return snap.settle(ctx)
 }
 
 // work runs the queue's jobs until none is left or one fails.
@@ -181,6 +186,9 @@ func output(err error) error {
 func (r *run) checkpoint(ctx context.Context) error {
 	r.checkpoints.Lock()
 	defer r.checkpoints.Unlock()
+	if err := r.snap.settle(ctx); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	raw, err := json.Marshal(r.state)
 	r.unsafe, r.dirty = 0, false

@@ -168,6 +168,9 @@ func explain(path string, err error) error {
 		return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "max_temp_directory_size"):
 		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
+	case strings.Contains(text, "Out of Memory Error"), strings.Contains(text, "failed to pin block"):
+		// DuckDB works on 2048 rows at a time, whatever they hold.
+		return fmt.Errorf("DuckDB has too little memory for %s; where 2048 rows of a table, or one value, are large, a sync must be allowed more: %s", path, firstLine(text))
 	case errors.Is(err, os.ErrPermission), strings.Contains(text, "Permission denied"):
 		return &setup.Problem{Code: "permission_denied", Message: fmt.Sprintf("The program may not open %s for writing", path), Err: err}
 	}

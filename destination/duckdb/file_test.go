@@ -254,6 +254,8 @@ func TestExplain(t *testing.T) {
 	cases := []struct{ said, want string }{
 		{`IO Error: Could not write file "/data/x.duckdb": No space left on device`, "the disk of /data/x.duckdb is full"},
 		{"Out of Memory Error: failed to offload data block of size 256.0 KiB (0 bytes/3.5 KiB used).\nThis limit was set by the 'max_temp_directory_size' setting.", "the disk of /data/x.duckdb is full"},
+		{"Out of Memory Error: could not allocate block of size 200.0 MiB (254.0 KiB/192.0 MiB used)\nPossible solutions: …", "a sync must be allowed more: Out of Memory Error"},
+		{"TransactionContext Error: Failed to commit: failed to pin block of size 20.0 MiB (180.1 MiB/192.0 MiB used)", "DuckDB has too little memory for /data/x.duckdb"},
 		{`IO Error: Could not set lock on file "/data/x.duckdb": Conflicting lock is held in /usr/bin/python3.11 (PID 4711) by user eve. See also https://duckdb.org`, "/data/x.duckdb is open in another process: /usr/bin/python3.11, process 4711, user eve;"},
 		{`IO Error: Cannot open file "/data/x.duckdb": Permission denied`, "may not open /data/x.duckdb"},
 	}

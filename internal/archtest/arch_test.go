@@ -34,8 +34,7 @@ var may = []struct{ pkg, imports string }{
 	{"connector/connectortest", "connector schema setup"},
 	{"connector/fifteenfive/simulator", "connector/rest"},
 	{"connector/rest", "connector schema setup"},
-	{"connector/sqlsource", "connector schema setup"},
-	{"connector/*", "connector connector/rest connector/sqlsource schema setup"},
+	{"connector/*", "connector connector/rest schema setup"},
 	{"connector", "schema setup"},
 
 	{"destination/all", "destination destination/*"},
