@@ -147,6 +147,9 @@ func (d *database) describe(ctx context.Context, c *conn, name schema.Name) (r s
 	case engine != "InnoDB":
 		return r, &setup.Problem{Code: "table_engine", Message: fmt.Sprintf("Table %s has the engine %s, in which a merge that breaks off would leave its half. Run: ALTER TABLE %s ENGINE = InnoDB", name, engine, d.d.Table(name))}
 	}
+	if err := d.dropOld(ctx, c, name); err != nil {
+		return r, err
+	}
 	columns, err := c.rows(ctx, "SELECT COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, EXTRA, COLUMN_COMMENT FROM information_schema.COLUMNS"+where+" ORDER BY ORDINAL_POSITION")
 	if err != nil {
 		return r, err
@@ -190,6 +193,17 @@ func (d *database) describe(ctx context.Context, c *conn, name schema.Name) (r s
 	d.extras[name] = e
 	d.mu.Unlock()
 	return r, nil
+}
+
+// dropOld drops what a change of mode that broke off at its very end has left
+// of a table as it was before.
+func (d *database) dropOld(ctx context.Context, c *conn, name schema.Name) error {
+	old := sibling("_penstock_old_", name)
+	found, err := c.rows(ctx, "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = "+quoteText(old.Schema)+" AND TABLE_NAME = "+quoteText(old.Table))
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return c.run(ctx, "DROP TABLE "+d.d.Table(old))
 }
 
 // Define runs one statement after the other: there is no transaction around

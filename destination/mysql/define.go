@@ -32,7 +32,7 @@ func (d *database) define(def sqlwriter.Definition) []string {
 	}
 	known := d.take(def.Name)
 	if def.Switches() {
-		return d.replace(def, table)
+		return d.replace(def, known, table)
 	}
 	var out, add, set, clauses []string
 	for _, name := range known.leftovers {
@@ -70,19 +70,38 @@ func (d *database) define(def sqlwriter.Definition) []string {
 	return append(out, alter(table, clauses))
 }
 
-// replace returns the statements that make a table anew for another mode, and
-// put it in the place of the old one at once. A table of either name that is
-// found is what a sync that broke off has left.
-func (d *database) replace(def sqlwriter.Definition, table string) []string {
-	sibling := func(prefix string) schema.Name {
-		return schema.Name{Schema: def.Name.Schema, Table: schema.Shorten(prefix+def.Name.Table, 64)}
+// replace makes the table anew for another mode, beside the one that is there,
+// with the indexes that somebody has given it. Until the two are renamed, in one
+// statement, the table is what it was.
+func (d *database) replace(def sqlwriter.Definition, known extra, table string) []string {
+	anew, old := d.d.Table(sibling("_penstock_anew_", def.Name)), d.d.Table(sibling("_penstock_old_", def.Name))
+	var clauses []string
+	for _, name := range known.leftovers {
+		clauses = append(clauses, "DROP COLUMN "+quote(name))
 	}
-	anew, old := sibling("_penstock_anew_"), sibling("_penstock_old_")
-	drop := func(n schema.Name) string { return "DROP TABLE IF EXISTS " + d.d.Table(n) }
-	out := []string{drop(anew), drop(old)}
-	out = append(out, d.define(sqlwriter.Definition{Name: anew, New: true, Add: def.Columns()})...)
-	return append(out, d.d.Copy(def, table, d.d.Table(anew)),
-		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, d.d.Table(old), d.d.Table(anew), table), drop(old))
+	if known.key != nil { // the next merge makes it again
+		clauses = append(clauses, "DROP INDEX "+quote(keyIndex))
+	}
+	for _, c := range def.Add {
+		clauses = append(clauses, "ADD COLUMN "+d.column(c))
+	}
+	for _, a := range def.Alter {
+		clauses = append(clauses, "MODIFY COLUMN "+d.column(a.After))
+	}
+	for _, c := range def.Drop() {
+		clauses = append(clauses, "DROP COLUMN "+quote(c.Name))
+	}
+	out := []string{"DROP TABLE IF EXISTS " + anew, "CREATE TABLE " + anew + " LIKE " + table}
+	if clauses != nil {
+		out = append(out, alter(anew, clauses))
+	}
+	return append(out, d.d.Copy(def, table, anew),
+		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, old, anew, table), "DROP TABLE "+old)
+}
+
+// sibling returns the name of a table that stands beside another for a while.
+func sibling(prefix string, n schema.Name) schema.Name {
+	return schema.Name{Schema: n.Schema, Table: schema.Shorten(prefix+n.Table, 64)}
 }
 
 func alter(table string, clauses []string) string {

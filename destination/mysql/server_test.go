@@ -234,6 +234,55 @@ func TestBrokenWidening(t *testing.T) {
 	}
 }
 
+// TestBrokenSwitch breaks a change of mode off after each of its statements:
+// the table is as it was or as it is to be, and the next sync completes it.
+func TestBrokenSwitch(t *testing.T) {
+	history := &schema.Table{Name: numbersTable.Name, Columns: numbersTable.Columns, Mode: schema.History}
+	for stop := range 7 {
+		t.Run(fmt.Sprint(stop), func(t *testing.T) {
+			dsn := mariatest.Database(t)
+			d := openAt(t, dsn)
+			w := start(t, d)
+			for range 2 { // the second has the index made
+				write(t, w, 0, 10, false)
+				must(t, w.Flush(t.Context()))
+			}
+			must(t, w.Close())
+			c, err := d.connect(t.Context())
+			must(t, err)
+			defer c.Close()
+			db := newDatabase(d.warehouse, c, nil)
+			name := schema.Name{Schema: d.prefix + "s", Table: "t"}
+			mariatest.Exec(t, dsn, "ALTER TABLE "+db.d.Table(name)+" ADD INDEX mine (_fivetran_synced)")
+			have, err := db.Describe(t.Context(), name)
+			must(t, err)
+			statements, _, err := db.d.Plan(have, &schema.Table{Name: name, Columns: history.Columns, Mode: history.Mode})
+			must(t, err)
+			if len(statements) != 6 {
+				t.Fatalf("%d statements: %q", len(statements), statements)
+			}
+			must(t, db.Define(t.Context(), statements[:stop]))
+			if got := len(selectText(t, d, history.Name, history.Columns)); got != 10 {
+				t.Errorf("after %d statements there are %d rows", stop, got)
+			}
+			w, err = d.Writer(t.Context(), destination.Options{Synced: time.Unix(2e9, 0)})
+			must(t, err)
+			defer w.Close()
+			must(t, w.Migrate(t.Context(), history))
+			must(t, w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: history, Record: numbers(history, 5, 15)}))
+			live(t, w, 15)
+			got := mariatest.Query(t, dsn, "SELECT count(*), sum(_fivetran_active), count(DISTINCT _fivetran_start) FROM "+db.d.Table(name))
+			if want := "[[15 15 2]]"; fmt.Sprint(got) != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+			got = mariatest.Query(t, dsn, "SELECT TABLE_NAME, (SELECT group_concat(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS i WHERE i.TABLE_SCHEMA = t.TABLE_SCHEMA) FROM information_schema.TABLES t WHERE TABLE_SCHEMA = ?", name.Schema)
+			if want := "[[t mine,penstock_key]]"; fmt.Sprint(got) != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		})
+	}
+}
+
 func TestPrivileges(t *testing.T) {
 	dsn := mariatest.Database(t)
 	c := config(t, dsn)
