@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 var update = flag.Bool("update", false, "write what comes out to testdata")
@@ -56,6 +57,17 @@ func has(columns ...string) Relation {
 	return Relation{Schema: true, Table: tbl(columns...), Synced: true, Deleted: true}
 }
 
+// in is t in a mode.
+func in(mode schema.Mode, t *schema.Table) *schema.Table {
+	t.Mode = mode
+	return t
+}
+
+// of is a table of a mode as the kit recognizes it.
+func of(mode schema.Mode, columns ...string) Relation {
+	return Relation{Schema: true, Table: in(mode, tbl(columns...)), Synced: true, Deleted: mode == schema.SoftDelete}
+}
+
 var synced = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 
 func golden(t *testing.T, name string, statements []string) {
@@ -84,6 +96,9 @@ func TestPlan(t *testing.T) {
 	catalog.Catalog = "c"
 	anew := catalog
 	anew.Alters = func(_, to schema.Type) bool { return to.Kind != schema.String }
+	switches := anew
+	switches.SwitchesAnew = true
+	live, history := schema.Live, schema.History
 	cases := []struct {
 		name    string
 		dialect *Dialect
@@ -91,6 +106,19 @@ func TestPlan(t *testing.T) {
 		want    *schema.Table
 		after   *schema.Table
 	}{
+		{"create_live", &plain, Relation{Schema: true}, in(live, tbl("id:LONG:key")), in(live, tbl("id:LONG:key"))},
+		{"create_history", &plain, Relation{Schema: true}, in(history, tbl("id:LONG:key", "_fivetran_start:UTC_DATETIME")), in(history, tbl("id:LONG:key"))},
+		{"widen_history_anew", &anew, of(history, "id:INT:key", "a:INT"), in(history, tbl("id:INT:key", "a:STRING")), in(history, tbl("id:INT:key", "a:STRING"))},
+		{"soft_to_history", &plain, has("id:INT:key", "a:INT"), in(history, tbl("id:LONG:key", "b:INT")), in(history, tbl("id:LONG:key", "a:INT", "b:INT"))},
+		{"soft_to_history_anew", &switches, has("id:INT:key"), in(history, tbl("id:INT:key")), in(history, tbl("id:INT:key"))},
+		{"soft_to_live", &plain, has("id:INT:key"), in(live, tbl("id:INT:key")), in(live, tbl("id:INT:key"))},
+		{"soft_to_live_anew", &switches, has("id:INT:key"), in(live, tbl("id:INT:key")), in(live, tbl("id:INT:key"))},
+		{"history_to_soft", &plain, of(history, "id:INT:key", "n:INT:key"), tbl("id:INT:key", "n:INT:key"), tbl("id:INT:key", "n:INT:key")},
+		{"history_to_soft_anew", &switches, of(history, "id:INT:key"), tbl("id:INT:key"), tbl("id:INT:key")},
+		{"history_to_live", &plain, of(history, "id:INT:key"), in(live, tbl("id:INT:key")), in(live, tbl("id:INT:key"))},
+		{"live_to_soft", &plain, of(live, "id:INT:key"), tbl("id:INT:key"), tbl("id:INT:key")},
+		{"live_to_history", &plain, of(live, "id:INT:key"), in(history, tbl("id:INT:key")), in(history, tbl("id:INT:key"))},
+		{"own_to_history", &plain, Relation{Schema: true, Table: tbl("id:INT:key")}, in(history, tbl("id:INT:key")), in(history, tbl("id:INT:key"))},
 		{"create", &plain, Relation{}, tbl("id:LONG:key", "a:STRING", "j:JSON", "d:DECIMAL(5,2)"), tbl("id:LONG:key", "a:STRING", "j:JSON", "d:DECIMAL(5,2)")},
 		{"create_in_schema", &plain, Relation{Schema: true}, tbl("id:JSON:key"), tbl("id:JSON:key")},
 		{"create_in_catalog", &catalog, Relation{}, tbl("id:LONG:key"), tbl("id:LONG:key")},
@@ -113,7 +141,7 @@ func TestPlan(t *testing.T) {
 			if diff := cmp.Diff(c.after, after); diff != "" {
 				t.Errorf("the table afterwards (-want +got):\n%s", diff)
 			}
-			have := Relation{Schema: true, Table: after, Synced: true, Deleted: true}
+			have := Relation{Schema: true, Table: after, Synced: true, Deleted: after.Mode == schema.SoftDelete}
 			again, _, err := c.dialect.Plan(have, c.want)
 			if err != nil || len(again) > 0 {
 				t.Errorf("and again: %q, %v", again, err)
@@ -137,6 +165,11 @@ func TestPlanRefuses(t *testing.T) {
 		{"kept apart by case", &plain, Relation{}, tbl("id:LONG:key", "Name:STRING", "name:STRING"), nil},
 		{"one that is there", &folds, has("id:LONG:key", "Name:STRING"), tbl("id:LONG:key", "name:STRING"), []string{"Name", "name"}},
 		{"a system column", &plain, Relation{}, tbl("id:LONG:key", "_fivetran_synced:STRING"), []string{"_fivetran_synced"}},
+		{"a system column of history mode", &plain, Relation{}, in(schema.History, tbl("id:LONG:key", "_fivetran_end:UTC_DATETIME")), []string{"_fivetran_end"}},
+		{"a start that is no time", &plain, Relation{}, in(schema.History, tbl("id:LONG:key", "_fivetran_start:STRING")), []string{"_fivetran_start"}},
+		{"a start in live mode", &plain, Relation{}, in(schema.Live, tbl("id:LONG:key", "_fivetran_start:UTC_DATETIME")), []string{"_fivetran_start"}},
+		{"a start of the source's own", &plain, Relation{}, tbl("id:LONG:key", "_fivetran_start:UTC_DATETIME"), nil},
+		{"one that another mode has", &plain, has("id:LONG:key", "_fivetran_active:BOOLEAN"), in(schema.History, tbl("id:LONG:key")), []string{"_fivetran_active", "HISTORY"}},
 		{"a system column in other case", &folds, Relation{}, tbl("id:LONG:key", "_FIVETRAN_DELETED:STRING"), []string{"_FIVETRAN_DELETED"}},
 	}
 	for _, c := range cases {
@@ -178,6 +211,31 @@ func TestMerge(t *testing.T) {
 			golden(t, "merge_"+c.name, slices.Concat(plain.Prepare(c.m), plain.Apply(c.m)))
 		})
 	}
+	chain := tbl("id:LONG:key", "n:INT:key", "_fivetran_start:UTC_DATETIME", "b:INT")
+	for _, c := range append(cases, []struct {
+		name string
+		m    Merge
+	}{
+		{"chain", Merge{Upserts: chain}},
+		{"chain_into_empty", Merge{Upserts: chain, Empty: true}},
+		{"chain_of_updates", Merge{Updates: chain}},
+	}...) {
+		t.Run("history_"+c.name, func(t *testing.T) {
+			c.m.Table, c.m.Synced = keyedBy(table, table), synced
+			c.m.Table.Mode = schema.History
+			golden(t, "history_"+c.name, slices.Concat(plain.Prepare(c.m), plain.Apply(c.m)))
+		})
+	}
+	for _, mode := range []schema.Mode{schema.Live, schema.History} {
+		table := in(mode, keyedBy(table, table))
+		golden(t, "marks_"+strings.ToLower(mode.String()), []string{
+			plain.Truncate(table, synced, synced),
+			plain.Sweep(table, keys, synced),
+			plain.Sweep(table, nil, synced),
+			plain.Live(table),
+			plain.stage(upserts, whole, mode),
+		})
+	}
 	golden(t, "marks", []string{
 		plain.Truncate(table, synced, synced),
 		plain.Sweep(table, keys, synced),
@@ -208,5 +266,38 @@ func TestColumn(t *testing.T) {
 		if got := plain.Column("c", c.stored, c.comment); got != c.want {
 			t.Errorf("%s with %q: got %v, want %v", c.stored, c.comment, got, c.want)
 		}
+	}
+}
+
+func TestRecognize(t *testing.T) {
+	cases := []struct {
+		name            string
+		columns         []string
+		synced, deleted bool
+		mode            schema.Mode
+		left            int    // columns
+		problem         string // in which the error names
+	}{
+		{"soft delete", []string{"id:LONG:key"}, true, true, schema.SoftDelete, 1, ""},
+		{"soft delete, the source's own columns", []string{"id:LONG:key", "_fivetran_active:BOOLEAN"}, true, true, schema.SoftDelete, 2, ""},
+		{"live", []string{"id:LONG:key"}, true, false, schema.Live, 1, ""},
+		{"history", []string{"id:LONG:key", "_fivetran_active:BOOLEAN", "_fivetran_start:UTC_DATETIME", "a:INT", "_fivetran_end:UTC_DATETIME"}, true, false, schema.History, 2, ""},
+		{"somebody's own", []string{"id:LONG"}, false, false, schema.SoftDelete, 1, ""},
+		{"history, a column dropped by hand", []string{"id:LONG:key", "_fivetran_active:BOOLEAN", "_fivetran_end:UTC_DATETIME"}, true, false, 0, 0, "history_columns_missing"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := Relation{Schema: true, Table: tbl(c.columns...), Synced: c.synced, Deleted: c.deleted}
+			err := r.recognize()
+			if c.problem != "" {
+				if p := setup.AsProblem(err); p == nil || p.Code != c.problem {
+					t.Fatalf("got %v, want %s", err, c.problem)
+				}
+				return
+			}
+			if err != nil || r.Table.Mode != c.mode || len(r.Table.Columns) != c.left {
+				t.Errorf("got %v, %v, %v", err, r.Table.Mode, r.Table.Columns)
+			}
+		})
 	}
 }

@@ -1,0 +1,1 @@
+UPDATE "s"."t" AS t SET "_fivetran_active" = false, "_fivetran_end" = CASE WHEN t."_fivetran_start" > '2026-05-01' THEN t."_fivetran_start" ELSE '2026-05-01' END FROM "penstock_deletes" AS s WHERE t."_fivetran_active" IS TRUE AND t."n" = to_long(s."n") AND t."id" = s."id";

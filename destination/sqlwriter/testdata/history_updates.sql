@@ -1,0 +1,8 @@
+DELETE FROM "penstock_updates" AS t USING (SELECT "id", "n", max("_penstock_seq") AS "_penstock_seq" FROM "penstock_updates" GROUP BY "id", "n" HAVING count(*) > 1) AS s WHERE t."id" = s."id" AND t."n" = s."n" AND t."_penstock_seq" < s."_penstock_seq";
+CREATE TEMPORARY TABLE "penstock_filled" ("id" long, "n" long, "a" string, "b" string, "c" double, "_penstock_unchanged" boolean, "_penstock_seq" long);
+INSERT INTO "penstock_filled" ("id", "n", "a", "b", "c", "_penstock_seq") SELECT s."id", s."n", t."a", to_string(s."b"), t."c", s."_penstock_seq" FROM "s"."t" AS t JOIN "penstock_updates" AS s ON t."id" = s."id" AND t."n" = s."n" WHERE t."_fivetran_active" IS TRUE;
+UPDATE "penstock_filled" AS t SET "_penstock_unchanged" = s."a" IS NOT DISTINCT FROM t."a" AND s."b" IS NOT DISTINCT FROM t."b" AND s."c" IS NOT DISTINCT FROM t."c" FROM "s"."t" AS s WHERE t."id" = s."id" AND t."n" = s."n" AND s."_fivetran_start" < '2026-05-01' AND s."_fivetran_end" >= '2026-04-30';
+DELETE FROM "s"."t" AS t USING "penstock_filled" AS s WHERE t."_fivetran_start" >= '2026-05-01' AND t."id" = s."id" AND t."n" = s."n";
+UPDATE "s"."t" AS t SET "_fivetran_active" = s."_penstock_unchanged", "_fivetran_end" = CASE WHEN s."_penstock_unchanged" THEN '9999-12-31' ELSE '2026-04-30' END, "_fivetran_synced" = '2026-05-01' FROM "penstock_filled" AS s WHERE t."_fivetran_start" < '2026-05-01' AND t."_fivetran_end" >= '2026-04-30' AND t."id" = s."id" AND t."n" = s."n";
+INSERT INTO "s"."t" ("id", "n", "a", "b", "c", "_fivetran_synced", "_fivetran_active", "_fivetran_start", "_fivetran_end") SELECT s."id", s."n", s."a", s."b", s."c", '2026-05-01', true, '2026-05-01', '9999-12-31' FROM "penstock_filled" AS s WHERE s."_penstock_unchanged" IS NOT TRUE;
+DROP TABLE "penstock_filled";

@@ -1,0 +1,2 @@
+DELETE FROM "penstock_upserts" AS t USING (SELECT "id", "n", max("_penstock_seq") AS "_penstock_seq" FROM "penstock_upserts" GROUP BY "id", "n" HAVING count(*) > 1) AS s WHERE t."id" = s."id" AND t."n" = s."n" AND t."_penstock_seq" < s."_penstock_seq";
+INSERT INTO "s"."t" ("id", "n", "a", "b", "c", "_fivetran_synced", "_fivetran_active", "_fivetran_start", "_fivetran_end") SELECT s."id", to_long(s."n"), s."a", to_string(s."b"), s."c", '2026-05-01', true, '2026-05-01', '9999-12-31' FROM "penstock_upserts" AS s WHERE s."_penstock_unchanged" IS NOT TRUE;
