@@ -23,6 +23,8 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Show the whole platform at work, in a fresh folder, with sample data."`
 	Serve      serveCmd      `cmd:"" help:"Run the platform: API, scheduler, syncs."`
 	Sync       syncCmd       `cmd:"" help:"Copy a source to a destination once, without a server."`
+	Plan       planCmd       `cmd:"" help:"Show what the next sync would create, alter and load, without doing it."`
+	Verify     verifyCmd     `cmd:"" help:"Compare a source with what a destination has of it."`
 	Simulate   simulateCmd   `cmd:"" help:"Stand in for a vendor's API, for tests and demonstrations."`
 	Connectors connectorsCmd `cmd:"" help:"List the sources and destinations that this program has."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -21,6 +21,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/engine", "internal/runner internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/runner", "connector destination internal/pipe internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/pipe", "connector destination internal/schemaconfig schema setup"},
+	{"internal/verify", "connector destination schema"},
 	{"internal/store", "internal/schedule internal/schemaconfig internal/secret schema setup"},
 	{"internal/schemaconfig", "schema"},
 	{"internal/schedule", ""},

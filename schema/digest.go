@@ -1,0 +1,52 @@
+package schema
+
+// A DigestQuery asks a database for digests of a table's live rows, so that
+// two databases can be compared without moving the rows. Both compute the same
+// for equal rows:
+//
+//   - A value's canonical text is what the value is as a String when a column
+//     is widened to one. In a column compared as an unbounded decimal, zeros
+//     at the end of the part after the point are left out.
+//   - The hash of a text is the first 32 bits of the MD5 of its UTF-8.
+//   - The hash of a key is that of its columns' texts, joined by U+001F.
+//   - A table without a key is a set: equal rows count once.
+type DigestQuery struct {
+	// Table has the names that the asked database knows, in the same order
+	// on both sides, and says which columns tell rows apart.
+	Table Table
+
+	// As are the types that the columns are compared as: where the two
+	// databases have different ones, one that holds both.
+	As []Type
+
+	// Within are the ranges that the hashes of keys are in, apart and in
+	// order. nil: any. It must be nil for a table without a key.
+	Within []HashRange
+
+	// Parts is into how many equal parts, at most 2³¹, the hashes are divided,
+	// each with a digest of its own; those without rows get none, and all rows
+	// of a table without a key are in part 0. 0: each row gets its own digest,
+	// which has its key.
+	Parts int64
+}
+
+// A HashRange is the hashes from Lo up to but without Hi.
+type HashRange struct{ Lo, Hi int64 }
+
+// KeyHashes is the number of hashes that a key may have.
+const KeyHashes = 1 << 32
+
+// A Digest is what is compared of some rows, or of one.
+type Digest struct {
+	Part    int64    // of the query's parts
+	Key     []string // the key's canonical texts, if the digest is of one row
+	Rows    int64
+	Changed int64 // rows that the source wrote since its state
+	Columns []ColumnDigest
+}
+
+// A ColumnDigest is what is compared of one column.
+type ColumnDigest struct {
+	Values int64 // that are not null
+	Sum    int64 // of the hashes of their texts
+}
