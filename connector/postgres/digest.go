@@ -24,6 +24,7 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 	if err != nil {
 		return err
 	}
+	now := snapshot{origin: origin(ctx, conn)}
 	// The server's other users keep its other cores.
 	if _, err := conn.PgConn().Exec(ctx, "set max_parallel_workers_per_gather = 0; "+readOnly).ReadAll(); err != nil {
 		return err
@@ -41,7 +42,12 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 		if err != nil {
 			return err
 		}
-		changed = changedSince(cat.tables[0], st, st.Origin == origin(ctx, conn))
+		var xmin, xmax int64
+		if err := conn.QueryRow(ctx, `select txid_snapshot_xmin(s), txid_snapshot_xmax(s) from txid_current_snapshot() as s`).Scan(&xmin, &xmax); err != nil {
+			return err
+		}
+		now.xmin, now.xmax = uint64(xmin), uint64(xmax)
+		changed = changedSince(cat.tables[0], st, &now)
 	}
 	sql, err := digests(cat.tables[0], &q, changed, conn.PgConn().ParameterStatus("server_encoding") == "UTF8")
 	if err != nil {
@@ -62,15 +68,16 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 }
 
 // changedSince returns the condition that a sync with the state may send a
-// row: "true" if nothing is known of rows written since.
-func changedSince(rel *relation, st *state, comparable bool) string {
+// row: "true" if nothing is known of rows written since. Of now, only the
+// origin and the transactions are asked.
+func changedSince(rel *relation, st *state, now *snapshot) string {
 	t := st.table(rel.name())
-	if t == nil || !comparable || rel.Kind == "v" || rel.Kind == "f" || !rel.Whole {
+	if t == nil || st.Origin != now.origin || rel.Kind == "v" || rel.Kind == "f" || !rel.Whole {
 		return "true"
 	}
 	unchanged := []string{"false"}
 	for oids, part := range t.Parts {
-		if !part.Loaded {
+		if !part.Loaded || !now.reaches(part.Horizon) {
 			continue
 		}
 		for oid := range strings.SplitSeq(oids, "+") {

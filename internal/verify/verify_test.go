@@ -1,0 +1,245 @@
+package verify
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A side is a table in memory: rows of texts, the first of which is the key.
+type side struct {
+	rows    map[string][]string
+	changed map[string]bool
+	place   func(key string) int64 // a key's hash
+	queries []schema.DigestQuery
+}
+
+func hash(text string) int64 {
+	sum := md5.Sum([]byte(text))
+	return int64(binary.BigEndian.Uint32(sum[:]))
+}
+
+func (s *side) digest(q schema.DigestQuery, yield func(schema.Digest) error) error {
+	s.queries = append(s.queries, q)
+	keyed := len(q.Table.Key()) > 0
+	parts := map[int64]schema.Digest{}
+	for key, row := range s.rows {
+		h := s.place(key)
+		inside := func(r schema.HashRange) bool { return r.Lo <= h && h < r.Hi }
+		if q.Within != nil && !slices.ContainsFunc(q.Within, inside) {
+			continue
+		}
+		d := schema.Digest{Rows: 1}
+		if s.changed[key] {
+			d.Changed = 1
+		}
+		for i := range q.Table.Columns {
+			d.Columns = append(d.Columns, schema.ColumnDigest{Values: 1, Sum: hash(row[i])})
+		}
+		if q.Parts == 0 {
+			d.Key = []string{key}
+			if err := yield(d); err != nil {
+				return err
+			}
+			continue
+		}
+		part := int64(0)
+		if keyed {
+			part = h * q.Parts / schema.KeyHashes
+		}
+		parts[part] = total(map[int64]schema.Digest{0: parts[part], 1: d})
+	}
+	for i, d := range parts {
+		d.Part = i
+		if err := yield(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type source struct{ side }
+
+func (s *source) Digest(_ context.Context, state json.RawMessage, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	return s.digest(q, func(d schema.Digest) error {
+		if state == nil {
+			d.Changed = 0
+		}
+		return yield(d)
+	})
+}
+
+type target struct{ side }
+
+func (s *target) Digest(_ context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	return s.digest(q, yield)
+}
+
+// sides returns two tables of n equal rows.
+func sides(n int) (*source, *target) {
+	a := &source{side{rows: map[string][]string{}, changed: map[string]bool{}, place: hash}}
+	b := &target{side{rows: map[string][]string{}, place: hash}}
+	for i := range n {
+		k := fmt.Sprint(i)
+		a.rows[k], b.rows[k] = []string{k, "v" + k}, []string{k, "v" + k}
+	}
+	return a, b
+}
+
+func pairOf(keyed bool) Pair {
+	text := schema.Type{Kind: schema.String}
+	return Pair{
+		Source:      schema.Table{Name: schema.Name{Table: "t"}, Columns: []schema.Column{{Name: "ID", Type: text, Key: keyed}, {Name: "V", Type: text}}},
+		Destination: schema.Table{Name: schema.Name{Schema: "s", Table: "t"}, Columns: []schema.Column{{Name: "v", Type: text}, {Name: "id", Type: text, Key: keyed}}},
+		Columns:     map[string]string{"ID": "id", "V": "v"},
+	}
+}
+
+func TestTable(t *testing.T) {
+	state := json.RawMessage(`{}`)
+	tests := []struct {
+		name    string
+		keyless bool
+		state   json.RawMessage
+		change  func(*source, *target)
+		want    Result
+	}{
+		{"equal", false, state, func(*source, *target) {}, Result{SourceRows: 5000, DestinationRows: 5000}},
+		{"empty destination", false, nil, func(_ *source, b *target) { clear(b.rows) },
+			Result{SourceRows: 5000, DestinationRows: 0, DifferentColumns: []string{"ID", "V"}, Lost: 5000}},
+		{"lost among the late", false, state, func(a *source, b *target) {
+			for i := range 50 {
+				delete(b.rows, fmt.Sprint(i))
+				a.changed[fmt.Sprint(i)] = true
+			}
+			delete(b.rows, "4000")
+		}, Result{SourceRows: 5000, DestinationRows: 4949, DifferentColumns: []string{"ID", "V"}, Lost: 1, Late: 50}},
+		{"nothing is late without a state", false, nil, func(a *source, b *target) {
+			delete(b.rows, "7")
+			a.changed["7"] = true
+		}, Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Lost: 1}},
+		{"different and extra", false, state, func(a *source, b *target) {
+			b.rows["8"] = []string{"8", "x"}
+			b.rows["9"], a.changed["9"] = []string{"9", "x"}, true
+			delete(a.rows, "10")
+		}, Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"ID", "V"}, Lost: 1, Late: 1, Extra: 1}},
+		{"keyless, equal", true, state, func(*source, *target) {}, Result{SourceRows: 5000, DestinationRows: 5000}},
+		{"keyless, lost", true, state, func(_ *source, b *target) { delete(b.rows, "8") },
+			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Lost: 1}},
+		{"keyless, late", true, state, func(a *source, b *target) { delete(b.rows, "8"); a.changed["8"] = true },
+			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Late: 1}},
+		{"keyless, different", true, state, func(_ *source, b *target) { b.rows["8"] = []string{"8", "x"} },
+			Result{SourceRows: 5000, DestinationRows: 5000, DifferentColumns: []string{"V"}, Lost: 1}},
+		{"keyless, extra", true, state, func(a *source, _ *target) { delete(a.rows, "8") },
+			Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"ID", "V"}, Extra: 1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := sides(5000)
+			tt.change(a, b)
+			c := Comparison{Source: a, Destination: b, State: tt.state, List: 2}
+			got, err := c.Table(t.Context(), pairOf(!tt.keyless))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := got.Lost + got.Late + got.Extra; !tt.keyless && int64(len(got.Differences)) != min(n, 2) {
+				t.Errorf("%d rows are listed of %d", len(got.Differences), n)
+			}
+			if tt.want.Lost > 0 && !tt.keyless && (got.Differences[0].Late || got.Differences[0].What == "extra") {
+				t.Errorf("what is lost is not listed first: %+v", got.Differences)
+			}
+			got.Differences = nil
+			tt.want.Source, tt.want.Destination = "t", "s.t"
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error("(-want +got)\n" + diff)
+			}
+		})
+	}
+}
+
+// TestFewRowsAreAsked has one row of many lost: no more than a few are looked at.
+func TestFewRowsAreAsked(t *testing.T) {
+	a, b := sides(5000)
+	place := func(key string) int64 { // all in one part of the first look
+		n, _ := strconv.ParseInt(key, 10, 64)
+		return 5*schema.KeyHashes/firstParts + n*800
+	}
+	a.place, b.place = place, place
+	delete(b.rows, "4321")
+	c := Comparison{Source: a, Destination: b, List: 10}
+	got, err := c.Table(t.Context(), pairOf(true))
+	if err != nil || got.Lost != 1 || len(got.Differences) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if n := len(a.queries); n != 3 || len(b.queries) != n {
+		t.Errorf("the source was asked %d times, the destination %d", len(a.queries), len(b.queries))
+	}
+	last := a.queries[len(a.queries)-1]
+	if r := last.Within; last.Parts != 0 || len(r) != 1 || r[0].Hi-r[0].Lo > schema.KeyHashes/firstParts/finer+1 {
+		t.Errorf("the last look was at %+v", last)
+	}
+}
+
+// TestMuchDiffers has more rows different than are looked at.
+func TestMuchDiffers(t *testing.T) {
+	differ := make([]part, firstParts)
+	for i := range differ {
+		differ[i] = part{HashRange: schema.HashRange{Lo: int64(i), Hi: int64(i) + 1}, rows: batchRows / 2}
+	}
+	a, b := sides(0)
+	tb := &table{Comparison: &Comparison{Source: a, Destination: b}, out: &Result{}}
+	if err := tb.examine(t.Context(), differ); err != nil || len(a.queries) != batches {
+		t.Fatalf("%d queries, %v", len(a.queries), err)
+	}
+	if want := int64(batchRows/2) * (firstParts - 2*batches); tb.out.Unexamined != want || tb.out.Equal() {
+		t.Errorf("%d rows are not examined, want %d", tb.out.Unexamined, want)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	a, b := sides(10)
+	p := pairOf(true)
+	p.Destination.Columns = p.Destination.Columns[1:]
+	c := Comparison{Source: a, Destination: b}
+	if got, err := c.Table(t.Context(), p); err != nil || !slices.Equal(got.AbsentColumns, []string{"V"}) || got.Lost != 0 || got.Equal() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	p.Destination.Columns = pairOf(true).Destination.Columns[:1]
+	if _, err := c.Table(t.Context(), p); err == nil {
+		t.Error("a table without its key was compared")
+	}
+	p.Destination.Columns = nil
+	if got, err := c.Table(t.Context(), p); err != nil || !got.AbsentTable || got.Lost != 10 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestCommon(t *testing.T) {
+	of := func(k schema.Kind) schema.Type { return schema.Type{Kind: k} }
+	number := of(schema.Decimal)
+	for _, tt := range []struct{ source, destination, want schema.Type }{
+		{of(schema.Int), of(schema.Long), of(schema.Long)},
+		{of(schema.Float), of(schema.Double), of(schema.Double)},
+		{schema.DecimalOf(8, 2), schema.DecimalOf(8, 2), schema.DecimalOf(8, 2)},
+		{schema.DecimalOf(8, 2), schema.DecimalOf(12, 4), number},
+		{of(schema.Long), of(schema.Double), number},
+		{schema.DecimalOf(8, 2), of(schema.String), number},
+		{of(schema.Date), of(schema.Datetime), of(schema.Datetime)},
+		{of(schema.Date), of(schema.String), of(schema.Date)},
+		{of(schema.JSON), of(schema.String), of(schema.JSON)},
+		{of(schema.Boolean), of(schema.String), of(schema.Boolean)},
+	} {
+		if got := common(tt.source, tt.destination); got != tt.want {
+			t.Errorf("%s and %s are compared as %s, want %s", tt.source, tt.destination, got, tt.want)
+		}
+	}
+}
