@@ -18,7 +18,7 @@ const besideCap = 96 << 20
 func TestMemoryCap(t *testing.T) {
 	const memoryCap = 128 << 20
 	const rows = 200_000
-	source := pgtest.Database(t)
+	source := pgtest.DatabaseOn(t, ownPostgres(t))
 	for name, n := range map[string]int{"short": rows, "long": 10 * rows} {
 		pgtest.Exec(t, source,
 			`create table `+name+` (id int primary key, a text, b text, n numeric(12,2), at timestamptz, x float8)`,

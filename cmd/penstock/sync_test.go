@@ -86,7 +86,7 @@ func shopTables() []compared {
 
 func newShop(t testing.TB) (dsn string) {
 	t.Helper()
-	dsn = pgtest.Database(t)
+	dsn = pgtest.DatabaseOn(t, ownPostgres(t))
 	pgtest.Exec(t, dsn, everyType...)
 	pgtest.Exec(t, dsn, shop...)
 	return dsn
