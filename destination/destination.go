@@ -84,9 +84,10 @@ type Options struct {
 // last counts, except that a batch with Start makes a version of each of its
 // rows, which are chained by Start: versions that the table has since the first
 // of them or later are replaced. An update makes its version of the active one,
-// and passes over a row that has none. A row that is gone ends when the sync
-// began, or when it began if that was later, and no version is added. To repeat
-// operations, in the same sync or in another, makes no more versions.
+// or with Start of the one that held then, and passes over a row that has none.
+// A row that is gone ends when the sync began, or when it began itself if that
+// was later, and no version is added. To repeat operations, in the same sync or
+// in another, makes no more versions.
 type Writer interface {
 	// Table returns a table as it stands, or nil if there is none. Its
 	// columns are in the destination's order, without the system columns;

@@ -113,7 +113,14 @@ func (m *model) do(verb, columns string, words []string) {
 			if h == nil || !h.live() && m.mode == schema.History {
 				continue
 			}
-			for c, v := range h[len(h)-1].values {
+			was := len(h) - 1
+			if own { // the version that held then
+				was = slices.IndexFunc(h, func(v version) bool { return v.start < at && v.end >= at-1 })
+			}
+			if was < 0 {
+				continue
+			}
+			for c, v := range h[was].values {
 				if _, ok := row[c]; !ok {
 					row[c] = v
 				}

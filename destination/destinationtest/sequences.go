@@ -43,6 +43,8 @@ func (s step) String() string {
 	return strings.TrimSpace(verb + " " + strings.Join(s.words, " "))
 }
 
+const maxSyncs = 3
+
 // numbers are the types that the column n goes through.
 var numbers = []schema.Type{{Kind: schema.Short}, {Kind: schema.Int}, {Kind: schema.Long}, {Kind: schema.String}}
 
@@ -54,7 +56,7 @@ func sequences() *rapid.Generator[sequence] {
 	return rapid.Custom(func(r *rapid.T) sequence {
 		var out sequence
 		mode, wide, columns, minute := rapid.SampledFrom(allModes).Draw(r, "mode"), 0, "an", 0
-		for sync := range rapid.IntRange(1, 3).Draw(r, "syncs") {
+		for sync := range rapid.IntRange(1, maxSyncs).Draw(r, "syncs") {
 			if sync > 0 && rapid.IntRange(0, 2).Draw(r, "switch") == 0 {
 				mode = rapid.SampledFrom(allModes).Draw(r, "mode")
 			}
@@ -88,7 +90,7 @@ func sequences() *rapid.Generator[sequence] {
 				switch s.verb {
 				case "upsert", "fresh", "update", "delete", "present":
 					var keys []int
-					for _, k := range rapid.SliceOfN(rapid.IntRange(1, 5), 1, 4).Draw(r, "keys") {
+					for _, k := range rapid.SliceOfN(rapid.IntRange(1, 9), 1, 8).Draw(r, "keys") {
 						if s.verb != "fresh" || !sent[k] {
 							keys = append(keys, k)
 							sent[k] = s.verb != "present"
@@ -148,10 +150,19 @@ func (q sequence) String() string {
 	return b.String()
 }
 
-// table returns the table of a sequence as one of its batches has it.
-func sequenceTable(name schema.Name, columns string, n schema.Type, mode schema.Mode) *schema.Table {
+// A game is a sequence that is being played, with the model of what it should
+// come to, and what its table is like by now.
+type game struct {
+	name    schema.Name
+	q       sequence
+	m       *model
+	columns string
+	n       schema.Type
+}
+
+func (g *game) table(columns string, n schema.Type, mode schema.Mode) *schema.Table {
 	t := scriptTable("", columns)
-	t.Name, t.Mode = name, mode
+	t.Name, t.Mode = g.name, mode
 	for i := range t.Columns {
 		if t.Columns[i].Name == "n" {
 			t.Columns[i].Type = n
@@ -160,78 +171,57 @@ func sequenceTable(name schema.Name, columns string, n schema.Type, mode schema.
 	return t
 }
 
-// play has d do what q says with a table, and m too. It returns what the table
-// is like in the end.
-func play(ctx context.Context, t testing.TB, d destination.Destination, name schema.Name, q sequence, m *model) (*schema.Table, error) {
-	columns, n := m.columns, numbers[0]
-	for i, p := range q {
-		if p.crash >= 0 {
-			if err := attempt(ctx, t, d, name, i+1, p, p.steps[:p.crash], nil, &columns, &n); err != nil {
-				return nil, err
-			}
-		}
-		if err := attempt(ctx, t, d, name, i+1, p, p.steps, m, &columns, &n); err != nil {
-			return nil, err
-		}
-	}
-	return sequenceTable(name, columns, n, q[len(q)-1].mode), nil
-}
-
-// attempt is one sync, which is broken off at its end if there is no model.
-func attempt(ctx context.Context, t testing.TB, d destination.Destination, name schema.Name, sync int, p syncPlan, steps []step, m *model, columns *string, n *schema.Type) error {
-	w := open(t, d, sync, nil)
-	defer w.Close()
-	if err := w.Migrate(ctx, sequenceTable(name, *columns, *n, p.mode)); err != nil {
-		return err
-	}
-	if m != nil {
+// play plays one sync of g, or as much of it as there is before it is broken
+// off; the model knows nothing of that.
+func (g *game) play(ctx context.Context, w destination.Writer, sync int, broken bool) error {
+	p := g.q[sync-1]
+	steps, m := p.steps, g.m
+	if broken {
+		steps, m = p.steps[:p.crash], newModel("")
+	} else {
 		m.begin(sync, p.mode)
 	}
+	if err := w.Migrate(ctx, g.table(g.columns, g.n, p.mode)); err != nil {
+		return err
+	}
 	for _, s := range steps {
+		var err error
 		switch s.verb {
 		case "columns":
-			*columns, *n = s.columns, s.n
-			if err := w.Migrate(ctx, sequenceTable(name, *columns, *n, p.mode)); err != nil {
-				return fmt.Errorf("%s: %w", s, err)
-			}
-			if m != nil && strings.Contains(s.columns, "b") {
+			g.columns, g.n = s.columns, s.n
+			err = w.Migrate(ctx, g.table(g.columns, g.n, p.mode))
+			if strings.Contains(s.columns, "b") {
 				m.add('b')
 			}
 		case "flush":
-			if err := w.Flush(ctx); err != nil {
-				return err
-			}
+			err = w.Flush(ctx)
 		case "live":
-			got, err := w.Live(ctx, name)
-			if err != nil {
-				return err
-			}
-			// What was written before a crash may be there, or not.
-			if m != nil && p.crash < 0 && got != m.live() {
-				return fmt.Errorf("live: got %d, want %d", got, m.live())
+			var got int64
+			// Of a sync that was broken off there may be rows already.
+			if got, err = w.Live(ctx, g.name); got != m.live() && p.crash < 0 {
+				err = fmt.Errorf("got %d, want %d", got, m.live())
 			}
 		default:
-			b, err := batchOf(sequenceTable(name, s.columns, s.n, p.mode), s.verb, s.words)
-			if err != nil {
-				return err
+			var b schema.Batch
+			if b, err = batchOf(g.table(s.columns, s.n, p.mode), s.verb, s.words); err == nil {
+				err = w.Write(ctx, b)
 			}
-			if err := w.Write(ctx, b); err != nil {
-				return fmt.Errorf("%s: %w", s, err)
-			}
-			if m != nil {
+			if !broken {
 				m.do(s.verb, s.columns, s.words)
 			}
 		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
 	}
-	if m == nil {
-		return nil
-	}
-	return w.Flush(ctx)
+	return nil
 }
 
-// perDestination is after how many sequences a destination is left for an empty
-// one: some take longer to describe a table the more tables they have.
-const perDestination = 60
+// together is how many sequences are played at a time, in the same syncs, each
+// with a table of its own, and perDestination after how many such rounds a
+// destination is left for an empty one: to open a destination, and to find out
+// what tables it has, can take longer than the rest.
+const together, perDestination = 20, 10
 
 // testSequences compares what a destination does with what a model does, and
 // shows the shortest sequence that it finds for which they differ.
@@ -240,33 +230,54 @@ func testSequences(t *testing.T, s Subject) {
 	if count == 0 {
 		count = 100
 	}
-	must(t, flag.Set("rapid.checks", strconv.Itoa(count)))
+	must(t, flag.Set("rapid.checks", strconv.Itoa((count+together-1)/together)))
 	var d destination.Destination
 	var keep destination.Writer // holds the destination open between syncs
-	played := 0
+	rounds := 0
 	defer func() {
 		if keep != nil {
 			keep.Close()
 		}
 	}()
 	rapid.Check(t, func(r *rapid.T) {
-		if played%perDestination == 0 {
+		if rounds%perDestination == 0 {
 			if keep != nil {
 				keep.Close()
 			}
 			d = s.Open(t)
 			keep = open(t, d, 0, nil)
 		}
-		played++
-		q := sequences().Draw(r, "sequence")
-		name := schema.Name{Schema: fmt.Sprintf("sequence_%d", played), Table: "t"}
-		m := newModel("an")
-		table, err := play(t.Context(), t, d, name, q, m)
-		if err != nil {
-			r.Fatalf("%s%v", q, err)
+		rounds++
+		var games []*game
+		for i := range together {
+			games = append(games, &game{name: schema.Name{Schema: fmt.Sprintf("round_%d", rounds), Table: fmt.Sprintf("t%d", i)},
+				q: sequences().Draw(r, "sequence"), m: newModel("an"), columns: "an", n: numbers[0]})
 		}
-		if got, want := tableRows(t, s, d, table), m.lines(); !slices.Equal(got, want) {
-			r.Fatalf("%s\ngot  %s\nwant %s", q, strings.Join(got, " "), strings.Join(want, " "))
+		for sync := 1; sync <= maxSyncs; sync++ {
+			for _, broken := range []bool{true, false} {
+				w := open(t, d, sync, nil)
+				for _, g := range games {
+					if len(g.q) < sync || broken && g.q[sync-1].crash < 0 {
+						continue
+					}
+					if err := g.play(t.Context(), w, sync, broken); err != nil {
+						w.Close()
+						r.Fatalf("%s%v", g.q, err)
+					}
+				}
+				if !broken {
+					if err := w.Flush(t.Context()); err != nil {
+						r.Fatalf("sync %d: %v", sync, err)
+					}
+				}
+				must(t, w.Close())
+			}
+		}
+		for _, g := range games {
+			got, want := tableRows(t, s, d, g.table(g.columns, g.n, g.m.mode)), g.m.lines()
+			if !slices.Equal(got, want) {
+				r.Fatalf("%sgot  %s\nwant %s", g.q, strings.Join(got, " "), strings.Join(want, " "))
+			}
 		}
 	})
 }

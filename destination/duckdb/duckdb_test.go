@@ -18,7 +18,8 @@ func TestDestination(t *testing.T) {
 		Open: func(t testing.TB) destination.Destination {
 			return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
 		},
-		Select: selectText,
+		Select:    selectText,
+		Sequences: 500,
 	})
 }
 

@@ -74,10 +74,15 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 	insert := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", l.Into, strings.Join(columns, ", "), strings.Join(values, ", "), s.view)
 	go func() {
 		_, err := s.conn.ExecContext(run, insert)
+		if err != nil {
+			// DuckDB ends the tasks of a statement that broke off when the
+			// next one begins, and they may ask for a batch until then.
+			s.conn.ExecContext(context.Background(), "DROP VIEW IF EXISTS "+s.view)
+		}
+		release()
 		st.err = explain(s.d.f.path, err)
 		close(st.done)
 		st.reader.drain()
-		release()
 	}()
 	return st, nil
 }

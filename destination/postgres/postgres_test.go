@@ -16,8 +16,9 @@ import (
 
 func TestDestination(t *testing.T) {
 	destinationtest.Run(t, destinationtest.Subject{
-		Open:   func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
-		Select: selectText,
+		Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
+		Select:    selectText,
+		Sequences: 200,
 	})
 }
 

@@ -42,7 +42,8 @@ func (d *Dialect) applyVersions(m Merge) []string {
 }
 
 // fill makes whole rows of the staged updates and the versions that they are
-// about. A row that is gone has none.
+// about: the active one, or the one that held when the change was made. A row
+// that is gone has none.
 func (d *Dialect) fill(m Merge, whole *schema.Table) string {
 	var columns, values []string
 	for _, c := range whole.Columns {
@@ -54,10 +55,19 @@ func (d *Dialect) fill(m Merge, whole *schema.Table) string {
 			values = append(values, "t."+q)
 		}
 	}
-	seq := d.Quote(Seq)
+	name, seq, where := d.Table(m.Table.Name), d.Quote(Seq), d.live(schema.History, "t.")
+	if whole.Index(schema.Start) >= 0 {
+		start := d.Quote(schema.Start)
+		is := d.live(schema.History, "a.")
+		for _, k := range d.names(m.Updates, true) {
+			is += " AND a." + k + " = t." + k
+		}
+		where = fmt.Sprintf("t.%s < s.%s AND t.%s >= %s AND EXISTS (SELECT 1 FROM %s AS a WHERE %s)",
+			start, start, d.Quote(schema.End), d.justBefore("s."+start), name, is)
+	}
 	return fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT %s, s.%s FROM %s AS t JOIN %s AS s ON %s WHERE %s",
-		d.Quote(filled), strings.Join(columns, ", "), seq, strings.Join(values, ", "), seq, d.Table(m.Table.Name), d.Quote(updates),
-		d.sameKey(m.Table, m.Table, m.Updates), d.live(schema.History, "t."))
+		d.Quote(filled), strings.Join(columns, ", "), seq, strings.Join(values, ", "), seq, name, d.Quote(updates),
+		d.sameKey(m.Table, m.Table, m.Updates), where)
 }
 
 // land makes versions of the rows in a stage.

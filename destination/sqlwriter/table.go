@@ -259,6 +259,13 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 			return err
 		}
 	}
+	// Upserts of a key make updates before them count for nothing, but not
+	// versions.
+	if u := t.stages[updates]; stage == upserts && u != nil && slices.ContainsFunc(u.Columns, t.ownStart) {
+		if err := t.apply(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.session.Exec(ctx, t.w.d.stage(stage, shape, t.found.Table.Mode)); err != nil {
 		return err
 	}
