@@ -248,6 +248,13 @@ func (t *table) open(ctx context.Context, into string, shape *schema.Table) erro
 // openStage makes sure that there is a stage of the shape. A stage of another
 // shape is merged first.
 func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table) error {
+	// Upserts of a key make updates before them count for nothing, but not
+	// versions.
+	if u := t.stages[updates]; stage == upserts && u != nil && slices.ContainsFunc(u.Columns, t.ownStart) {
+		if err := t.apply(ctx); err != nil {
+			return err
+		}
+	}
 	if have := t.stages[stage]; have != nil {
 		if sameColumns(have, shape) {
 			return nil
@@ -255,13 +262,6 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 		if stage == present {
 			return errors.New("the key changed while keys were gathered")
 		}
-		if err := t.apply(ctx); err != nil {
-			return err
-		}
-	}
-	// Upserts of a key make updates before them count for nothing, but not
-	// versions.
-	if u := t.stages[updates]; stage == upserts && u != nil && slices.ContainsFunc(u.Columns, t.ownStart) {
 		if err := t.apply(ctx); err != nil {
 			return err
 		}
