@@ -128,9 +128,12 @@ func (b *bench) sync(ctx context.Context, args ...string) (usage, int64, error) 
 		return u, 0, err
 	}
 	var s struct {
-		Rows int64 `json:"rows"`
+		Rows int64   `json:"rows"`
+		Peak float64 `json:"peak_bytes"`
 	}
-	return u, s.Rows, json.Unmarshal(out, &s)
+	err = json.Unmarshal(out, &s)
+	u.peak = s.Peak / 1e6 // the system counts the peak of the process before it became the program as well
+	return u, s.Rows, err
 }
 
 // start runs a command until the benchmarks end, and waits until its address answers.
