@@ -52,6 +52,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Random", func(t *testing.T) { testRandom(t, s) })
 	t.Run("Sequences", func(t *testing.T) { testSequences(t, s) })
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
+	t.Run("Unchanged", func(t *testing.T) { testUnchanged(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
 	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })

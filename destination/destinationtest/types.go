@@ -97,6 +97,53 @@ func testTypes(t *testing.T, s Subject) {
 	}
 }
 
+// testUnchanged reads values of all types again, and widens some of them
+// before: no row has changed by that. Then it changes all of them.
+func testUnchanged(t *testing.T, s Subject) {
+	d := s.Open(t)
+	table := allTypes("unchanged")
+	table.Mode = schema.History
+	wide := &schema.Table{Name: table.Name, Mode: table.Mode, Columns: slices.Clone(table.Columns)}
+	for i, c := range wide.Columns {
+		if i%2 == 1 {
+			wide.Columns[i].Type = schema.Join(c.Type, schema.Type{Kind: schema.String})
+		}
+	}
+	const rows = 8
+	for sync, migrated := range []*schema.Table{table, table, wide, wide} {
+		var warnings []setup.Warning
+		w := open(t, d, sync, &warnings)
+		must(t, w.Migrate(t.Context(), migrated))
+		b := array.NewRecordBuilder(memory.DefaultAllocator, table.Arrow())
+		for i := range rows {
+			appendValue(b.Field(0), keyColumn.Type, i)
+			for j, x := range samples {
+				n := i
+				if sync == 3 {
+					n++
+				}
+				appendValue(b.Field(j+1), x.t, x.values[n%len(x.values)])
+			}
+		}
+		must(t, w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: b.NewRecordBatch()}))
+		b.Release()
+		n, err := w.Live(t.Context(), table.Name)
+		must(t, err)
+		if n != rows {
+			t.Errorf("sync %d: %d rows are active, want %d", sync, n, rows)
+		}
+		must(t, w.Flush(t.Context()))
+		must(t, w.Close())
+		want := rows
+		if sync == 3 {
+			want = 2 * rows
+		}
+		if got := s.Select(t, d, table.Name, wide.Columns[:1]); len(got) != want {
+			t.Errorf("sync %d: %d versions, want %d", sync, len(got), want)
+		}
+	}
+}
+
 // testWidening changes a column of each type to each other type, with rows
 // written before and after the change, and rows of the first type again.
 func testWidening(t *testing.T, s Subject) {

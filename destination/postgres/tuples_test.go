@@ -72,6 +72,54 @@ func TestTuples(t *testing.T) {
 	}
 }
 
+// TestTuplesOfModes passes rows on into tables with other system columns.
+func TestTuplesOfModes(t *testing.T) {
+	d := openAt(t, pgtest.Database(t))
+	c, err := d.(*warehouse).connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	data := copied(t, c, `VALUES (1::bigint, 'x'::text, 1.50::numeric(9,2), '{"a": 1}'::json)`)
+	for mode, want := range map[schema.Mode]map[string]string{
+		schema.Live: {schema.Synced: "1970-01-01T00:00:02Z"},
+		schema.History: {schema.Synced: "1970-01-01T00:00:02Z", schema.Active: "true",
+			schema.Start: "1970-01-01T00:00:01Z", schema.End: "9999-12-31T23:59:59.999Z"},
+	} {
+		table := *tuplesTable
+		table.Mode, table.Table = mode, mode.String()
+		for sync := 1; sync <= 2; sync++ { // the first straight into the table
+			w, err := d.Writer(t.Context(), destination.Options{Synced: time.Unix(int64(sync), 0)})
+			if err == nil {
+				err = w.Migrate(t.Context(), &table)
+			}
+			if err == nil {
+				err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: &table, Fresh: true,
+					Encoded: &schema.Encoded{Format: schema.PostgresBinary, Rows: 1, Data: data}})
+			}
+			if err == nil {
+				err = w.Flush(t.Context())
+			}
+			if err == nil {
+				err = w.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for column, text := range want {
+			kind := schema.Instant
+			if column == schema.Active {
+				kind = schema.Boolean
+			}
+			got := selectText(t, d, table.Name, []schema.Column{{Name: column, Type: schema.Type{Kind: kind}}})
+			if len(got) != 1 || got[0][0] != text {
+				t.Errorf("%s, %s: got %q, want %s", mode, column, got, text)
+			}
+		}
+	}
+}
+
 // TestTuplesOfOtherTypes sees that rows pass undecoded only where the table's
 // types are theirs, and that what comes all the same is converted in a merge.
 func TestTuplesOfOtherTypes(t *testing.T) {
