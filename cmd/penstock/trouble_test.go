@@ -419,7 +419,7 @@ func TestDestinationFull(t *testing.T) {
 		`insert into large select i, (select string_agg(md5((i * 31 + j)::text), '') from generate_series(1, 16) j) from generate_series(1, 60000) i`)
 	disk := t.TempDir()
 	args := serveArgs(t, t.TempDir())
-	cmd := exec.Command("sh", append([]string{"-c", `mount -t tmpfs -o size=80m none "$0" && head -c 64m /dev/zero >"$0/ballast" && exec "$@"`, disk, os.Args[0]}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `mount -t tmpfs -o size=256m none "$0" && head -c 240m /dev/zero >"$0/ballast" && exec "$@"`, disk, os.Args[0]}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if os.Getuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
