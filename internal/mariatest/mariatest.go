@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -56,13 +55,12 @@ func Start(t testing.TB) *Own {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, here, _, _ := runtime.Caller(0)
+	port, err := exec.Command(filepath.Join(filepath.Dir(here), "../../scripts/freeport")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	o := &Own{dir: dir, port: port}
+	o := &Own{dir: dir, port: strings.TrimSpace(string(port))}
 	o.Again(t)
 	t.Cleanup(func() {
 		o.Kill(t)
