@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -19,7 +20,7 @@ func BenchmarkDetails(b *testing.B) {
 	}
 	defer st.Close()
 	account := &store.Account{Name: "Acme"}
-	user := &store.User{Email: "owner@example.com", Role: administrator}
+	user := &store.User{Email: "owner@example.com", Role: access.Administrator}
 	group := &store.Group{Name: "g"}
 	c := &store.Connection{
 		Service: "postgres", Schema: "pg", ScheduleType: "auto", SyncFrequency: 60, DelaySensitivity: "NORMAL", NetworkingMethod: directly,

@@ -15,31 +15,13 @@ import (
 	"github.com/penstock-data/penstock/internal/store"
 )
 
-// A parent is what certificates are approved for: the connection or the
-// destination that the path names.
-type parent struct {
-	owner string // store.ConnectionOwner or store.DestinationOwner
-	find  func(*request) error
-}
-
-func (s *server) certificatesOf(owner string) parent {
-	if owner == store.DestinationOwner {
-		return parent{owner, func(r *request) error { _, _, err := s.findDestination(r); return err }}
-	}
-	return parent{owner, func(r *request) error { _, _, err := s.findConnection(r); return err }}
-}
-
 func (s *server) listCertificates(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
 	return func(r *request) (any, error) {
 		page, err := r.page()
 		if err != nil {
 			return nil, err
 		}
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		cs, next, err := s.Store.Certificates(r.Context(), p.owner, r.id(), page)
+		cs, next, err := s.Store.Certificates(r.Context(), owner, r.id(), page)
 		if err != nil {
 			return nil, err
 		}
@@ -54,13 +36,9 @@ func (s *server) listCertificates(owner string) func(*request) (any, error) {
 }
 
 func (s *server) approveCertificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
 	return func(r *request) (any, error) {
 		var req fivetran.ApproveCertificate
 		if err := r.read(&req); err != nil {
-			return nil, err
-		}
-		if err := p.find(r); err != nil {
 			return nil, err
 		}
 		switch {
@@ -77,11 +55,11 @@ func (s *server) approveCertificate(owner string) func(*request) (any, error) {
 		if canonicalHash(req.Hash) != hash {
 			return nil, invalidInput("Field 'hash' is not the SHA-256 hash of 'encoded_cert'")
 		}
-		c := &store.Certificate{Owner: p.owner, OwnerID: r.id(), Hash: hash, DER: der, ValidatedBy: r.caller.UserID}
+		c := &store.Certificate{Owner: owner, OwnerID: r.id(), Hash: hash, DER: der, ValidatedBy: r.caller.UserID}
 		if err := s.Store.CreateCertificate(r.Context(), c); err != nil {
 			return nil, err
 		}
-		if c, err = s.Store.Certificate(r.Context(), p.owner, r.id(), hash); err != nil {
+		if c, err = s.Store.Certificate(r.Context(), owner, r.id(), hash); err != nil {
 			return nil, err
 		}
 		return s.wireCertificate(r.Context(), c)
@@ -89,12 +67,8 @@ func (s *server) approveCertificate(owner string) func(*request) (any, error) {
 }
 
 func (s *server) certificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
 	return func(r *request) (any, error) {
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		c, err := s.Store.Certificate(r.Context(), p.owner, r.id(), canonicalHash(r.PathValue("hash")))
+		c, err := s.Store.Certificate(r.Context(), owner, r.id(), canonicalHash(r.PathValue("hash")))
 		if err != nil {
 			return nil, certificateGone(err)
 		}
@@ -103,12 +77,8 @@ func (s *server) certificate(owner string) func(*request) (any, error) {
 }
 
 func (s *server) revokeCertificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
 	return func(r *request) (any, error) {
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		return nil, certificateGone(s.Store.DeleteCertificate(r.Context(), p.owner, r.id(), canonicalHash(r.PathValue("hash"))))
+		return nil, certificateGone(s.Store.DeleteCertificate(r.Context(), owner, r.id(), canonicalHash(r.PathValue("hash"))))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
@@ -19,7 +20,8 @@ func (s *server) connectionsPage(r *request, groupID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema")}
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema"),
+		Scope: r.scope(access.Connections)}
 	cs, next, err := s.Store.Connections(r.Context(), filter, page)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func (s *server) createConnection(r *request) (any, error) {
 	if src == nil {
 		return nil, invalidInput("Unsupported connector service '%s'", req.Service)
 	}
-	if _, err := s.findGroup(r, req.GroupID); err != nil {
+	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
 	c, err := newConnection(src, &req)
@@ -178,7 +180,7 @@ func applyDelay(c *store.Connection, req *fivetran.ConnectionSettings) error {
 	return nil
 }
 
-func (s *server) connection(r *request) (any, error) {
+func (s *server) showConnection(r *request) (any, error) {
 	c, src, err := s.findConnection(r)
 	if err != nil {
 		return nil, err
@@ -192,24 +194,24 @@ func (s *server) deleteConnection(r *request) (any, error) {
 
 // findConnection returns the connection that the path names, and its service.
 func (s *server) findConnection(r *request) (*store.Connection, *source, error) {
-	c, err := s.Store.Connection(r.Context(), r.id())
-	if err != nil {
-		return nil, nil, connectionGone(err, r)
-	}
-	src := s.sources[c.Service]
+	src := s.sources[r.connection.Service]
 	if src == nil {
-		return nil, nil, errors.New("connection " + c.ID + ": this server has no service " + c.Service)
+		return nil, nil, errors.New("connection " + r.id() + ": this server has no service " + r.connection.Service)
 	}
-	return c, src, nil
+	return r.connection, src, nil
 }
 
 // connectionGone makes the error of a connection that does not exist the one
 // that clients of the path compare with.
 func connectionGone(err error, r *request) error {
-	switch {
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	case r.legacy:
+	if errors.Is(err, store.ErrNotFound) {
+		return noConnection(r)
+	}
+	return err
+}
+
+func noConnection(r *request) error {
+	if r.legacy {
 		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", r.id())
 	}
 	return notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", r.id())

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
@@ -30,7 +31,7 @@ func (s *server) listDestinations(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, page)
+	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +53,9 @@ func (s *server) createDestination(r *request) (any, error) {
 	if target == nil {
 		return nil, invalidInput("Unsupported service '%s'", req.Service)
 	}
-	if _, err := s.findGroup(r, req.GroupID); err != nil {
-		return nil, notFound(fivetran.NotFound, "Destination with id %s not found", req.GroupID)
+	gone := notFound(fivetran.NotFound, "Destination with id %s not found", req.GroupID)
+	if err := s.groupIn(r, req.GroupID, access.Destinations, access.Edit, gone); err != nil {
+		return nil, err
 	}
 	if req.TimeZoneOffset == nil {
 		return nil, fieldRequired("time_zone_offset")
@@ -122,7 +124,7 @@ func zoneOffset(text string) string {
 	return strconv.Itoa(n)
 }
 
-func (s *server) destination(r *request) (any, error) {
+func (s *server) showDestination(r *request) (any, error) {
 	d, target, err := s.findDestination(r)
 	if err != nil {
 		return nil, err
@@ -169,7 +171,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 // changedIn tells the engine that the connections of a group are due at other
 // times than before.
 func (s *server) changedIn(r *request, groupID string) error {
-	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID}
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Scope: access.Everything}
 	page := store.Page{Limit: store.MaxLimit}
 	for {
 		cs, next, err := s.Store.Connections(r.Context(), filter, page)
@@ -210,12 +212,8 @@ func (s *server) testDestination(r *request) (any, error) {
 
 // findDestination returns the destination that the path names, and its service.
 func (s *server) findDestination(r *request) (*store.Destination, *destination.Service, error) {
-	d, err := s.Store.Destination(r.Context(), r.id())
-	if err != nil {
-		return nil, nil, destinationGone(err, r.id())
-	}
-	target, err := s.target(d)
-	return d, target, err
+	target, err := s.target(r.destination)
+	return r.destination, target, err
 }
 
 // target returns a stored destination's service. It is missing only if the
@@ -229,9 +227,13 @@ func (s *server) target(d *store.Destination) (*destination.Service, error) {
 
 func destinationGone(err error, id string) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundDestination, "Destination with id '%s' does not exist.", id)
+		return noDestination(id)
 	}
 	return err
+}
+
+func noDestination(id string) error {
+	return notFound(fivetran.NotFoundDestination, "Destination with id '%s' does not exist.", id)
 }
 
 func wireDestinationItem(d *store.Destination) fivetran.DestinationItem {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/secret"
@@ -114,7 +115,7 @@ func newEnvAt(t *testing.T, location string) *env {
 	must(t, st.CreateAccount(ctx, account))
 	e.user = &store.User{
 		AccountID: account.ID, Email: "owner@example.com", GivenName: "Ada", FamilyName: "Lovelace",
-		Role: administrator, Verified: true, LoggedInAt: e.now,
+		Role: access.Administrator, Verified: true, LoggedInAt: e.now,
 	}
 	must(t, st.CreateUser(ctx, e.user))
 	e.key, e.secret, err = st.CreateAPIKey(ctx, e.user.ID)

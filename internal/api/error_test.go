@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -163,7 +164,7 @@ func TestErrors(t *testing.T) {
 			switch tt.headers {
 			case "":
 			case "reviewer":
-				e.login(t, reviewer)
+				e.login(t, access.Reviewer)
 			case "stranger":
 				e.login(t, "")
 			default:

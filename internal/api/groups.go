@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -13,7 +14,7 @@ func (s *server) listGroups(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, next, err := s.Store.Groups(r.Context(), r.caller.AccountID, page)
+	groups, next, err := s.Store.Groups(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +43,8 @@ func groupNameTaken(err error, name string) error {
 	return err
 }
 
-func (s *server) group(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	return wireGroup(g), nil
+func (s *server) showGroup(r *request) (any, error) {
+	return wireGroup(r.group), nil
 }
 
 func (s *server) updateGroup(r *request) (any, error) {
@@ -55,13 +52,10 @@ func (s *server) updateGroup(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
 	if req.Name == "" {
 		return nil, fieldRequired("name")
 	}
+	g := r.group
 	g.Name = req.Name
 	if err := s.Store.UpdateGroup(r.Context(), g); err != nil {
 		return nil, groupNameTaken(err, req.Name)
@@ -70,61 +64,51 @@ func (s *server) updateGroup(r *request) (any, error) {
 }
 
 func (s *server) deleteGroup(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	err = s.Store.DeleteGroup(r.Context(), g.ID)
+	err := s.Store.DeleteGroup(r.Context(), r.group.ID)
 	if errors.Is(err, store.ErrInUse) {
-		return nil, conflict("Group with id '%s' cannot be deleted because it has a destination or connections", g.ID)
+		return nil, conflict("Group with id '%s' cannot be deleted because it has a destination or connections", r.group.ID)
 	}
 	return nil, err
 }
 
 func (s *server) groupConnections(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	return s.connectionsPage(r, g.ID)
+	return s.connectionsPage(r, r.group.ID)
 }
 
 // groupUsers lists the users who have a role in the account: they are members
 // of every group.
 func (s *server) groupUsers(r *request) (any, error) {
-	if _, err := s.findGroup(r, r.id()); err != nil {
-		return nil, err
-	}
 	return s.listUsers(r)
 }
 
 func (s *server) groupPublicKey(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	return fivetran.GroupPublicKey{PublicKey: s.Store.GroupPublicKey(g.ID)}, nil
+	return fivetran.GroupPublicKey{PublicKey: s.Store.GroupPublicKey(r.group.ID)}, nil
 }
 
 // groupServiceAccount names the account by which a Google cloud would know
 // the group. Its form is the one that clients expect.
 func (s *server) groupServiceAccount(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
 	return fivetran.GroupServiceAccount{
-		ServiceAccount: "g-" + strings.ReplaceAll(g.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
+		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
 	}, nil
 }
 
-// findGroup returns a group of the caller's account.
-func (s *server) findGroup(r *request, id string) (*store.Group, error) {
+// groupIn makes sure that a group which a request's body names is one of the
+// caller's account in which it may do something. gone is the error if the
+// caller cannot see it.
+func (s *server) groupIn(r *request, id string, res access.Resource, does access.Actions, gone error) error {
 	g, err := s.Store.Group(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && g.AccountID != r.caller.AccountID {
-		return nil, notFound(fivetran.NotFoundGroup, "Group with id '%s' does not exist.", id)
+		return gone
 	}
-	return g, err
+	if err != nil {
+		return err
+	}
+	return r.allow(res, does, id, gone)
+}
+
+func noGroup(id string) error {
+	return notFound(fivetran.NotFoundGroup, "Group with id '%s' does not exist.", id)
 }
 
 func wireGroup(g *store.Group) fivetran.Group {

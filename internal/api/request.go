@@ -26,6 +26,13 @@ type request struct {
 	*http.Request
 	caller *store.Caller
 	legacy bool // came by the older name of the path, "connectors"
+
+	// What the path names, as its route's subject has read it; nil: it names
+	// none.
+	group       *store.Group
+	destination *store.Destination
+	connection  *store.Connection
+	user        *store.User
 }
 
 // id returns the path's main id.

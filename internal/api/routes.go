@@ -2,18 +2,23 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
-// routes is the table of contents of the API. A status is given where a
-// success is not 200.
+// routes is the table of contents of the API, in sections by what the caller
+// must be allowed. A status is given where a success is not 200, and what a
+// route does where its method does not tell: POST makes a thing where the path
+// names none, and changes one where it does.
 func (s *server) routes() []route {
 	const (
 		get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 
+		users        = "/v1/users"
 		groups       = "/v1/groups"
 		destinations = "/v1/destinations"
 		connections  = "/v1/connections"
@@ -25,77 +30,119 @@ func (s *server) routes() []route {
 		certificates = "/{id}/certificates"
 		hash         = "/{id}/certificates/{hash...}" // base64 may have slashes
 	)
-	all := []route{
-		{method: get, path: "/v1/account/info", handle: s.accountInfo, message: fivetran.AccountInfoRetrieved},
+	all := slices.Concat(
+		on(anybody,
+			route{method: get, path: "/v1/account/info", handle: s.accountInfo, message: fivetran.AccountInfoRetrieved},
+			route{method: get, path: metadata + "/connector-types", handle: s.listConnectorTypes, message: fivetran.ConnectorTypesListed},
+			route{method: get, path: metadata + "/connector-types/{id}", handle: s.connectorType, message: fivetran.ConnectorTypeRetrieved},
+			route{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
+		),
 
-		{method: get, path: "/v1/users", handle: s.listUsers, message: fivetran.UsersListed},
-		{method: get, path: "/v1/users/{id}", handle: s.user, message: fivetran.UserRetrieved},
+		on(whole(access.Users),
+			route{method: get, path: users, handle: s.listUsers, message: fivetran.UsersListed},
+		),
+		on(aUser,
+			route{method: get, path: users + id, handle: s.showUser, message: fivetran.UserRetrieved},
+		),
 
-		{method: get, path: groups, handle: s.listGroups, message: fivetran.GroupsListed},
-		{method: post, path: groups, handle: s.createGroup, message: fivetran.GroupCreated, status: 201},
-		{method: get, path: groups + id, handle: s.group, message: fivetran.GroupRetrieved},
-		{method: patch, path: groups + id, handle: s.updateGroup, message: fivetran.GroupUpdated},
-		{method: del, path: groups + id, handle: s.deleteGroup, message: fivetran.GroupDeleted},
-		{method: get, path: groups + id + "/connections", handle: s.groupConnections, message: fivetran.GroupConnectionsListed},
-		{method: get, path: groups + id + "/users", handle: s.groupUsers, message: fivetran.GroupUsersListed},
-		{method: get, path: groups + id + "/public-key", handle: s.groupPublicKey, message: fivetran.GroupPublicKeyShown},
-		{method: get, path: groups + id + "/service-account", handle: s.groupServiceAccount, message: fivetran.GroupServiceAccountIs},
+		on(grouped(access.Destinations),
+			route{method: get, path: groups, handle: s.listGroups, message: fivetran.GroupsListed},
+			route{method: post, path: groups, handle: s.createGroup, message: fivetran.GroupCreated, status: 201},
+		),
+		on(aGroup,
+			route{method: get, path: groups + id, handle: s.showGroup, message: fivetran.GroupRetrieved},
+			route{method: patch, path: groups + id, handle: s.updateGroup, message: fivetran.GroupUpdated},
+			route{method: del, path: groups + id, handle: s.deleteGroup, message: fivetran.GroupDeleted},
+			route{method: get, path: groups + id + "/connections", handle: s.groupConnections, message: fivetran.GroupConnectionsListed},
+			route{method: get, path: groups + id + "/users", handle: s.groupUsers, message: fivetran.GroupUsersListed},
+			route{method: get, path: groups + id + "/public-key", handle: s.groupPublicKey, message: fivetran.GroupPublicKeyShown},
+			route{method: get, path: groups + id + "/service-account", handle: s.groupServiceAccount, message: fivetran.GroupServiceAccountIs},
+		),
 
-		{method: get, path: destinations, handle: s.listDestinations, message: fivetran.DestinationsListed},
-		{method: post, path: destinations, handle: s.createDestination, message: fivetran.DestinationCreated, status: 201},
-		{method: get, path: destinations + id, handle: s.destination, message: fivetran.DestinationRetrieved},
-		{method: patch, path: destinations + id, handle: s.updateDestination, message: fivetran.DestinationUpdated},
-		{method: del, path: destinations + id, handle: s.deleteDestination, message: fivetran.DestinationDeleted},
-		{method: post, path: destinations + id + "/test", handle: s.testDestination, message: fivetran.SetupTestsCompleted},
-		{method: get, path: destinations + certificates, handle: s.listCertificates(store.DestinationOwner), message: fivetran.DestinationCertificatesListed},
-		{method: post, path: destinations + certificates, handle: s.approveCertificate(store.DestinationOwner), message: fivetran.CertificateApproved, status: 201},
-		{method: get, path: destinations + hash, handle: s.certificate(store.DestinationOwner), message: fivetran.DestinationCertificateShown},
-		{method: del, path: destinations + hash, handle: s.revokeCertificate(store.DestinationOwner), message: fivetran.DestinationCertificateRevoked},
+		on(grouped(access.Destinations),
+			route{method: get, path: destinations, handle: s.listDestinations, message: fivetran.DestinationsListed},
+			route{method: post, path: destinations, does: access.Edit, handle: s.createDestination, message: fivetran.DestinationCreated, status: 201},
+		),
+		on(aDestination,
+			route{method: get, path: destinations + id, handle: s.showDestination, message: fivetran.DestinationRetrieved},
+			route{method: patch, path: destinations + id, handle: s.updateDestination, message: fivetran.DestinationUpdated},
+			route{method: del, path: destinations + id, handle: s.deleteDestination, message: fivetran.DestinationDeleted},
+			route{method: post, path: destinations + id + "/test", handle: s.testDestination, message: fivetran.SetupTestsCompleted},
+			route{method: get, path: destinations + certificates, handle: s.listCertificates(store.DestinationOwner), message: fivetran.DestinationCertificatesListed},
+			route{method: post, path: destinations + certificates, handle: s.approveCertificate(store.DestinationOwner), message: fivetran.CertificateApproved, status: 201},
+			route{method: get, path: destinations + hash, handle: s.certificate(store.DestinationOwner), message: fivetran.DestinationCertificateShown},
+			route{method: del, path: destinations + hash, does: access.Edit, handle: s.revokeCertificate(store.DestinationOwner), message: fivetran.DestinationCertificateRevoked},
+		),
 
-		{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
-		{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
-		{method: get, path: connections + id, handle: s.connection, message: fivetran.ConnectionRetrieved},
-		{method: patch, path: connections + id, handle: s.updateConnection, message: fivetran.ConnectionUpdated},
-		{method: del, path: connections + id, handle: s.deleteConnection, message: fivetran.ConnectionDeleted},
-		{method: post, path: connections + id + "/test", handle: s.testConnection, message: fivetran.SetupTestsCompleted},
-		{method: post, path: connections + id + "/sync", handle: s.syncConnection, message: fivetran.SyncTriggered},
-		{method: post, path: connections + id + "/force", handle: s.syncConnection, message: fivetran.SyncTriggered},
-		{method: post, path: connections + id + "/resync", handle: s.resyncConnection, message: fivetran.SyncTriggered},
-		{method: get, path: schemas, handle: s.schemaConfig, message: fivetran.SchemaConfigRetrieved},
-		{method: post, path: schemas, handle: s.createSchemaConfig, message: fivetran.SchemaConfigPreCreated, large: true},
-		{method: patch, path: schemas, handle: s.updateSchemaConfig, message: fivetran.SchemaConfigModified, large: true},
-		{method: post, path: schemas + "/reload", handle: s.reloadSchemaConfig, message: fivetran.SchemaConfigReloaded},
-		{method: post, path: schemas + "/drop-columns", handle: s.dropColumns, message: fivetran.ColumnsMarked, large: true},
-		{method: patch, path: schemas + "/{schema}", handle: s.updateSchema, message: fivetran.DatabaseSchemaModified, large: true},
-		{method: patch, path: table, handle: s.updateTable, message: fivetran.TableConfigModified, large: true},
-		{method: get, path: table + "/columns", handle: s.columns, message: fivetran.ColumnConfigRetrieved},
-		{method: patch, path: table + "/columns/{column}", handle: s.updateColumn, message: fivetran.ColumnConfigModified},
-		{method: del, path: table + "/columns/{column}", handle: s.dropColumn, message: fivetran.ColumnMarked},
-		{method: post, path: schemas + "/tables/resync", handle: s.resyncTables, message: fivetran.TablesResyncing},
-		{method: post, path: table + "/resync", handle: s.resyncTable, message: fivetran.TablesResyncing},
-		{method: get, path: connections + id + "/state", handle: s.connectionState, message: fivetran.StateRetrieved},
-		{method: patch, path: connections + id + "/state", handle: s.updateConnectionState, message: fivetran.StateUpdated},
-		{method: get, path: connections + certificates, handle: s.listCertificates(store.ConnectionOwner), message: fivetran.ConnectionCertificatesListed},
-		{method: post, path: connections + certificates, handle: s.approveCertificate(store.ConnectionOwner), message: fivetran.CertificateApproved, status: 201},
-		{method: get, path: connections + hash, handle: s.certificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateShown},
-		{method: del, path: connections + hash, handle: s.revokeCertificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateRevoked},
+		on(grouped(access.Connections),
+			route{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
+			route{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
+		),
+		on(aConnection,
+			route{method: get, path: connections + id, handle: s.showConnection, message: fivetran.ConnectionRetrieved},
+			route{method: patch, path: connections + id, handle: s.updateConnection, message: fivetran.ConnectionUpdated},
+			route{method: del, path: connections + id, handle: s.deleteConnection, message: fivetran.ConnectionDeleted},
+			route{method: post, path: connections + id + "/test", handle: s.testConnection, message: fivetran.SetupTestsCompleted},
+			route{method: post, path: connections + id + "/sync", handle: s.syncConnection, message: fivetran.SyncTriggered},
+			route{method: post, path: connections + id + "/force", handle: s.syncConnection, message: fivetran.SyncTriggered},
+			route{method: post, path: connections + id + "/resync", handle: s.resyncConnection, message: fivetran.SyncTriggered},
+			route{method: get, path: schemas, handle: s.schemaConfig, message: fivetran.SchemaConfigRetrieved},
+			route{method: post, path: schemas, handle: s.createSchemaConfig, message: fivetran.SchemaConfigPreCreated, large: true},
+			route{method: patch, path: schemas, handle: s.updateSchemaConfig, message: fivetran.SchemaConfigModified, large: true},
+			route{method: post, path: schemas + "/reload", handle: s.reloadSchemaConfig, message: fivetran.SchemaConfigReloaded},
+			route{method: post, path: schemas + "/drop-columns", handle: s.dropColumns, message: fivetran.ColumnsMarked, large: true},
+			route{method: patch, path: schemas + "/{schema}", handle: s.updateSchema, message: fivetran.DatabaseSchemaModified, large: true},
+			route{method: patch, path: table, handle: s.updateTable, message: fivetran.TableConfigModified, large: true},
+			route{method: get, path: table + "/columns", handle: s.columns, message: fivetran.ColumnConfigRetrieved},
+			route{method: patch, path: table + "/columns/{column}", handle: s.updateColumn, message: fivetran.ColumnConfigModified},
+			route{method: del, path: table + "/columns/{column}", does: access.Edit, handle: s.dropColumn, message: fivetran.ColumnMarked},
+			route{method: post, path: schemas + "/tables/resync", handle: s.resyncTables, message: fivetran.TablesResyncing},
+			route{method: post, path: table + "/resync", handle: s.resyncTable, message: fivetran.TablesResyncing},
+			route{method: get, path: connections + id + "/state", handle: s.connectionState, message: fivetran.StateRetrieved},
+			route{method: patch, path: connections + id + "/state", handle: s.updateConnectionState, message: fivetran.StateUpdated},
+			route{method: get, path: connections + certificates, handle: s.listCertificates(store.ConnectionOwner), message: fivetran.ConnectionCertificatesListed},
+			route{method: post, path: connections + certificates, handle: s.approveCertificate(store.ConnectionOwner), message: fivetran.CertificateApproved, status: 201},
+			route{method: get, path: connections + hash, handle: s.certificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateShown},
+			route{method: del, path: connections + hash, does: access.Edit, handle: s.revokeCertificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateRevoked},
 
-		{method: get, path: metadata + "/connector-types", handle: s.listConnectorTypes, message: fivetran.ConnectorTypesListed},
-		{method: get, path: metadata + "/connector-types/{id}", handle: s.connectorType, message: fivetran.ConnectorTypeRetrieved},
-		{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
+			route{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
+			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
+			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
+			route{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
+			route{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
+		),
+	)
+	return append(all, legacy(all)...)
+}
 
-		{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
-		{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
-		{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
-		{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
-		{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
-	}
-	for i := range all {
-		if all[i].status == 0 {
-			all[i].status = http.StatusOK
+// on returns a section of the table: routes about one subject, with what they
+// leave to be understood.
+func on(about subject, routes ...route) []route {
+	for i := range routes {
+		r := &routes[i]
+		r.about = about
+		if r.status == 0 {
+			r.status = http.StatusOK
+		}
+		if r.does == 0 {
+			r.does = usually(r.method, about.find != nil)
 		}
 	}
-	return append(all, legacy(all)...)
+	return routes
+}
+
+// usually returns what a method does, to a thing that the path names or to a
+// list of things.
+func usually(method string, named bool) access.Actions {
+	switch {
+	case method == http.MethodGet:
+		return access.Read
+	case method == http.MethodDelete:
+		return access.Delete
+	case method == http.MethodPost && !named:
+		return access.Create
+	}
+	return access.Edit
 }
 
 // legacy returns the routes by the names that paths had while connections

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -32,10 +33,12 @@ type route struct {
 	method, path string
 	message      string // {name} stands for the path's value of that name
 	handle       func(*request) (any, error)
-	status       int  // of a success
-	large        bool // its body may name each column of a large source
-	public       bool // needs no API key
-	legacy       bool // an older name of the path
+	about        subject        // what its caller must be allowed
+	does         access.Actions // and to do with it
+	status       int            // of a success
+	large        bool           // its body may name each column of a large source
+	public       bool           // needs no API key
+	legacy       bool           // an older name of the path
 }
 
 // An endpoint is one path with its routes by method; none for every path that
@@ -140,7 +143,7 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 			return rt, nil, err
 		}
 		r.caller = caller
-		if err := authorize(r.caller, r.Method); err != nil {
+		if err := e.server.authorize(r, &rt.about, rt.does); err != nil {
 			return rt, nil, err
 		}
 	}

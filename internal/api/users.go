@@ -27,15 +27,12 @@ func (s *server) listUsers(r *request) (any, error) {
 	return newPage(users, next, wireUser), nil
 }
 
-func (s *server) user(r *request) (any, error) {
-	u, err := s.Store.User(r.Context(), r.id())
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound(fivetran.NotFound, "User with id '%s' does not exist.", r.id())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return wireUser(u), nil
+func (s *server) showUser(r *request) (any, error) {
+	return wireUser(r.user), nil
+}
+
+func noUser(id string) error {
+	return notFound(fivetran.NotFound, "User with id '%s' does not exist.", id)
 }
 
 func wireUser(u *store.User) fivetran.User {

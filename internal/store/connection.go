@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -121,10 +122,12 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 var (
 	connectionByID = `select ` + connectionColumns.list() + ` from connections where id = $1`
 
+	connectionInAccount = connectionByID + ` and group_id in (select id from groups where account_id = $2)`
+
 	connectionsPage = `select ` + connectionColumns.list() + ` from connections
 		where group_id in (select id from groups where account_id = $1)
-		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and (created_at, id) > ($4, $5)
-		order by created_at, id limit $6`
+		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ` + scoped("group_id", "id", 4) + `
+		and (created_at, id) > ($7, $8) order by created_at, id limit $9`
 )
 
 // Connection returns a connection.
@@ -136,16 +139,27 @@ func (s *Store) Connection(ctx context.Context, id string) (*Connection, error) 
 	return &c, nil
 }
 
-// A ConnectionFilter says which connections are listed. Empty fields match all.
+// ConnectionIn returns a connection of an account.
+func (s *Store) ConnectionIn(ctx context.Context, accountID, id string) (*Connection, error) {
+	c, err := s.scanConnection(s.row(ctx, connectionInAccount, id, accountID))
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// A ConnectionFilter says which connections are listed. Empty strings match
+// all.
 type ConnectionFilter struct {
 	AccountID string // required
 	GroupID   string
-	Schema    string // the whole name
+	Schema    string       // the whole name
+	Scope     access.Scope // what may be seen
 }
 
 // Connections returns a page of connections and the cursor of the next.
 func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) ([]Connection, string, error) {
-	return readPage(ctx, s, page, connectionsPage, []any{f.AccountID, f.GroupID, f.Schema}, s.scanConnection,
+	return readPage(ctx, s, page, connectionsPage, append([]any{f.AccountID, f.GroupID, f.Schema}, scopeArgs(f.Scope)...), s.scanConnection,
 		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/secret"
@@ -181,7 +182,7 @@ func TestPagesAreStable(t *testing.T) {
 			want = append(want, c.ID)
 		}
 		check(t, s.CreateConnection(ctx, connection(other, "app_z")))
-		filter := ConnectionFilter{AccountID: u.AccountID, GroupID: g.ID}
+		filter := ConnectionFilter{AccountID: u.AccountID, GroupID: g.ID, Scope: access.Everything}
 		var got []string
 		page := Page{Limit: 3}
 		for {
@@ -206,7 +207,7 @@ func TestPagesAreStable(t *testing.T) {
 				t.Errorf("%s is not listed once: %v", id, got)
 			}
 		}
-		items, _, err := s.Connections(ctx, ConnectionFilter{AccountID: u.AccountID, Schema: "app_z"}, Page{})
+		items, _, err := s.Connections(ctx, ConnectionFilter{AccountID: u.AccountID, Schema: "app_z", Scope: access.Everything}, Page{})
 		check(t, err)
 		if len(items) != 1 || items[0].GroupID != other.ID {
 			t.Errorf("filter by schema gives %d items", len(items))
@@ -215,12 +216,12 @@ func TestPagesAreStable(t *testing.T) {
 			_, _, err = s.Connections(ctx, filter, Page{Cursor: bad})
 			wantErr(t, err, ErrCursor)
 		}
-		groups, next, err := s.Groups(ctx, u.AccountID, Page{})
+		groups, next, err := s.Groups(ctx, u.AccountID, access.Everything, Page{})
 		check(t, err)
 		if len(groups) != 2 || next != "" {
 			t.Errorf("%d groups, next %q", len(groups), next)
 		}
-		if items, _, err := s.Destinations(ctx, u.AccountID, Page{}); err != nil || len(items) != 1 {
+		if items, _, err := s.Destinations(ctx, u.AccountID, access.Everything, Page{}); err != nil || len(items) != 1 {
 			t.Errorf("%d destinations, %v", len(items), err)
 		}
 		if items, _, err := s.Users(ctx, u.AccountID, Page{}); err != nil || len(items) != 1 {
@@ -235,7 +236,7 @@ func TestAPIKeys(t *testing.T) {
 		u, _ := seed(t, s)
 		key, sec, err := s.CreateAPIKey(ctx, u.ID)
 		check(t, err)
-		same(t, must(s.Authenticate(ctx, key, sec))(t), &Caller{key, u.ID, u.AccountID, u.Role})
+		same(t, must(s.Authenticate(ctx, key, sec))(t), &Caller{KeyID: key, UserID: u.ID, AccountID: u.AccountID, Role: u.Role, Grants: access.OfAccountRole(u.Role)})
 		for _, bad := range [][2]string{{key, sec + "x"}, {key, ""}, {"", sec}, {"other", sec}} {
 			_, err := s.Authenticate(ctx, bad[0], bad[1])
 			wantErr(t, err, ErrNotFound)
