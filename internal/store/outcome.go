@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -49,12 +50,53 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 			return err
 		}
 		c.end(o)
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		e := c.event(t.RunID, SyncEnd, o.EndedAt)
+		if e.Data, err = o.summary(); err != nil {
+			return err
+		}
+		if o.Kind == RunFailed {
+			e.Level = Severe
+		}
+		return s.record(ctx, tx, e)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrStale
 	}
 	return err
+}
+
+// summary is what the event of a run's end says, in the words of Fivetran's
+// webhooks and log (2026-11).
+func (o *Outcome) summary() (json.RawMessage, error) {
+	var data struct {
+		Status         string     `json:"status"`
+		Reason         string     `json:"reason,omitempty"`
+		TaskType       string     `json:"taskType,omitempty"`
+		RescheduledFor *time.Time `json:"rescheduledAt,omitempty"`
+	}
+	data.Reason = o.Reason
+	switch o.Kind {
+	case RunFailed:
+		data.Status = "FAILURE"
+		if o.Task != nil {
+			data.Status, data.TaskType = "FAILURE_WITH_TASK", o.Task.Code
+		}
+	case RunCanceled:
+		data.Status = "CANCELED"
+	case RunRescheduled:
+		data.Status, data.RescheduledFor = "RESCHEDULED", &o.RescheduledFor
+	default:
+		data.Status = "SUCCESSFUL"
+	}
+	return json.Marshal(data)
+}
+
+// event returns an event of the connection's.
+func (c *Connection) event(runID, kind string, at time.Time) Event {
+	return Event{GroupID: c.GroupID, ConnectionID: c.ID, Service: c.Service, Schema: c.Schema, RunID: runID, Kind: kind, At: at}
 }
 
 // end makes the connection tell the outcome of its run.

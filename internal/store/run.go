@@ -167,7 +167,10 @@ func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease ti
 		if _, err := tx.ExecContext(ctx, runColumns.insert("runs"), r.values()...); err != nil {
 			return err
 		}
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, c.event(r.ID, SyncStart, now))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
