@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -26,11 +27,12 @@ type Connection struct {
 
 	Paused           bool
 	PauseAfterTrial  bool
-	ScheduleType     string // schedule.Auto or schedule.Manual
-	SyncFrequency    int    // minutes
-	DailySyncTime    string // "HH:00"; "": none was given
-	DelaySensitivity string // schedule.Normal, …
-	DelayThreshold   int    // minutes
+	ScheduleType     string         // schedule.Auto or schedule.Manual
+	SyncFrequency    int            // minutes
+	DailySyncTime    string         // "HH:00"; "": none was given
+	Plan             *schedule.Plan // in place of the two before; nil: none. SyncFrequency is its longest gap then
+	DelaySensitivity string         // schedule.Normal, …
+	DelayThreshold   int            // minutes
 
 	NetworkingMethod  string
 	PrivateLinkID     string // "": none; so are the next three
@@ -40,6 +42,7 @@ type Connection struct {
 	SchemaNames       string          // FIVETRAN_NAMING or SOURCE_NAMING
 	ConnectCard       json.RawMessage // its config; nil: none
 	DestinationConfig json.RawMessage // nil: none
+	PackageID         string          // whose code it runs, of Connector SDK; "": nobody's. One connection's at a time
 
 	SetupState        string // Incomplete, Connected or Broken
 	SetupTests        []setup.TestResult
@@ -70,19 +73,20 @@ type Alert struct {
 }
 
 var connectionColumns = columns{"id", "group_id", "service", "schema_name", "service_version", "connected_by", "created_at", "config",
-	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "delay_sensitivity", "delay_threshold",
+	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "plan", "delay_sensitivity", "delay_threshold",
 	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
-	"schema_names", "connect_card", "destination_config",
+	"schema_names", "connect_card", "destination_config", "package_id",
 	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
 	"run_id", "due_at"}
 
 func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 	var sealed []byte
+	var plan json.RawMessage
 	err = row.Scan(&c.ID, &c.GroupID, &c.Service, &c.Schema, &c.ServiceVersion, text{&c.ConnectedBy}, stamp{&c.CreatedAt}, &sealed,
-		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, &c.DelaySensitivity, &c.DelayThreshold,
+		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, document{&plan}, &c.DelaySensitivity, &c.DelayThreshold,
 		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
-		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig},
+		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig}, text{&c.PackageID},
 		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
 		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
@@ -93,7 +97,10 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 	if c.Config, err = s.box.Open(sealed, "connection "+c.ID); err != nil {
 		return c, errors.New("config of connection " + c.ID + ": " + err.Error())
 	}
-	return c, nil
+	if plan != nil {
+		err = json.Unmarshal(plan, &c.Plan)
+	}
+	return c, err
 }
 
 func (s *Store) connectionValues(c *Connection) ([]any, error) {
@@ -109,10 +116,18 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var plan any // null
+	if c.Plan != nil {
+		b, err := json.Marshal(c.Plan)
+		if err != nil {
+			return nil, err
+		}
+		plan = string(b)
+	}
 	return []any{c.ID, c.GroupID, c.Service, c.Schema, c.ServiceVersion, orNull(c.ConnectedBy), micros(c.CreatedAt), s.box.Seal(c.Config, "connection "+c.ID),
-		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, c.DelaySensitivity, c.DelayThreshold,
+		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, plan, c.DelaySensitivity, c.DelayThreshold,
 		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
-		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig),
+		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig), orNull(c.PackageID),
 		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
 		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
@@ -126,8 +141,8 @@ var (
 
 	connectionsPage = `select ` + connectionColumns.list() + ` from connections
 		where group_id in (select id from groups where account_id = $1)
-		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ` + scoped("group_id", "id", 4) + `
-		and (created_at, id) > ($7, $8) order by created_at, id limit $9`
+		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ($4 = '' or proxy_agent_id = $4) and ` + scoped("group_id", "id", 5) + `
+		and (created_at, id) > ($8, $9) order by created_at, id limit $10`
 )
 
 // Connection returns a connection.
@@ -151,15 +166,16 @@ func (s *Store) ConnectionIn(ctx context.Context, accountID, id string) (*Connec
 // A ConnectionFilter says which connections are listed. Empty strings match
 // all.
 type ConnectionFilter struct {
-	AccountID string // required
-	GroupID   string
-	Schema    string       // the whole name
-	Scope     access.Scope // what may be seen
+	AccountID    string // required
+	GroupID      string
+	Schema       string // the whole name
+	ProxyAgentID string
+	Scope        access.Scope // what may be seen
 }
 
 // Connections returns a page of connections and the cursor of the next.
 func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) ([]Connection, string, error) {
-	return readPage(ctx, s, page, connectionsPage, append([]any{f.AccountID, f.GroupID, f.Schema}, scopeArgs(f.Scope)...), s.scanConnection,
+	return readPage(ctx, s, page, connectionsPage, append([]any{f.AccountID, f.GroupID, f.Schema, f.ProxyAgentID}, scopeArgs(f.Scope)...), s.scanConnection,
 		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
 }
 
