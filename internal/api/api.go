@@ -22,6 +22,7 @@ type Config struct {
 	Destinations []destination.Service
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
+	PublicURL    string           // by which people and agents reach the server; "": as the request did
 }
 
 type server struct {

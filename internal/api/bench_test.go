@@ -23,7 +23,7 @@ func BenchmarkDetails(b *testing.B) {
 	user := &store.User{Email: "owner@example.com", Role: access.Administrator}
 	group := &store.Group{Name: "g"}
 	c := &store.Connection{
-		Service: "postgres", Schema: "pg", ScheduleType: "auto", SyncFrequency: 60, DelaySensitivity: "NORMAL", NetworkingMethod: directly,
+		Service: "postgres", Schema: "pg", ScheduleType: "auto", SyncFrequency: 60, DelaySensitivity: "NORMAL", NetworkingMethod: store.Directly,
 		Config: []byte(`{"schema_prefix":"pg","host":"h","port":5432,"database":"d","user":"u","password":"p","update_method":"QUERY_BASED"}`),
 	}
 	var key, keySecret string

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -41,29 +42,57 @@ func (s *server) approveCertificate(owner string) func(*request) (any, error) {
 		if err := r.read(&req); err != nil {
 			return nil, err
 		}
-		switch {
-		case req.Hash == "":
-			return nil, fieldRequired("hash")
-		case req.EncodedCert == "":
-			return nil, fieldRequired("encoded_cert")
-		}
-		der, err := decodeCertificate(req.EncodedCert)
+		c, err := s.approve(r, owner, &req)
 		if err != nil {
-			return nil, err
-		}
-		hash := hashOf(der)
-		if canonicalHash(req.Hash) != hash {
-			return nil, invalidInput("Field 'hash' is not the SHA-256 hash of 'encoded_cert'")
-		}
-		c := &store.Certificate{Owner: owner, OwnerID: r.id(), Hash: hash, DER: der, ValidatedBy: r.caller.UserID}
-		if err := s.Store.CreateCertificate(r.Context(), c); err != nil {
-			return nil, err
-		}
-		if c, err = s.Store.Certificate(r.Context(), owner, r.id(), hash); err != nil {
 			return nil, err
 		}
 		return s.wireCertificate(r.Context(), c)
 	}
+}
+
+// approveCertificateOf approves a certificate for the connection or the
+// destination that the body names.
+func (s *server) approveCertificateOf(r *request) (any, error) {
+	var req fivetran.ApproveCertificateOf
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	owner, about, id := store.ConnectionOwner, &aConnection, req.ConnectionID
+	if id == "" {
+		owner, about, id = store.DestinationOwner, &aDestination, req.DestinationID
+	}
+	if id == "" {
+		return nil, fieldRequired("connection_id")
+	}
+	r.SetPathValue("id", id)
+	if err := s.authorize(r, about, access.Edit); err != nil {
+		return nil, err
+	}
+	_, err := s.approve(r, owner, &req.ApproveCertificate)
+	return nil, err
+}
+
+// approve approves a certificate for what the request is about.
+func (s *server) approve(r *request, owner string, req *fivetran.ApproveCertificate) (*store.Certificate, error) {
+	switch {
+	case req.Hash == "":
+		return nil, fieldRequired("hash")
+	case req.EncodedCert == "":
+		return nil, fieldRequired("encoded_cert")
+	}
+	der, err := decodeCertificate(req.EncodedCert)
+	if err != nil {
+		return nil, err
+	}
+	hash := hashOf(der)
+	if canonicalHash(req.Hash) != hash {
+		return nil, invalidInput("Field 'hash' is not the SHA-256 hash of 'encoded_cert'")
+	}
+	c := &store.Certificate{Owner: owner, OwnerID: r.id(), Hash: hash, DER: der, ValidatedBy: r.caller.UserID}
+	if err := s.Store.CreateCertificate(r.Context(), c); err != nil {
+		return nil, err
+	}
+	return s.Store.Certificate(r.Context(), owner, r.id(), hash)
 }
 
 func (s *server) certificate(owner string) func(*request) (any, error) {

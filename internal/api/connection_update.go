@@ -24,10 +24,21 @@ func (s *server) updateConnection(r *request) (any, error) {
 	case req.SchemaStatus != nil && *req.SchemaStatus != store.SchemaReady && *req.SchemaStatus != store.BlockedOnCapture:
 		return nil, invalidInput("Invalid value for field 'schema_status': it is one of %s, %s", store.SchemaReady, store.BlockedOnCapture)
 	}
+	way, err := s.way(r, r.connection.Way(), connectionLinks(&req.ConnectionSettings))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
+		return nil, err
+	}
 	changed, blocked := false, false
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
 			return err
+		}
+		if changed = way != c.Way(); changed {
+			c.SetWay(way)
+			c.Mended()
 		}
 		blocked = setSchemaStatus(c, req.SchemaStatus)
 		if !given(req.Config) {
@@ -37,9 +48,10 @@ func (s *server) updateConnection(r *request) (any, error) {
 		if err != nil {
 			return err
 		}
-		if changed = string(config) != string(c.Config); changed {
-			c.Config, c.Failures = config, 0
+		if string(config) != string(c.Config) {
+			c.Config, c.Failures, changed = config, 0, true
 		}
+		c.PackageID = packageOf(c.Service, c.Config)
 		return nil
 	})
 	if err != nil {
@@ -86,7 +98,7 @@ func setSchemaStatus(c *store.Connection, status *string) (blocked bool) {
 func changesAnything(req *fivetran.UpdateConnection) bool {
 	return given(req.Config) || given(req.DestinationConfiguration) ||
 		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
-		req.ScheduleType != nil || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
+		req.ScheduleType != nil || req.Schedule.Given || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
 		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||
 		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given ||
 		req.IsHistoricalSync != nil || req.SchemaStatus != nil

@@ -52,6 +52,9 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.complete(r, c, &req); err != nil {
+		return nil, err
+	}
 	c.ConnectedBy = r.caller.UserID
 	err = s.Store.CreateConnection(r.Context(), c)
 	if errors.Is(err, store.ErrExists) {
@@ -60,10 +63,39 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.ConnectCard != nil {
+		return s.connectionWithCard(r, src, c)
+	}
 	if isFalse(req.RunSetupTests) {
 		return s.wireConnection(src, c)
 	}
 	return s.testedConnection(r, src, c.ID, req.Tests)
+}
+
+// complete gives a new connection what a request says of other things that
+// must be there.
+func (s *server) complete(r *request, c *store.Connection, req *fivetran.NewConnection) error {
+	now, err := s.wayInto(r.Context(), c.GroupID)
+	if err != nil {
+		return err
+	}
+	way, err := s.way(r, now, connectionLinks(&req.ConnectionSettings))
+	if err != nil {
+		return err
+	}
+	c.SetWay(way)
+	c.PackageID = packageOf(c.Service, c.Config)
+	return s.freePackage(r, c.PackageID, "")
+}
+
+// connectionWithCard returns a connection with a Connect Card to fill it in.
+func (s *server) connectionWithCard(r *request, src *source, c *store.Connection) (any, error) {
+	w, err := s.wireConnection(src, c)
+	if err != nil {
+		return nil, err
+	}
+	w.ConnectCard, err = s.newConnectCard(r, c)
+	return w, err
 }
 
 // newConnection returns the connection that a request asks for, with the
@@ -76,7 +108,6 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 		ScheduleType:     schedule.Auto,
 		SyncFrequency:    360,
 		DelaySensitivity: schedule.Normal,
-		NetworkingMethod: directly,
 		SchemaNames:      "FIVETRAN_NAMING",
 	}
 	if err := applyConnection(c, &req.ConnectionSettings); err != nil {
@@ -113,12 +144,13 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 	return c, nil
 }
 
-// applyConnection changes c by what a request says beside the config.
+func connectionLinks(req *fivetran.ConnectionSettings) links {
+	return links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+}
+
+// applyConnection changes c by what a request says beside the config and the
+// way to the source.
 func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.Paused; v != nil {
 		c.Paused = *v
 	}
@@ -135,19 +167,22 @@ func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) erro
 }
 
 func applySchedule(c *store.Connection, req *fivetran.ConnectionSettings) error {
+	if err := applyPlan(c, req); err != nil {
+		return err
+	}
 	if v := req.ScheduleType; v != nil {
 		if *v != schedule.Auto && *v != schedule.Manual {
 			return invalidInput("Invalid value for field 'schedule_type'")
 		}
 		c.ScheduleType = *v
 	}
-	if v := req.SyncFrequency; v != nil {
-		if !schedule.ValidFrequency(*v) {
+	if v := req.SyncFrequency; v != nil && c.Plan == nil {
+		if !schedule.ValidFrequency(int(*v)) {
 			return invalidInput("Invalid value for field 'sync_frequency'")
 		}
-		c.SyncFrequency = *v
+		c.SyncFrequency = int(*v)
 	}
-	if v := req.DailySyncTime.Value; v != nil && *v != "" {
+	if v := req.DailySyncTime.Value; v != nil && *v != "" && c.Plan == nil {
 		if !schedule.ValidDailyTime(*v) {
 			return invalidInput("Invalid value for field 'daily_sync_time': it is a full hour from 00:00 to 23:00")
 		}
@@ -223,10 +258,10 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		Service:        c.Service,
 		Schema:         c.Schema,
 		Paused:         c.Paused,
-		DailySyncTime:  optional(c.DailySyncTime),
+		DailySyncTime:  dailyTime(c),
 		SucceededAt:    optionalTime(c.SucceededAt),
 		FailedAt:       optionalTime(c.FailedAt),
-		SyncFrequency:  c.SyncFrequency,
+		SyncFrequency:  frequency(c),
 		GroupID:        c.GroupID,
 		ConnectedBy:    optional(c.ConnectedBy),
 		ServiceVersion: c.ServiceVersion,
@@ -240,6 +275,7 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		DataDelayThreshold:   c.DelayThreshold,
 		DataDelaySensitivity: c.DelaySensitivity,
 		ScheduleType:         c.ScheduleType,
+		Schedule:             wireSchedule(c),
 
 		LocalProcessingAgentID:   optional(c.HybridAgentID),
 		HybridDeploymentAgentID:  optional(c.HybridAgentID),

@@ -61,15 +61,18 @@ func (s *server) createDestination(r *request) (any, error) {
 		return nil, fieldRequired("time_zone_offset")
 	}
 	d := &store.Destination{
-		ID:               req.GroupID,
-		Service:          req.Service,
-		Region:           regions[0],
-		NetworkingMethod: directly,
+		ID:      req.GroupID,
+		Service: req.Service,
+		Region:  regions[0],
 	}
+	way, err := s.way(r, store.Way{Method: store.Directly}, destinationLinks(&req.DestinationSettings))
+	if err != nil {
+		return nil, err
+	}
+	d.SetWay(way)
 	if err := applyDestination(d, &req.DestinationSettings); err != nil {
 		return nil, err
 	}
-	var err error
 	if isFalse(req.RunSetupTests) {
 		d.Config, err = target.Config.Normalize(req.Config)
 	} else {
@@ -91,12 +94,13 @@ func (s *server) createDestination(r *request) (any, error) {
 	return s.testedDestination(r, target, d.ID, req.Tests)
 }
 
-// applyDestination changes d by what a request says beside the config.
+func destinationLinks(req *fivetran.DestinationSettings) links {
+	return links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+}
+
+// applyDestination changes d by what a request says beside the config and the
+// way to it.
 func applyDestination(d *store.Destination, req *fivetran.DestinationSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.TimeZoneOffset; v != nil {
 		if !schedule.ValidZone(*v) {
 			return invalidInput("Invalid value for field 'time_zone_offset'")
@@ -141,17 +145,24 @@ func (s *server) updateDestination(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	way, err := s.way(r, r.destination.Way(), destinationLinks(&req.DestinationSettings))
+	if err != nil {
+		return nil, err
+	}
 	changed := false
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err
+		}
+		if changed = way != d.Way(); changed {
+			d.SetWay(way)
 		}
 		if !given(req.Config) {
 			return nil
 		}
 		before := string(d.Config)
 		d.Config, err = target.Config.Merge(d.Config, req.Config)
-		changed = string(d.Config) != before
+		changed = changed || string(d.Config) != before
 		return err
 	})
 	if err != nil {

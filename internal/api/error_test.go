@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 		{"enum", post, conns, `{"group_id":"{d}","service":"postgres","config":{"schema_prefix":"p","update_method":"XMIN"}}`, "", 400, "InvalidInput", "Invalid 'config' object: field 'update_method' is one of QUERY_BASED, WAL_PGOUTPUT"},
 		{"schema taken", post, conns, `{"group_id":"{d}","service":"15five","config":{"schema":"fifteen","api_key":"k"}}`, "", 409, "Conflict", "Connection with schema name 'fifteen' already exists in the destination"},
 		{"frequency", post, conns, fifteen(`,"sync_frequency":7`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
-		{"frequency as text", post, conns, fifteen(`,"sync_frequency":"60"`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
+		{"frequency as text", post, conns, fifteen(`,"sync_frequency":"hourly"`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
 		{"schedule type", post, conns, fifteen(`,"schedule_type":"cron"`), "", 400, "InvalidInput", "Invalid value for field 'schedule_type'"},
 		{"daily time", post, conns, fifteen(`,"sync_frequency":1440,"daily_sync_time":"03:30"`), "", 400, "InvalidInput", "Invalid value for field 'daily_sync_time': it is a full hour from 00:00 to 23:00"},
 		{"daily time, not daily", post, conns, fifteen(`,"daily_sync_time":"03:00"`), "", 400, "InvalidInput", "Field 'daily_sync_time' can only be set if 'sync_frequency' is 1440"},

@@ -33,10 +33,23 @@ type request struct {
 	destination *store.Destination
 	connection  *store.Connection
 	user        *store.User
+
+	agent          *store.Agent
+	link           *store.PrivateLink
+	project        *store.Project
+	transformation *store.Transformation
 }
 
 // id returns the path's main id.
 func (r *request) id() string { return r.PathValue("id") }
+
+// actor returns who asks: a user's or a system key's id.
+func (r *request) actor() string {
+	if r.caller.UserID == "" {
+		return r.caller.SystemKeyID
+	}
+	return r.caller.UserID
+}
 
 // read decodes the body into v, which keeps its values where the body says
 // nothing. No body, which some clients send with POST, is an empty object.
@@ -53,14 +66,24 @@ func (r *request) read(v any) error {
 
 func (r *request) body() ([]byte, error) {
 	b, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
-	case err != nil:
-		return nil, invalidInput("The request body cannot be read")
+	if err != nil {
+		return nil, unreadable(err)
 	}
 	return bytes.TrimSpace(b), nil
+}
+
+var (
+	errTooLarge  = &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
+	errMediaType = &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
+)
+
+// unreadable says why a body could not be read.
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	return invalidInput("The request body cannot be read")
 }
 
 // badJSON says what is wrong with a body without repeating any of its values.
@@ -100,7 +123,7 @@ func checkContentType(r *http.Request) error {
 	}
 	media, _, err := mime.ParseMediaType(ct)
 	if err != nil || media != "application/json" {
-		return &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
+		return errMediaType
 	}
 	return nil
 }

@@ -29,6 +29,12 @@ func (s *server) routes() []route {
 		ours         = "/v1/penstock/connections/{id}" // what Fivetran has not
 		certificates = "/{id}/certificates"
 		hash         = "/{id}/certificates/{hash...}" // base64 may have slashes
+		proxy        = "/v1/proxy"
+		hybrid       = "/v1/hybrid-deployment-agents"
+		links        = "/v1/private-links"
+		packages     = "/v1/connector-sdk/packages"
+		projects     = "/v1/transformation-projects"
+		transforms   = "/v1/transformations"
 	)
 	all := slices.Concat(
 		on(anybody,
@@ -100,6 +106,9 @@ func (s *server) routes() []route {
 			route{method: post, path: table + "/resync", handle: s.resyncTable, message: fivetran.TablesResyncing},
 			route{method: get, path: connections + id + "/state", handle: s.connectionState, message: fivetran.StateRetrieved},
 			route{method: patch, path: connections + id + "/state", handle: s.updateConnectionState, message: fivetran.StateUpdated},
+			route{method: post, path: connections + id + "/connect-card", handle: s.createConnectCard, message: fivetran.ConnectCardCreatedFor},
+			route{method: get, path: connections + id + "/sync-history", handle: s.syncHistory, message: fivetran.SyncHistoryListed},
+			route{method: get, path: connections + id + "/errors", handle: s.connectionErrors, message: fivetran.ConnectionErrorsShown},
 			route{method: get, path: connections + certificates, handle: s.listCertificates(store.ConnectionOwner), message: fivetran.ConnectionCertificatesListed},
 			route{method: post, path: connections + certificates, handle: s.approveCertificate(store.ConnectionOwner), message: fivetran.CertificateApproved, status: 201},
 			route{method: get, path: connections + hash, handle: s.certificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateShown},
@@ -110,6 +119,71 @@ func (s *server) routes() []route {
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
 			route{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
 			route{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
+		),
+
+		on(whole(access.Agents),
+			route{method: get, path: links, handle: s.listPrivateLinks, message: fivetran.PrivateLinksListed},
+			route{method: post, path: links, handle: s.createPrivateLink, message: fivetran.PrivateLinkCreated, status: 201},
+			route{method: post, path: proxy, handle: s.createProxyAgent, message: fivetran.ProxyAgentCreated, status: 201},
+			route{method: post, path: "/v1/hvr/register-hub", handle: s.registerHub, message: fivetran.HubRegisteredHere},
+		),
+		on(aPrivateLink,
+			route{method: get, path: links + id, handle: s.showPrivateLink, message: fivetran.PrivateLinkRetrieved},
+			route{method: patch, path: links + id, handle: s.updatePrivateLink, message: fivetran.PrivateLinkUpdated},
+			route{method: del, path: links + id, handle: s.deletePrivateLink, message: fivetran.PrivateLinkDeleted},
+		),
+		on(grouped(access.Agents),
+			route{method: get, path: proxy, handle: s.listProxyAgents, message: fivetran.ProxyAgentsListed},
+			route{method: get, path: hybrid, handle: s.listHybridAgents, message: fivetran.HybridAgentsListed},
+			route{method: post, path: hybrid, handle: s.createHybridAgent, message: fivetran.HybridAgentCreated, status: 201},
+		),
+		on(anAgent(store.ProxyAgent),
+			route{method: get, path: proxy + id, handle: s.showProxyAgent, message: fivetran.ProxyAgentRetrieved},
+			route{method: del, path: proxy + id, handle: s.deleteAgent, message: fivetran.ProxyAgentDeleted},
+			route{method: get, path: proxy + id + "/connections", handle: s.proxyConnections, message: fivetran.ProxyConnectionsListed},
+			route{method: post, path: proxy + id + "/regenerate-secrets", handle: s.regenerateProxySecrets, message: fivetran.ProxySecretsRegenerated},
+		),
+		on(anAgent(store.HybridAgent),
+			route{method: get, path: hybrid + id, handle: s.showHybridAgent, message: fivetran.HybridAgentRetrieved},
+			route{method: del, path: hybrid + id, handle: s.deleteAgent, message: fivetran.HybridAgentDeleted},
+			route{method: patch, path: hybrid + id + "/re-auth", handle: s.reAuthHybridAgent, message: fivetran.HybridAgentReAuthed},
+			route{method: post, path: hybrid + id + "/re-auth", handle: s.reAuthHybridAgent, message: fivetran.HybridAgentReAuthed},
+			route{method: post, path: hybrid + id + "/reset-credentials", handle: s.resetHybridAgent, message: fivetran.HybridAgentReset},
+		),
+
+		on(anybody, // each handler knows whose package it is
+			route{method: get, path: packages, handle: s.listPackages, message: fivetran.PackagesListed},
+			route{method: get, path: packages + id, handle: s.showPackage, message: fivetran.PackageRetrieved},
+			route{method: patch, path: packages + id, handle: s.updatePackage, message: fivetran.PackageUpdated, upload: true},
+			route{method: del, path: packages + id, handle: s.deletePackage, message: fivetran.PackageDeleted},
+			route{method: get, path: packages + id + "/download", handle: s.downloadPackage, download: true},
+			route{method: post, path: "/v1/certificates", handle: s.approveCertificateOf, message: fivetran.CertificateApproved},
+		),
+		on(grouped(access.Connections),
+			route{method: post, path: packages, handle: s.createPackage, message: fivetran.PackageCreated, status: 201, upload: true},
+		),
+
+		on(grouped(access.Transformations),
+			route{method: get, path: projects, handle: s.listProjects, message: fivetran.ProjectsListed},
+			route{method: post, path: projects, handle: s.createProject, message: fivetran.ProjectCreated, status: 201},
+			route{method: get, path: transforms, handle: s.listTransformations, message: fivetran.TransformationsListed},
+			route{method: post, path: transforms, handle: s.createTransformation, message: fivetran.TransformationCreated, status: 201},
+			route{method: get, path: transforms + "/package-metadata", handle: s.listPackageMetadata, message: fivetran.PackageMetadataListed},
+			route{method: get, path: transforms + "/package-metadata/{id}", handle: s.packageMetadata, message: fivetran.PackageMetadataShown},
+		),
+		on(aProject,
+			route{method: get, path: projects + id, handle: s.showProject, message: fivetran.ProjectRetrieved},
+			route{method: patch, path: projects + id, handle: s.updateProject, message: fivetran.ProjectUpdated},
+			route{method: del, path: projects + id, handle: s.deleteProject, message: fivetran.ProjectDeleted},
+			route{method: post, path: projects + id + "/test", handle: s.retestProject, message: fivetran.ProjectTested},
+		),
+		on(aTransformation,
+			route{method: get, path: transforms + id, handle: s.showTransformation, message: fivetran.TransformationRetrieved},
+			route{method: patch, path: transforms + id, handle: s.updateTransformation, message: fivetran.TransformationUpdated},
+			route{method: del, path: transforms + id, handle: s.deleteTransformation, message: fivetran.TransformationDeleted},
+			route{method: post, path: transforms + id + "/run", handle: s.runTransformation, message: fivetran.TransformationStarted},
+			route{method: post, path: transforms + id + "/cancel", handle: s.cancelTransformation, message: fivetran.TransformationCanceled},
+			route{method: post, path: transforms + id + "/upgrade", handle: s.upgradeTransformation, message: fivetran.TransformationUpgraded},
 		),
 	)
 	return append(all, legacy(all)...)

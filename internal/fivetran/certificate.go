@@ -20,3 +20,11 @@ type ApproveCertificate struct {
 	Hash        string `json:"hash"`
 	EncodedCert string `json:"encoded_cert"` // base64 of the DER form, with or without PEM's frame
 }
+
+// ApproveCertificateOf is the body of POST /v1/certificates, which names whose
+// certificate it is.
+type ApproveCertificateOf struct {
+	ApproveCertificate
+	ConnectionID  string `json:"connection_id"`
+	DestinationID string `json:"destination_id"`
+}

@@ -29,6 +29,11 @@ const (
 	NotFoundGroup       = "NotFound_Group"
 	NotFoundAgent       = "NotFound_RemoteExecutionAgent"
 
+	NotFoundPackage        = "NotFound_ConnectorSdkPackage"
+	NotFoundTransformation = "NotFound_Transformation"
+	NotFoundProject        = "NotFound_TransformationProject"
+	IllegalState           = "IllegalState" // of a private link that is being made
+
 	NotFoundSchemaConfig = "NotFound_SchemaConfig" // the schema was never captured
 	NotFoundSchema       = "NotFound_Schema"       // these three are ours
 	NotFoundTable        = "NotFound_Table"

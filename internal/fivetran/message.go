@@ -53,6 +53,56 @@ const (
 	DestinationCertificateRevoked = "Certificate '{hash}' has been revoked for destination '{id}'"
 	CertificateApproved           = "The certificate has been approved."
 
+	ConnectCardCreatedFor = "Connection Connect Card has been created"
+	SyncHistoryListed     = "Connection sync history retrieved successfully" // not published; so is the next
+	ConnectionErrorsShown = "Connection errors retrieved successfully"
+
+	ProxyAgentsListed       = "Proxy agent retrieved successfully"
+	ProxyAgentCreated       = "Proxy agent has been created"
+	ProxyAgentRetrieved     = "Proxy agent details retrieved successfully" // not published
+	ProxyAgentDeleted       = "Agent {id} successfully deleted"
+	ProxyConnectionsListed  = "Proxy agent connections retrieved successfully"
+	ProxySecretsRegenerated = "Proxy agent secrets have been regenerated"
+
+	HybridAgentsListed   = "Hybrid deployment agents retrieved successfully"
+	HybridAgentCreated   = "Hybrid deployment agent has been created"
+	HybridAgentRetrieved = "Hybrid deployment agent details retrieved successfully"
+	HybridAgentDeleted   = "Hybrid deployment agent with id = {id} has been deleted."
+	HybridAgentReAuthed  = "Hybrid deployment agent re-authentication successful"
+	HybridAgentReset     = "Successfully reset credentials the agent with id = {id}"
+
+	PrivateLinksListed   = "Private links retrieved successfully"
+	PrivateLinkCreated   = "Private link has been created"
+	PrivateLinkRetrieved = "Private link details retrieved successfully"
+	PrivateLinkUpdated   = "Private link has been updated"
+	PrivateLinkDeleted   = "Private link with id '{id}' is marked for deletion"
+
+	HubRegisteredHere = "HVR hub has been registered"
+
+	PackagesListed   = "Connector SDK packages retrieved successfully"
+	PackageCreated   = "Package created successfully"
+	PackageRetrieved = "Connector SDK package details retrieved successfully"
+	PackageUpdated   = "Package updated successfully"
+	PackageDeleted   = "Package deleted successfully"
+
+	ProjectsListed   = "Transformation projects retrieved successfully"
+	ProjectCreated   = "Transformation project created successfully"
+	ProjectRetrieved = "Transformation project details retrieved successfully"
+	ProjectUpdated   = "Transformation project updated successfully"
+	ProjectDeleted   = "Transformation project with id '{id}' has been deleted"
+	ProjectTested    = "Transformation project test completed successfully"
+
+	TransformationsListed   = "Transformations list retrieved successfully"
+	TransformationCreated   = "Transformation created successfully"
+	TransformationRetrieved = "Transformation details retrieved successfully"
+	TransformationUpdated   = "Transformation updated successfully"
+	TransformationDeleted   = "Transformation with id '{id}' has been deleted"
+	TransformationStarted   = "Transformation with id '{id}' has been started"
+	TransformationCanceled  = "Transformation with id '{id}' has been canceled"
+	TransformationUpgraded  = "Transformation package has been upgraded"
+	PackageMetadataListed   = "Transformation package metadata list retrieved successfully"
+	PackageMetadataShown    = "Transformation package metadata details retrieved successfully"
+
 	UsersListed   = "Users list retrieved successfully"
 	UserRetrieved = "User details retrieved successfully"
 

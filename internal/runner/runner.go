@@ -72,6 +72,9 @@ func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logg
 	if svc == nil {
 		return nil, nil, fmt.Errorf("this program has no connector %q", c.Service)
 	}
+	if err := direct("source", c.Way()); err != nil {
+		return nil, nil, err
+	}
 	trusts, err := r.trusts(ctx, store.ConnectionOwner, c.ID)
 	if err != nil {
 		return nil, nil, err
@@ -92,6 +95,9 @@ func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slo
 	svc := r.destinations[d.Service]
 	if svc == nil {
 		return nil, nil, fmt.Errorf("this program has no destination %q", d.Service)
+	}
+	if err := direct("destination", d.Way()); err != nil {
+		return nil, nil, err
 	}
 	trusts, err := r.trusts(ctx, store.DestinationOwner, d.ID)
 	if err != nil {

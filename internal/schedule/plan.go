@@ -110,15 +110,16 @@ func (p *Plan) Frequency() (minutes int, ok bool) {
 const weeks = 5 * 7 * 24 * time.Hour
 
 // Gap returns the longest time between two of the plan's times, in minutes, as
-// the five weeks after t show it.
-func (p *Plan) Gap(t time.Time) int {
+// five weeks show it: these at most.
+func (p *Plan) Gap() int {
 	var longest time.Duration
-	for at, end := p.next(t, Zone{}, 0), t.Add(weeks); at.Before(end); {
+	start := time.Unix(0, 0)
+	for at, end := p.next(start, Zone{}, 0), start.Add(weeks); at.Before(end); {
 		after := p.next(at, Zone{}, 0)
 		longest = max(longest, after.Sub(at))
 		at = after
 	}
-	if longest == 0 { // less than twice in that time
+	if longest == 0 || longest > weeks { // less than twice in that time
 		longest = weeks
 	}
 	return int(longest.Minutes())

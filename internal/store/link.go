@@ -15,6 +15,37 @@ const (
 	ByPrivateLink Link = "private_link_id"
 )
 
+// Networking methods of connections and destinations, as the API spells them.
+const (
+	Directly       = "Directly" // Penstock reaches them itself
+	ViaPrivateLink = "PrivateLink"
+	ViaProxyAgent  = "ProxyAgent"
+)
+
+// A Way is how a connection's source or a destination is to be reached: the
+// networking method and what is on the way, "" for nothing.
+type Way struct{ Method, PrivateLink, ProxyAgent, HybridAgent string }
+
+// Way returns how the connection's source is to be reached.
+func (c *Connection) Way() Way {
+	return Way{c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID}
+}
+
+// SetWay changes how the connection's source is to be reached.
+func (c *Connection) SetWay(w Way) {
+	c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+}
+
+// Way returns how the destination is to be reached.
+func (d *Destination) Way() Way {
+	return Way{d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID}
+}
+
+// SetWay changes how the destination is to be reached.
+func (d *Destination) SetWay(w Way) {
+	d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+}
+
 // A Use is a connection or a destination that is reached by a link.
 type Use struct {
 	ID      string

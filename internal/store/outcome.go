@@ -20,6 +20,10 @@ type Outcome struct {
 	Tables         []RunTable
 }
 
+// SyncFailed is the code of the warning that a failed sync leaves if nobody
+// need act.
+const SyncFailed = "sync_failed"
+
 // history is how long runs that have ended are kept.
 const history = 90 * 24 * time.Hour
 

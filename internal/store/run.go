@@ -81,8 +81,10 @@ func (r *Run) values() []any {
 }
 
 var (
-	runByID  = `select ` + runColumns.list() + ` from runs where id = $1`
-	runsPage = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
+	runByID     = `select ` + runColumns.list() + ` from runs where id = $1`
+	runsPage    = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
+	runsBetween = `select ` + runColumns.list() + ` from runs where connection_id = $1 and started_at >= $2 and started_at < $3
+		and (started_at, id) > ($4, $5) order by started_at, id limit $6`
 	dueFirst = `select ` + connectionColumns.list() + ` from connections
 		where due_at <= $1 and run_id is null order by due_at limit 1`
 	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
@@ -101,6 +103,13 @@ func (s *Store) Run(ctx context.Context, id string) (*Run, error) {
 // Runs returns a connection's latest runs, the latest first.
 func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run, error) {
 	return s.runs(ctx, runsPage, connectionID, limit)
+}
+
+// RunsBetween returns a page of a connection's runs that began from one time
+// on and before another, the earliest first, and the cursor of the next.
+func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to time.Time, page Page) ([]Run, string, error) {
+	return readPage(ctx, s, page, runsBetween, []any{connectionID, from.UnixMicro(), to.UnixMicro()}, scanRun,
+		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
 }
 
 func (s *Store) runs(ctx context.Context, query string, args ...any) ([]Run, error) {
