@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,7 @@ import (
 type serveCmd struct {
 	Data        string            `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
 	Listen      string            `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
+	PublicURL   string            `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
 	DatabaseURL string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
 	Seed        string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
 	Endpoint    map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
@@ -63,6 +65,7 @@ type platform struct {
 	engine      *engine.InProcess
 	handler     http.Handler
 	log         *slog.Logger
+	public      string // the server's address, "": as requests have it
 	key, secret string // the API key, if this is the first start
 }
 
@@ -72,7 +75,10 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(os.Stderr, opt)
 	}
-	p := &platform{log: slog.New(h)}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		return nil, fmt.Errorf("--public-url %q is not an address such as https://penstock.example.com", c.PublicURL)
+	}
+	p := &platform{log: slog.New(h), public: c.PublicURL}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
@@ -113,7 +119,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 // mux leaves every path but its own three to the API, as it came: a ServeMux
 // would answer an unclean one with a redirect in HTML.
 func (p *platform) mux(sources []connector.Service, targets []destination.Service, metrics *prometheus.Registry) http.Handler {
-	rest := api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log})
+	rest := api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log, PublicURL: p.public})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -58,7 +58,7 @@ func (s *server) listPrivateLinks(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPage(links, next, s.wirePrivateLinkItem), nil
+	return newPage(links, next, s.wirePrivateLink), nil
 }
 
 func (s *server) createPrivateLink(r *request) (any, error) {
@@ -169,12 +169,8 @@ func linkState(l *store.PrivateLink, now time.Time) (state, summary string) {
 	return fivetran.LinkCreating, "The private link is being made."
 }
 
-func (s *server) wirePrivateLinkItem(l *store.PrivateLink) fivetran.PrivateLinkItem {
-	state, summary := linkState(l, s.now())
-	return fivetran.PrivateLinkItem{ID: l.ID, Name: l.Name, Region: l.Region, Service: l.Service, State: state, StateSummary: summary,
-		AccountID: l.AccountID, CloudProvider: l.Service[strings.LastIndexByte(l.Service, '_')+1:], CreatedAt: l.CreatedAt, CreatedBy: l.CreatedBy}
-}
-
 func (s *server) wirePrivateLink(l *store.PrivateLink) fivetran.PrivateLink {
-	return fivetran.PrivateLink{PrivateLinkItem: s.wirePrivateLinkItem(l), Config: l.Config}
+	state, summary := linkState(l, s.now())
+	return fivetran.PrivateLink{ID: l.ID, Name: l.Name, Region: l.Region, Service: l.Service, State: state, StateSummary: summary,
+		AccountID: l.AccountID, CloudProvider: l.Service[strings.LastIndexByte(l.Service, '_')+1:], CreatedAt: l.CreatedAt, CreatedBy: l.CreatedBy, Config: l.Config}
 }

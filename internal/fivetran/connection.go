@@ -3,6 +3,7 @@ package fivetran
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"time"
 )
 
@@ -191,8 +192,8 @@ func (n *Nullable[T]) UnmarshalJSON(b []byte) error {
 type Integer int
 
 func (n *Integer) UnmarshalJSON(b []byte) error {
-	if text := bytes.Trim(b, `"`); len(text) > 0 {
-		b = text
+	if json.Unmarshal(bytes.Trim(b, `"`), (*int)(n)) != nil {
+		return &json.UnmarshalTypeError{Value: "text", Type: reflect.TypeFor[Integer]()}
 	}
-	return json.Unmarshal(b, (*int)(n))
+	return nil
 }

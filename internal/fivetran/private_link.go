@@ -25,22 +25,18 @@ const (
 	LinkFailed   = "FAIL"
 )
 
-// A PrivateLinkItem is a private link in a list.
-type PrivateLinkItem struct {
-	ID            string    `json:"id"`
-	Name          string    `json:"name"`
-	Region        string    `json:"region"`
-	Service       string    `json:"service"`
-	State         string    `json:"state"`
-	StateSummary  string    `json:"state_summary"`
-	AccountID     string    `json:"account_id"`
-	CloudProvider string    `json:"cloud_provider"`
-	CreatedAt     time.Time `json:"created_at"`
-	CreatedBy     string    `json:"created_by"`
-}
-
-// A PrivateLink is the data of GET /v1/private-links/{privateLinkId}.
+// A PrivateLink is the data of GET /v1/private-links/{privateLinkId}, and an
+// item of the list.
 type PrivateLink struct {
-	PrivateLinkItem
-	Config json.RawMessage `json:"config"`
+	ID            string          `json:"id"`
+	Name          string          `json:"name"`
+	Region        string          `json:"region"`
+	Service       string          `json:"service"`
+	State         string          `json:"state"`
+	StateSummary  string          `json:"state_summary"`
+	AccountID     string          `json:"account_id"`
+	CloudProvider string          `json:"cloud_provider"`
+	CreatedAt     time.Time       `json:"created_at"`
+	CreatedBy     string          `json:"created_by"`
+	Config        json.RawMessage `json:"config"`
 }

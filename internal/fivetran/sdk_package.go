@@ -5,7 +5,7 @@ import "time"
 // A Package is a Connector SDK package.
 type Package struct {
 	ID             string    `json:"id"`
-	ConnectionID   *string   `json:"connection_id"` // null for one that no connection runs
+	ConnectionID   *string   `json:"connection_id,omitempty"` // absent for one that no connection runs
 	CreatedBy      string    `json:"created_by"`
 	LastUpdatedBy  string    `json:"last_updated_by"`
 	CreatedAt      time.Time `json:"created_at"`

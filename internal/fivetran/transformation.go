@@ -107,9 +107,9 @@ type Transformation struct {
 	Paused           bool                 `json:"paused"`
 	CreatedAt        time.Time            `json:"created_at"`
 	CreatedByID      string               `json:"created_by_id"`
-	LastStartedAt    *time.Time           `json:"last_started_at"`    // null before the first run
-	LastEndedAt      *time.Time           `json:"last_ended_at"`      // null before the first run
-	OutputModelNames []string             `json:"output_model_names"` // never null
+	LastStartedAt    *time.Time           `json:"last_started_at,omitempty"` // absent before the first run
+	LastEndedAt      *time.Time           `json:"last_ended_at,omitempty"`   // absent before the first run
+	OutputModelNames []string             `json:"output_model_names"`        // never null
 	Config           TransformationConfig `json:"transformation_config"`
 }
 
