@@ -31,12 +31,12 @@ func (s *server) updateConnection(r *request) (any, error) {
 	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
 		return nil, err
 	}
-	changed, blocked := false, false
+	moved, changed, blocked := way != r.connection.Way(), false, false
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
 			return err
 		}
-		if changed = way != c.Way(); changed {
+		if changed = moved; moved {
 			c.SetWay(way)
 			c.Mended()
 		}

@@ -149,12 +149,12 @@ func (s *server) updateDestination(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed := false
+	moved, changed := way != r.destination.Way(), false
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err
 		}
-		if changed = way != d.Way(); changed {
+		if changed = moved; moved {
 			d.SetWay(way)
 		}
 		if !given(req.Config) {

@@ -315,3 +315,33 @@ func TestPlansAreDue(t *testing.T) {
 		same(t, due(), "0001-01-01 00:00:00")
 	})
 }
+
+func TestRunsBetween(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		c := connection(g, "app")
+		check(t, s.CreateConnection(ctx, c))
+		var ids []string
+		for hour := range 5 {
+			_, err := s.UpdateConnection(ctx, c.ID, func(c *Connection) error { c.TriggeredAt = t0; return nil })
+			check(t, err)
+			run := must(s.Claim(ctx, "test", t0.Add(time.Duration(hour)*time.Hour), time.Hour))(t)
+			check(t, s.Finish(ctx, run.Token(), Outcome{Kind: RunSucceeded, EndedAt: run.StartedAt.Add(time.Minute)}))
+			ids = append(ids, run.ID)
+		}
+		var got []string
+		page := Page{Limit: 2}
+		for {
+			runs, next, err := s.RunsBetween(ctx, c.ID, t0.Add(time.Hour), t0.Add(4*time.Hour), page)
+			check(t, err)
+			for _, r := range runs {
+				got = append(got, r.ID)
+			}
+			if page.Cursor = next; next == "" {
+				break
+			}
+		}
+		same(t, got, ids[1:4])
+	})
+}
