@@ -139,6 +139,15 @@ type Request struct {
 	// list is not wanted; if it ever is, all of it is read.
 	Paused []schema.Name
 
+	// Filters are what rows of some of Tables must meet to be copied. A source
+	// need not look at them: whoever called Sync turns others away, and
+	// deletes the ones that were copied before. It may leave rows out that it
+	// reads to fill a table, or to compare counts and keys, but must send
+	// rows that have changed whether or not they meet the filter now, and
+	// whole if a column of the filter changed. [Output.Live] counts rows that
+	// meet it only.
+	Filters map[schema.Name]*schema.Filter
+
 	// Hidden reports whether nobody may be told values of a column, in
 	// warnings, errors or logs. nil: there are none.
 	Hidden func(table schema.Name, column string) bool

@@ -19,6 +19,10 @@ type DigestQuery struct {
 	// databases have different ones, one that holds both.
 	As []Type
 
+	// Filter is what the asked database's rows must meet to count. nil: all
+	// do. A destination is asked without one: it has no others.
+	Filter *Filter
+
 	// Within are the ranges that the hashes of keys are in, apart and in
 	// order. nil: any. It must be nil for a table without a key.
 	Within []HashRange

@@ -99,13 +99,12 @@ func (f *Filter) Columns() []string {
 	return names
 }
 
-// Rename returns the filter that asks about the column to where f asks about
-// from.
-func (f *Filter) Rename(from, to string) *Filter {
+// Rename returns the filter after columns got other names.
+func (f *Filter) Rename(to map[string]string) *Filter {
 	out := &Filter{f.where.clone()}
 	out.where.each(func(c *Condition) {
-		if c.Column == from {
-			c.Column = to
+		if name, ok := to[c.Column]; ok {
+			c.Column = name
 		}
 	})
 	return out

@@ -278,7 +278,7 @@ func TestFilterOfInfinities(t *testing.T) {
 
 func TestFilterRename(t *testing.T) {
 	f := filter(t, "a = 1 AND (b OR NOT a IS NULL)")
-	if got := f.Rename("a", "x y").String(); got != `"x y" = 1 AND (b OR NOT "x y" IS NULL)` || f.String() != "a = 1 AND (b OR NOT a IS NULL)" {
+	if got := f.Rename(map[string]string{"a": "x y"}).String(); got != `"x y" = 1 AND (b OR NOT "x y" IS NULL)` || f.String() != "a = 1 AND (b OR NOT a IS NULL)" {
 		t.Errorf("got %s, and %s", got, f)
 	}
 	if got := fmt.Sprint(f.Columns()); got != "[a b]" {

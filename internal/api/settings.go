@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
@@ -72,6 +73,31 @@ func applySettings(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, req *fiv
 			cfg.TableOf(cat, t.Name).Paused = paused
 		}
 	}
+	for sn, tables := range req.RowFilters {
+		for tn, filter := range tables {
+			if err := ch.filter(schema.Name{Schema: sn, Table: tn}, filter); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// filter chooses which rows of a table are copied; nil: all.
+func (ch *change) filter(n schema.Name, condition *string) error {
+	t, err := ch.find(n)
+	if err != nil {
+		return err
+	}
+	text := ""
+	if condition != nil {
+		if text = *condition; strings.TrimSpace(text) == "" {
+			return invalidInput("Invalid value for field 'row_filters': the condition for table '%s' of schema '%s' is empty; null removes it", n.Table, n.Schema)
+		}
+	}
+	if err := ch.cfg.SetFilter(ch.cat, t, text); err != nil {
+		return invalidInput("Invalid value for field 'row_filters': the condition for table '%s' of schema '%s' cannot be used: %s", n.Table, n.Schema, err)
+	}
 	return nil
 }
 
@@ -80,17 +106,23 @@ func wireSettings(cfg *schemaconfig.Config) fivetran.Settings {
 	for i, m := range cfg.Masks {
 		masks[i] = fivetran.Mask{Pattern: m.Pattern, How: string(m.How), Keep: m.Keep}
 	}
-	paused := map[string]map[string]bool{}
+	paused, filters := map[string]map[string]bool{}, map[string]map[string]*string{}
 	for sn, sc := range cfg.Schemas {
 		for tn, t := range sc.Tables {
-			if !t.Paused {
-				continue
+			if t.Paused {
+				put(paused, sn, tn, true)
 			}
-			if paused[sn] == nil {
-				paused[sn] = map[string]bool{}
+			if t.Filter != "" {
+				put(filters, sn, tn, &t.Filter)
 			}
-			paused[sn][tn] = true
 		}
 	}
-	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused}
+	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused, RowFilters: filters}
+}
+
+func put[T any](m map[string]map[string]T, sn, tn string, v T) {
+	if m[sn] == nil {
+		m[sn] = map[string]T{}
+	}
+	m[sn][tn] = v
 }

@@ -6,8 +6,9 @@
 //
 // On the way a batch gets the destination's names, the key that a keyless
 // table lacks, and a table that is wide enough for it; and it loses what was
-// chosen not to leave the source. Nothing here looks at values, but for the
-// hash that is such a key, for masks, and for columns whose type is locked.
+// chosen not to leave the source: columns, and rows that do not meet their
+// table's filter. Nothing here looks at values, but for the hash that is such a
+// key, for masks, for filters, and for columns whose type is locked.
 package pipe
 
 import (
@@ -80,7 +81,7 @@ type Outcome struct {
 // A TableOutcome is what a sync did to one table.
 type TableOutcome struct {
 	Source, Destination        schema.Name
-	Upserted, Updated, Deleted int64
+	Upserted, Updated, Deleted int64 // as the source sent them, less the rows that a filter turned away
 	Bytes                      int64
 	Err                        error           // why the table was not read to the end; nil: it was
 	Found                      []schema.Column // the source's columns that rows had and that it did not offer, blocked ones too
@@ -119,6 +120,12 @@ func (o *output) run(ctx context.Context) error {
 			return err
 		}
 		req.Tables = append(req.Tables, t.asked)
+		if t.filter != nil {
+			if req.Filters == nil {
+				req.Filters = map[schema.Name]*schema.Filter{}
+			}
+			req.Filters[t.source] = t.filter
+		}
 	}
 	req.Paused, req.Hidden = o.paused, o.hidden
 	err = o.plan.Source.Sync(ctx, req, o)
@@ -159,13 +166,29 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 		b.Release()
 		return err
 	}
-	if s.idle(b.Op) {
-		b.Release()
-		return nil
-	}
 	if s.rowID && b.Op != schema.Upsert && b.Record != nil {
 		b.Release()
 		return fmt.Errorf("the source sent an %s to %s, which has no key", b.Op, b.Table.Name)
+	}
+	parts, err := o.screen(ctx, t, s, b)
+	for i, part := range parts {
+		if err = o.send(ctx, t, part, part.Op == b.Op); err != nil {
+			for _, rest := range parts[i+1:] {
+				rest.Release()
+			}
+			break
+		}
+	}
+	return err
+}
+
+// send hands a batch to the writer. Rows that only a filter turned away are
+// not counted.
+func (o *output) send(ctx context.Context, t *table, b schema.Batch, counted bool) error {
+	s, err := o.shape(ctx, t, b.Table)
+	if err != nil || s.idle(b.Op) {
+		b.Release()
+		return err
 	}
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
 	if b, err = o.batch(s, b); err != nil {
@@ -174,6 +197,9 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 	}
 	if err := o.plan.Writer.Write(ctx, b); err != nil {
 		return t.stop(fmt.Errorf("write %s: %w", t.destination, err))
+	}
+	if !counted {
+		return nil
 	}
 	p := t.count(op, rows, bytes)
 	if o.plan.Observe != nil {
@@ -249,7 +275,7 @@ func (o *output) Passes(ctx context.Context, st *schema.Table, f schema.Format) 
 		return false, nil
 	}
 	s, err := o.shape(ctx, t, st)
-	if err != nil || !s.plain {
+	if err != nil || !s.plain || t.filter != nil {
 		return false, err
 	}
 	return o.plan.Writer.Accepts(ctx, s.table, f)

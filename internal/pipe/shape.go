@@ -27,6 +27,10 @@ type shape struct {
 	masked bool            // a column is
 	plain  bool            // the columns are the source's, in number and values
 	ownKey bool            // the key is the user's, about which the source promises nothing
+
+	// The table's filter, for batches of whole rows and of parts of rows;
+	// nil: there is none.
+	whole, some *schema.Selector
 }
 
 // A part is a column of the destination's table.
@@ -105,6 +109,9 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 		!slices.ContainsFunc(s.parts, func(p part) bool { return p.lost != nil })
 	if len(st.Columns) == 0 {
 		return s, nil
+	}
+	if err := s.bind(t.filter); err != nil {
+		return nil, err
 	}
 	if missing := t.missingKey(s.table); missing != "" {
 		return nil, &setup.Problem{Code: "key_missing", Message: fmt.Sprintf(

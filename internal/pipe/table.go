@@ -18,8 +18,9 @@ import (
 type table struct {
 	source, destination schema.Name
 	treat               schemaconfig.Treatment
-	asked               schema.Table // what the source is asked for: as it offered it, less what is blocked
-	offers              int          // columns that the source offered
+	asked               schema.Table   // what the source is asked for: as it offered it, less what is blocked
+	offers              int            // columns that the source offered
+	filter              *schema.Filter // what rows must meet; nil: nothing
 
 	mu      sync.Mutex        // guards what follows
 	met     []schema.Column   // the source's columns: those offered, then those found in rows
@@ -27,6 +28,7 @@ type table struct {
 	shapes  []*shape          // of the batches met so far, the latest first
 	target  *schema.Table     // as it stands in the destination; nil: nobody has looked
 	losses  []*loss           // what was not converted
+	blank   *bool             // it had no live row when this sync wrote its first; nil: nobody has looked
 	broken  error             // why nothing more can be written of it in this sync
 	sent    Progress
 	done    TableOutcome
@@ -61,12 +63,21 @@ func (o *output) choose(ctx context.Context, offered []schema.Table) ([]*table, 
 		case !t.treat.Wanted:
 			continue
 		}
+		var err error
+		if t.filter, err = t.filterOf(st.Columns); err != nil {
+			t.own(err)
+		}
+		blocked := 0
 		for _, c := range st.Columns {
-			if !t.treat.Column(c.Name).Blocked {
+			is := t.treat.Column(c.Name).Blocked
+			if is {
+				blocked++
+			}
+			if !is || t.filter != nil && slices.Contains(t.filter.Columns(), c.Name) { // it is told to the filter only
 				t.asked.Columns = append(t.asked.Columns, c)
 			}
 		}
-		if len(t.asked.Columns) == 0 && len(st.Columns) > 0 { // all of it is blocked
+		if blocked > 0 && blocked == len(st.Columns) {
 			continue
 		}
 		tables = append(tables, t)
@@ -219,7 +230,7 @@ func (t *table) stop(err error) error {
 }
 
 // ownProblems are those that this package finds in a table.
-var ownProblems = map[string]bool{"name_collision": true, "key_missing": true, "null_in_key": true}
+var ownProblems = map[string]bool{"name_collision": true, "key_missing": true, "null_in_key": true, "row_filter": true}
 
 func (t *table) count(op schema.Op, rows, bytes int64) Progress {
 	t.mu.Lock()

@@ -22,6 +22,7 @@ func Resolve(c *Config, cat *Catalog, t schema.Table) Treatment {
 		Wanted: r.wanted(),
 		Paused: choice.Paused,
 		Locked: c.TypeLocked,
+		Filter: choice.Filter,
 		Other:  func(column string) ColumnTreatment { return r.column(schema.Column{Name: column}) },
 	}
 	key := false

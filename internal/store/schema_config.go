@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/schema"
 )
 
 // Schema statuses of a connection, as the API spells them.
@@ -42,6 +43,10 @@ func (s *Store) Catalog(ctx context.Context, connectionID string) (*schemaconfig
 // changes if f returns an error. It is the only way to write either, and no
 // two of its calls for a connection interleave. It is ErrNotFound if there is
 // no such connection.
+//
+// A table whose filter changes is to be read again, as if [Store.AskResync]
+// had been told: rows that were left out so far may be wanted, and have not
+// changed.
 func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	var cfg *schemaconfig.Config
@@ -59,7 +64,11 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 		if cat, oldCatalog, err = scanCatalog(tx.QueryRowContext(ctx, catalogOf, connectionID)); err != nil {
 			return err
 		}
+		filters := cfg.Filters(cat)
 		if err := f(cfg, cat); err != nil {
+			return err
+		}
+		if err := askResync(ctx, tx, connectionID, changedFilters(filters, cfg.Filters(cat))); err != nil {
 			return err
 		}
 		if err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig); err != nil {
@@ -71,6 +80,20 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 		return nil, nil, err
 	}
 	return cfg, cat, nil
+}
+
+func changedFilters(before, after map[schema.Name]string) (tables []schema.Name) {
+	for n, f := range after {
+		if before[n] != f {
+			tables = append(tables, n)
+		}
+	}
+	for n := range before {
+		if after[n] == "" {
+			tables = append(tables, n)
+		}
+	}
+	return tables
 }
 
 // scanSchemaConfig also returns the document.
