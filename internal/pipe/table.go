@@ -65,7 +65,7 @@ func (o *output) choose(ctx context.Context, offered []schema.Table) ([]*table, 
 		}
 		var err error
 		if t.filter, err = t.filterOf(st.Columns); err != nil {
-			t.own(err)
+			t.stop(err)
 		}
 		blocked := 0
 		for _, c := range st.Columns {

@@ -57,7 +57,8 @@ func take(c arrow.Array, rows []run, n int) arrow.Array {
 		buffers[1] = memory.NewBufferBytes(takeFixed(c, t.BitWidth()/8, rows, n))
 	default: // text and binary
 		offsets, data := takeBytes(c.(bytesArray), rows, n)
-		buffers[1], buffers = memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), append(buffers, memory.NewBufferBytes(data))
+		buffers[1] = memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))
+		buffers = append(buffers, memory.NewBufferBytes(data))
 	}
 	d := array.NewData(c.DataType(), n, buffers, nil, nulls, 0)
 	defer d.Release()

@@ -11,7 +11,7 @@ func (c *Config) SetFilter(cat *Catalog, t *CatalogTable, text string) error {
 		if err != nil {
 			return err
 		}
-		if columns := t.current().Columns; len(columns) > 0 {
+		if columns := t.offered(); len(columns) > 0 {
 			if err := f.Check(columns); err != nil {
 				return err
 			}
@@ -20,6 +20,17 @@ func (c *Config) SetFilter(cat *Catalog, t *CatalogTable, text string) error {
 	}
 	c.TableOf(cat, t.Name).Filter = text
 	return nil
+}
+
+// offered returns the columns that the source says the table has. There may be
+// none of a table whose rows show what they are.
+func (t *CatalogTable) offered() (columns []schema.Column) {
+	for _, c := range t.Columns {
+		if !c.Gone && !c.Found {
+			columns = append(columns, c.Column)
+		}
+	}
+	return columns
 }
 
 // Filters returns the filters of tables, by the name that the source gives
