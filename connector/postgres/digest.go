@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -49,7 +51,11 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 		now.xmin, now.xmax = uint64(xmin), uint64(xmax)
 		changed = changedSince(cat.tables[0], st, &now)
 	}
-	sql, err := digests(cat.tables[0], &q, changed, conn.PgConn().ParameterStatus("server_encoding") == "UTF8")
+	where, err := cat.tables[0].where(q.Filter, cat.asciiOnly, isUTF8(conn))
+	if err != nil {
+		return fmt.Errorf("table %s: %w", q.Table.Name, err)
+	}
+	sql, err := digests(cat.tables[0], &q, changed, where, isUTF8(conn))
 	if err != nil {
 		return err
 	}
@@ -90,9 +96,12 @@ func changedSince(rel *relation, st *state, now *snapshot) string {
 	return "not (" + strings.Join(unchanged, " or ") + ")"
 }
 
-// digests returns a query for what q asks of the relation. Its rows are for
-// parseDigest.
-func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (string, error) {
+// isUTF8 reports whether the server's encoding is UTF-8.
+func isUTF8(conn *pgx.Conn) bool { return conn.PgConn().ParameterStatus("server_encoding") == "UTF8" }
+
+// digests returns a query for what q asks of the relation's rows that meet
+// filter, if there is one. Its rows are for parseDigest.
+func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 bool) (string, error) {
 	hash := func(text string) string {
 		if !utf8 {
 			text = "convert_to(" + text + ", 'UTF8')"
@@ -123,6 +132,9 @@ func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (s
 		from = rel.sql()
 	}
 	from = fmt.Sprintf("select %s, (%s)::int as changed from %s", strings.Join(texts, ", "), changed, from)
+	if filter != "" {
+		from += " where " + filter
+	}
 	place, where := hash(strings.Join(key, " || chr(31) || ")), ""
 	for i, r := range q.Within {
 		where += fmt.Sprintf("%s h >= %d and h < %d", []string{" where", " or"}[min(i, 1)], r.Lo, r.Hi)
