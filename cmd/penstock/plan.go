@@ -26,6 +26,7 @@ type planCmd struct {
 	Block       []string `help:"Leave out this column, as for sync." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column, as for sync." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed." placeholder:"SECRET"`
+	Filter      []string `sep:"none" help:"Copy only rows that meet a condition, as for sync." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema, as for sync."`
 	State       string   `help:"File that remembers how far the last sync got." placeholder:"FILE"`
 	JSON        bool     `help:"Print the plan as JSON."`
@@ -61,6 +62,10 @@ func (c *planCmd) Run(ctx context.Context) error {
 }
 
 func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
+	rows, err := parseFilters(c.Filter)
+	if err != nil {
+		return nil, err
+	}
 	src, service, err := openSource(c.Source, connector.Env{})
 	if err != nil {
 		return nil, err
@@ -77,11 +82,11 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 	}
 	defer real.Close()
 	s := syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: c.HashKey, Schema: c.Schema}
-	ledger := &fileLedger{path: c.State}
+	ledger := &fileLedger{c.State, src, rows}
 	source, writer := &quietSource{Source: src}, &notingWriter{Writer: real, wanted: map[schema.Name]*schema.Table{}}
 	out, err := pipe.Run(ctx, pipe.Plan{
 		Source: source, Writer: writer, Ledger: ledger, Naming: service.Naming, MaxName: kind.MaxName, Start: now,
-		Schema: s.schemaNames(service), Choose: s.choose(service), Secret: []byte(c.HashKey),
+		Schema: s.schemaNames(service), Choose: s.choose(service, rows), Secret: []byte(c.HashKey),
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +109,7 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 		}
 		p.Create = have == nil
 		p.Columns = changes(have, writer.wanted[t.Destination])
-		if p.Load, p.Rows, err = expected(ctx, src, source.asked.State, asked[t.Source]); err != nil {
+		if p.Load, p.Rows, err = expected(ctx, src, &source.asked, asked[t.Source]); err != nil {
 			return nil, err
 		}
 		plans = append(plans, p)
@@ -135,8 +140,9 @@ func changes(have, want *schema.Table) (out []columnPlan) {
 
 // expected says how a table would be read, and how many rows of it would be
 // sent if the source can count them where they are.
-func expected(ctx context.Context, src connector.Source, state json.RawMessage, t schema.Table) (load string, rows *int64, err error) {
+func expected(ctx context.Context, src connector.Source, req *connector.Request, t schema.Table) (load string, rows *int64, err error) {
 	load = "historical"
+	state := req.State
 	if f, ok := src.(connector.Forgetter); ok && state != nil {
 		// A state that never knew the table stays as it is.
 		without, err := f.Forget(state, []schema.Name{t.Name})
@@ -155,7 +161,7 @@ func expected(ctx context.Context, src connector.Source, state json.RawMessage, 
 	}
 	// One column is enough to count, and as a key it counts equal rows too.
 	t.Columns = []schema.Column{{Name: t.Columns[0].Name, Type: t.Columns[0].Type, Key: true}}
-	q := schema.DigestQuery{Table: t, As: []schema.Type{t.Columns[0].Type}, Parts: 1}
+	q := schema.DigestQuery{Table: t, As: []schema.Type{t.Columns[0].Type}, Parts: 1, Filter: req.Filters[t.Name]}
 	rows = new(int64)
 	err = d.Digest(ctx, state, q, func(d schema.Digest) error {
 		*rows = d.Rows

@@ -24,6 +24,7 @@ type verifyCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Do not compare this column (schema.table.column; * matches), because syncs block or hash it; may be repeated." placeholder:"COLUMN"`
+	Filter      []string `sep:"none" help:"Compare only rows that meet a condition, because syncs copy no others, as for sync." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema, as for sync."`
 	State       string   `help:"State file of the syncs: rows written since the last one are late and not lost, and rows that are gone since are no loss. Without it every difference is one." placeholder:"FILE"`
 	List        int      `default:"20" help:"How many differing rows of a table are listed."`
@@ -61,6 +62,10 @@ func (c *verifyCmd) lost(r *verify.Result) bool {
 }
 
 func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
+	rows, err := parseFilters(c.Filter)
+	if err != nil {
+		return nil, err
+	}
 	src, service, err := openSource(c.Source, connector.Env{})
 	if err != nil {
 		return nil, err
@@ -78,12 +83,15 @@ func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
 	if !ok {
 		return nil, fmt.Errorf("the destination %s cannot make checksums of its rows", kind.ID)
 	}
-	state, err := (&fileLedger{c.State}).State(ctx)
+	state, err := (&fileLedger{c.State, src, rows}).State(ctx)
 	if err != nil {
 		return nil, err
 	}
 	offered, err := src.Tables(ctx, func(w setup.Warning) { fmt.Fprintln(os.Stderr, "warning:", w.Message) })
 	if err != nil {
+		return nil, err
+	}
+	if err := rows.check(offered); err != nil {
 		return nil, err
 	}
 	w, err := dst.Writer(ctx, destination.Options{Synced: time.Now()})
@@ -100,7 +108,7 @@ func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
 			continue
 		}
 		name := schema.Name{Schema: schema.Shorten(names(t.Schema), kind.MaxName), Table: schema.Shorten(service.Naming.Table(t.Table), kind.MaxName)}
-		pair := verify.Pair{Source: t, Destination: schema.Table{Name: name}, Columns: map[string]string{}}
+		pair := verify.Pair{Source: t, Destination: schema.Table{Name: name}, Columns: map[string]string{}, Filter: rows[t.Name]}
 		pair.Source.Columns = slices.DeleteFunc(slices.Clone(t.Columns), func(col schema.Column) bool {
 			return !col.Key && matches(c.Block, t.Schema+"."+t.Table+"."+col.Name)
 		})

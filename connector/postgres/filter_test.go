@@ -107,7 +107,7 @@ func TestFilterMeansTheSame(t *testing.T) {
 			name := "filter_" + strings.ToLower(encoding)
 			pgtest.Exec(t, server, "drop database if exists "+name, "create database "+name+" template template0 encoding '"+encoding+"' lc_collate 'C' lc_ctype 'C'")
 			t.Cleanup(func() { pgtest.Exec(t, server, "drop database "+name+" with (force)") })
-			filterMeansTheSame(t, strings.Replace(server, "/postgres?", "/"+name+"?", 1), encoding == "UTF8")
+			filterMeansTheSame(t, strings.Replace(server, "/postgres?", "/"+name+"?client_encoding=UTF8&", 1), encoding == "UTF8")
 		})
 	}
 }

@@ -37,6 +37,7 @@ type Pair struct {
 	Source      schema.Table
 	Destination schema.Table      // without columns if there is none
 	Columns     map[string]string // the destination's names by the source's
+	Filter      *schema.Filter    // what the source's rows must meet to be compared; nil: nothing
 }
 
 // A Result says how a table of the source and the destination's differ.
@@ -124,12 +125,13 @@ type table struct {
 	out         *Result
 	source      schema.Table // what is compared
 	destination schema.Table
+	filter      *schema.Filter // of the source's rows
 	as          []schema.Type
 }
 
 // match finds the columns that both sides have.
 func (c *Comparison) match(p *Pair, out *Result) (*table, error) {
-	t := &table{Comparison: c, out: out, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
+	t := &table{Comparison: c, out: out, filter: p.Filter, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
 	out.AbsentTable = len(p.Destination.Columns) == 0
 	for _, col := range p.Source.Columns {
 		as := col.Type
@@ -180,14 +182,14 @@ func (t *table) digests(ctx context.Context, ranges []schema.HashRange, parts in
 }
 
 func (t *table) ask(ctx context.Context, ranges []schema.HashRange, parts int64, source, destination func(schema.Digest) error) error {
-	q := schema.DigestQuery{Table: t.source, As: t.as, Within: ranges, Parts: parts}
+	q := schema.DigestQuery{Table: t.source, As: t.as, Within: ranges, Parts: parts, Filter: t.filter}
 	if err := t.Source.Digest(ctx, t.State, q, source); err != nil {
 		return fmt.Errorf("digest of %s in the source: %w", t.source.Name, err)
 	}
 	if t.out.AbsentTable {
 		return nil
 	}
-	q.Table = t.destination
+	q.Table, q.Filter = t.destination, nil
 	if err := t.Destination.Digest(ctx, q, destination); err != nil {
 		return fmt.Errorf("digest of %s in the destination: %w", t.destination.Name, err)
 	}
