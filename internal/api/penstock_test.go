@@ -152,6 +152,47 @@ func TestSettings(t *testing.T) {
 			}
 		}
 	}
+	filters := func(table, condition string) string {
+		return fmt.Sprintf(`{"row_filters":{"hr":{%q:%s}}}`, table, condition)
+	}
+	const wrong = `Invalid value for field 'row_filters': the condition for table 'person' of schema 'hr' `
+	for _, tt := range []struct {
+		body    string
+		status  int
+		want    string // the filters, or the message
+		changes bool
+	}{
+		{filters("person", `"salary>='1000'and(mail LIKE '%@x')"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, true},
+		{filters("person", `"(salary >= '1000') AND mail LIKE '%@x'"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false}, // the same
+		{`{"carry_renames":false}`, 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false},
+		{filters("person", `"salary >="`), 400, wrong + `cannot be used: at character 10: expected a value: a number, text in single quotes, TRUE or FALSE, found the end`, false},
+		{filters("person", `"wage > 5"`), 400, wrong + `cannot be used: there is no column wage`, false},
+		{filters("person", `"salary = 5"`), 400, wrong + `cannot be used: column salary is STRING: 5 is no text; text stands in single quotes`, false},
+		{filters("person", `" "`), 400, wrong + `is empty; null removes it`, false},
+		{filters("x", `"a = 1"`), 404, `Table 'x' of schema 'hr' does not exist.`, false},
+		{`{"row_filters":{"x":{"y":null}}}`, 404, `Schema 'x' does not exist.`, false},
+		{filters("person", `null`), 200, `{}`, true},
+		{filters("person", `null`), 200, `{}`, false},
+	} {
+		e.engine.restarted = nil
+		a := e.do("PATCH", path, tt.body)
+		got := a.message
+		if a.status == 200 {
+			b, err := json.Marshal(a.data["row_filters"])
+			must(t, err)
+			got = strings.ReplaceAll(string(b), `\u003e`, ">")
+		}
+		if a.status != tt.status || got != tt.want {
+			t.Errorf("%s: %d %s\nwant %d %s", tt.body, a.status, got, tt.status, tt.want)
+		}
+		if restarted := len(e.engine.restarted) > 0; restarted != tt.changes {
+			t.Errorf("%s: a running sync begins again: %v", tt.body, restarted)
+		}
+	}
+	asked, err := e.store.AskedResyncs(t.Context(), strings.TrimPrefix(conn, "/v1/connections/"))
+	if err != nil || len(asked) != 1 || asked[0].String() != "hr.person" {
+		t.Errorf("%v are to be read again, %v", asked, err)
+	}
 	if a := e.do("GET", "/v1/penstock/connections/x/settings", ""); a.status != 404 {
 		t.Errorf("no connection: %d", a.status)
 	}

@@ -21,7 +21,8 @@ func (s *server) settings(r *request) (any, error) {
 }
 
 // updateSettings changes what it is given. Masks can be chosen before anybody
-// has looked at the source. A sync that is running begins again.
+// has looked at the source. A sync that is running begins again, and the next
+// to begin reads tables again that have another filter.
 func (s *server) updateSettings(r *request) (any, error) {
 	var req fivetran.Settings
 	if err := r.read(&req); err != nil {
@@ -31,7 +32,7 @@ func (s *server) updateSettings(r *request) (any, error) {
 		return nil, err
 	}
 	changed := false
-	cfg, _, err := s.Store.UpdateSchema(r.Context(), r.id(), func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+	cfg, _, err := s.Store.UpdateFilters(r.Context(), r.id(), func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
 		before := cfg.Clone()
 		if err := applySettings(cfg, cat, &req); err != nil {
 			return err

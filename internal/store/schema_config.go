@@ -40,15 +40,28 @@ func (s *Store) Catalog(ctx context.Context, connectionID string) (*schemaconfig
 
 // UpdateSchema changes the choices for a connection and what is known of its
 // source by f, which may not keep them, and returns both as stored. Nothing
-// changes if f returns an error. It is the only way to write either, and no
-// two of its calls for a connection interleave. It is ErrNotFound if there is
-// no such connection.
-//
-// A table whose filter changes is to be read again, as if [Store.AskResync]
-// had been told: rows that were left out so far may be wanted, and have not
-// changed.
+// changes if f returns an error. It is the only way to write either but for
+// [Store.UpdateFilters], and no two of their calls for a connection interleave.
+// It is ErrNotFound if there is no such connection.
 func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	return s.updateSchema(ctx, connectionID, f, func(*sql.Tx, []schema.Name) error { return nil })
+}
+
+// UpdateFilters is UpdateSchema for changes by which other rows than before
+// may be wanted of some tables. A table whose filter changes is to be read
+// again, as if [Store.AskResync] had been told in the same moment: rows that
+// were left out so far have not changed.
+func (s *Store) UpdateFilters(ctx context.Context, connectionID string,
+	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	return s.updateSchema(ctx, connectionID, f, func(tx *sql.Tx, tables []schema.Name) error {
+		return askResync(ctx, tx, connectionID, tables)
+	})
+}
+
+// updateSchema tells refiltered which tables have another filter than before.
+func (s *Store) updateSchema(ctx context.Context, connectionID string, f func(*schemaconfig.Config, *schemaconfig.Catalog) error,
+	refiltered func(*sql.Tx, []schema.Name) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	var cfg *schemaconfig.Config
 	var cat *schemaconfig.Catalog
 	err := s.in(ctx, func(tx *sql.Tx) error {
@@ -68,7 +81,7 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 		if err := f(cfg, cat); err != nil {
 			return err
 		}
-		if err := askResync(ctx, tx, connectionID, changedFilters(filters, cfg.Filters(cat))); err != nil {
+		if err := refiltered(tx, changedFilters(filters, cfg.Filters(cat))); err != nil {
 			return err
 		}
 		if err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig); err != nil {
