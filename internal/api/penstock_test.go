@@ -164,7 +164,7 @@ func TestSettings(t *testing.T) {
 	}{
 		{filters("person", `"salary>='1000'and(mail LIKE '%@x')"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, true},
 		{filters("person", `"(salary >= '1000') AND mail LIKE '%@x'"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false}, // the same
-		{`{"carry_renames":false}`, 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false},
+		{`{"carry_renames":true}`, 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false},
 		{filters("person", `"salary >="`), 400, wrong + `cannot be used: at character 10: expected a value: a number, text in single quotes, TRUE or FALSE, found the end`, false},
 		{filters("person", `"wage > 5"`), 400, wrong + `cannot be used: there is no column wage`, false},
 		{filters("person", `"salary = 5"`), 400, wrong + `cannot be used: column salary is STRING: 5 is no text; text stands in single quotes`, false},
