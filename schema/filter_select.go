@@ -357,6 +357,20 @@ func (c *Condition) texts() tester {
 // bound.
 type span struct{ lo, hi *big.Int }
 
+// within returns what of s is from lo to hi.
+func (s span) within(lo, hi *big.Int) span {
+	if s.lo != nil && s.lo.Cmp(lo) > 0 {
+		lo = s.lo
+	}
+	if s.hi != nil && s.hi.Cmp(hi) < 0 {
+		hi = s.hi
+	}
+	return span{lo, hi}
+}
+
+// empty reports whether there are none, of a span with bounds.
+func (s span) empty() bool { return s.lo.Cmp(s.hi) > 0 }
+
 // spanOf returns the integers for which a comparison with a literal holds.
 // Unequal is the opposite of Equal, and is left to the caller.
 func spanOf(op TestOp, v Literal, t Type) span {
@@ -442,15 +456,8 @@ func within[T ~int16 | ~int32 | ~int64, A interface {
 }](spans []span) tester {
 	var in [][2]int64
 	for _, s := range spans {
-		lo, hi := minLong, maxLong
-		if s.lo != nil && s.lo.Cmp(lo) > 0 {
-			lo = s.lo
-		}
-		if s.hi != nil && s.hi.Cmp(hi) < 0 {
-			hi = s.hi
-		}
-		if lo.Cmp(hi) <= 0 {
-			in = append(in, [2]int64{lo.Int64(), hi.Int64()})
+		if s = s.within(minLong, maxLong); !s.empty() {
+			in = append(in, [2]int64{s.lo.Int64(), s.hi.Int64()})
 		}
 	}
 	switch {
@@ -473,15 +480,8 @@ func within[T ~int16 | ~int32 | ~int64, A interface {
 func decimals128(spans []span) tester {
 	var in [][2]decimal128.Num
 	for _, s := range spans {
-		lo, hi := minDecimal, maxDecimal
-		if s.lo != nil && s.lo.Cmp(lo) > 0 {
-			lo = s.lo
-		}
-		if s.hi != nil && s.hi.Cmp(hi) < 0 {
-			hi = s.hi
-		}
-		if lo.Cmp(hi) <= 0 {
-			in = append(in, [2]decimal128.Num{decimal128.FromBigInt(lo), decimal128.FromBigInt(hi)})
+		if s = s.within(minDecimal, maxDecimal); !s.empty() {
+			in = append(in, [2]decimal128.Num{decimal128.FromBigInt(s.lo), decimal128.FromBigInt(s.hi)})
 		}
 	}
 	return each[decimal128.Num, *array.Decimal128](func(v decimal128.Num) bool {
