@@ -53,7 +53,7 @@ func (c *verifyCmd) lost(r *verify.Result) bool {
 	if c.State == "" {
 		return !r.Equal()
 	}
-	return r.Error != "" || r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0
+	return r.Bad()
 }
 
 func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {

@@ -33,7 +33,7 @@ type Verification struct {
 	StartedAt    time.Time
 	EndedAt      time.Time // zero: it runs
 
-	Total, Done, Unequal int // tables; of those that are done, the ones with something lost or wrong
+	Total, Done, Wrong int // tables; of those that are done, the ones with something lost or wrong
 
 	Findings
 }
@@ -56,6 +56,7 @@ const (
 type TableCheck struct {
 	Table  schema.Name     `json:"table"` // the source's
 	State  string          `json:"state"`
+	Wrong  bool            `json:"wrong,omitempty"`  // something was lost, or it could not be compared
 	Result json.RawMessage `json:"result,omitempty"` // in the words of who compares; nil before it is done
 }
 
@@ -63,7 +64,7 @@ type TableCheck struct {
 const keptVerifications = 20
 
 var verificationColumns = columns{"id", "connection_id", "state", "reason", "waiting", "started_at", "ended_at", "lease_until",
-	"tables_total", "tables_done", "tables_unequal", "findings"}
+	"tables_total", "tables_done", "tables_wrong", "findings"}
 
 // CreateVerification begins a verification, whose lease is until then. It
 // sets the ID, and is ErrExists if one of the connection is running.
@@ -78,7 +79,7 @@ func (s *Store) CreateVerification(ctx context.Context, v *Verification, until t
 			return err
 		}
 		_, err := tx.ExecContext(ctx, verificationColumns.insert("verifications"), v.ID, v.ConnectionID, v.State, v.Reason, v.Waiting,
-			micros(v.StartedAt), micros(v.EndedAt), until.UnixMicro(), v.Total, v.Done, v.Unequal, findings)
+			micros(v.StartedAt), micros(v.EndedAt), until.UnixMicro(), v.Total, v.Done, v.Wrong, findings)
 		if errors.Is(known(err), ErrInUse) {
 			return ErrNotFound
 		}
@@ -107,8 +108,8 @@ func (s *Store) SaveVerification(ctx context.Context, v *Verification, until tim
 		return err
 	}
 	err = one(s.write.ExecContext(ctx, `update verifications set state = $2, reason = $3, waiting = $4, ended_at = $5, lease_until = $6,
-		tables_total = $7, tables_done = $8, tables_unequal = $9, findings = $10 where id = $1 and state = $11`, v.ID, v.State, v.Reason, v.Waiting,
-		micros(v.EndedAt), until.UnixMicro(), v.Total, v.Done, v.Unequal, findings, VerificationRunning))
+		tables_total = $7, tables_done = $8, tables_wrong = $9, findings = $10 where id = $1 and state = $11`, v.ID, v.State, v.Reason, v.Waiting,
+		micros(v.EndedAt), until.UnixMicro(), v.Total, v.Done, v.Wrong, findings, VerificationRunning))
 	if errors.Is(err, ErrNotFound) {
 		return ErrStale
 	}
@@ -150,7 +151,7 @@ func (s *Store) Verification(ctx context.Context, connectionID, id string, now t
 // the latest first, without their findings.
 func (s *Store) Verifications(ctx context.Context, connectionID string, now time.Time) ([]Verification, error) {
 	rows, err := s.read.QueryContext(ctx, `select id, connection_id, state, reason, waiting, started_at, ended_at, lease_until,
-		tables_total, tables_done, tables_unequal, null from verifications where connection_id = $1 order by id desc`, connectionID)
+		tables_total, tables_done, tables_wrong, null from verifications where connection_id = $1 order by id desc`, connectionID)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +170,7 @@ func (s *Store) Verifications(ctx context.Context, connectionID string, now time
 func scanVerification(row scanner, now time.Time) (v Verification, findings []byte, err error) {
 	var lease time.Time
 	err = row.Scan(&v.ID, &v.ConnectionID, &v.State, &v.Reason, &v.Waiting, stamp{&v.StartedAt}, stamp{&v.EndedAt}, stamp{&lease},
-		&v.Total, &v.Done, &v.Unequal, &findings)
+		&v.Total, &v.Done, &v.Wrong, &findings)
 	if v.State == VerificationRunning && lease.Before(now) {
 		v.State, v.Reason, v.Waiting, v.EndedAt = VerificationFailed, Interrupted, false, lease
 	}

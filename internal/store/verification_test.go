@@ -29,7 +29,7 @@ func TestVerifications(t *testing.T) {
 		wantErr(t, s.CreateVerification(ctx, &Verification{ConnectionID: "c", StartedAt: at}, at), ErrExists)
 		wantErr(t, s.CreateVerification(ctx, &Verification{ConnectionID: "no_such", StartedAt: at}, at), ErrNotFound)
 
-		v.Total, v.Done, v.Unequal, v.Waiting = 2, 1, 1, true
+		v.Total, v.Done, v.Wrong, v.Waiting = 2, 1, 1, true
 		v.Checks = []TableCheck{{Table: schema.Name{Schema: "s", Table: "t"}, State: CheckDone, Result: json.RawMessage(`{"key":"a secret key"}`)},
 			{Table: schema.Name{Schema: "s", Table: "u"}, State: CheckPending}}
 		check(t, s.SaveVerification(ctx, v, at.Add(2*time.Minute)))
@@ -57,6 +57,7 @@ func TestVerifications(t *testing.T) {
 		wantErr(t, err, ErrNotFound)
 
 		// It ends.
+		at = at.Add(time.Second)
 		last := begin("c")
 		last.State, last.EndedAt = VerificationDone, at
 		check(t, s.SaveVerification(ctx, last, at))

@@ -67,6 +67,11 @@ func (r *Result) Equal() bool {
 	return r.Error == "" && !r.AbsentTable && len(r.AbsentColumns)+len(r.DifferentColumns) == 0 && r.Lost+r.Late+r.Extra+r.Unexamined == 0
 }
 
+// Bad reports whether something is wrong that the next sync may not mend.
+func (r *Result) Bad() bool {
+	return r.Error != "" || r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0
+}
+
 // A Difference is a row that the two sides do not have alike.
 type Difference struct {
 	Key     []string `json:"key"`
@@ -238,7 +243,10 @@ func (t *table) pause(ctx context.Context) error {
 	if t.Pause == nil {
 		return nil
 	}
-	return t.Pause(ctx)
+	if err := t.Pause(ctx); err != nil {
+		return &pauseError{err}
+	}
+	return nil
 }
 
 // differing names the columns whose digests differ.

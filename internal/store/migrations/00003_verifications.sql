@@ -11,7 +11,7 @@ create table verifications (
 	waiting         boolean not null,
 	tables_total    bigint not null,
 	tables_done     bigint not null,
-	tables_unequal  bigint not null,
+	tables_wrong  bigint not null,
 	started_at      bigint not null,
 	ended_at        bigint,
 	lease_until     bigint not null,
