@@ -197,7 +197,7 @@ func TestServerPlans(t *testing.T) {
 	c.must(t, "PATCH", c.schemas(), choices, nil)
 	c.succeeds(t, c.id)
 	pgtest.Exec(t, c.source, `insert into kept values (51, 'v')`, `alter table note add more text`, `alter table person alter age type bigint`,
-		`create table fresh (id int primary key)`)
+		`create table fresh (id int primary key)`, `create view seen as select * from kept`)
 	c.must(t, "POST", "/v1/connections/"+c.id+"/schemas/tables/resync", map[string]any{"public": []string{"quiet"}}, nil)
 	c.after(t, c.details(t, c.id)) // which does it
 	pgtest.Exec(t, c.source, `insert into kept values (52, 'v')`, `alter table item drop constraint item_pkey`, `alter table item add primary key (id, mail)`)
@@ -208,7 +208,7 @@ func TestServerPlans(t *testing.T) {
 		"settings": map[string]any{"paused_tables": map[string]any{"public": map[string]any{"quiet": true}}},
 	}
 	rest := func(idle, kept, note, quiet string) []string {
-		return []string{"fresh incremental 0", idle, "item historical 3000 key_changed", kept, note, "person incremental 0", quiet}
+		return []string{"fresh incremental 0", idle, "item historical 3000 key_changed", kept, note, "person incremental 0", quiet, "seen historical 52 always"}
 	}
 	same := rest("idle none blocked", "kept incremental 1", "note incremental 0", "quiet incremental 0")
 	c.want("as it is", c.plan(nil), same...)
@@ -217,8 +217,14 @@ func TestServerPlans(t *testing.T) {
 	c.want("as it was", c.plan(nil), same...)
 	c.must(t, "PATCH", c.schemas(), enable, nil)
 	c.want("enabled", c.plan(nil), rest("idle historical 1 enabled; create db_public.idle with 1", "kept incremental 1", "note incremental 0", "quiet incremental 0")...)
-	c.must(t, "DELETE", c.schemas()+"/public/tables/item/columns/secret", nil, nil)
-	if got := c.plan(nil)[2]; got != "item historical 3000 key_changed" { // it never was there
+	c.must(t, "PATCH", c.schemas()+"/public/tables/note/columns/author", map[string]any{"enabled": false}, nil)
+	c.must(t, "DELETE", c.schemas()+"/public/tables/note/columns/author", nil, nil)
+	if got := c.plan(nil)[4]; got != "note incremental 0; drop author" {
+		t.Errorf("planned %s", got)
+	}
+	pgtest.Exec(t, c.source, `alter table item drop constraint item_pkey`, `alter table item add primary key (id)`)
+	c.must(t, "PATCH", c.schemas()+"/public/tables/item/columns/secret", map[string]any{"enabled": true}, nil)
+	if got := c.plan(nil)[2]; got != "item historical 3000 columns; add secret" {
 		t.Errorf("planned %s", got)
 	}
 }

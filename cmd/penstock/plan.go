@@ -60,6 +60,9 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := out.Foretell(ctx, l.src); err != nil {
+		return nil, err
+	}
 	var plans []tablePlan
 	for i := range out.Tables {
 		t := &out.Tables[i]
@@ -69,11 +72,8 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 			plans = append(plans, p)
 			continue
 		}
-		p.Create, p.Columns = t.Create(), t.Changes()
-		if p.Load, err = t.Load(l.src, out.State); err != nil {
-			return nil, err
-		}
-		if p.Rows, err = t.Expect(ctx, l.src, out.State, p.Load); err != nil {
+		p.Create, p.Columns, p.Load = t.Create(), t.Changes(), t.Load
+		if p.Rows, err = t.Expect(ctx, l.src, out.State); err != nil {
 			return nil, err
 		}
 		plans = append(plans, p)

@@ -78,7 +78,7 @@ type TablePlan struct {
 	SwitchFrom  *string      `json:"switch_from"`   // the mode that it has, if it would get another
 	Load        string       `json:"load"`          // historical, incremental, none
 	Rows        *int64       `json:"rows_expected"` // null: not known
-	Why         *string      `json:"why"`           // new, enabled, resync, key_changed, blocked, paused; null: it goes on
+	Why         *string      `json:"why"`           // new, enabled, resync, key_changed, columns, always, blocked, paused; null: it goes on
 	Error       *string      `json:"error"`
 }
 

@@ -30,6 +30,10 @@ type TableOutlook struct {
 	Have        *schema.Table     // as it stands in the destination; nil: there is none
 	Want        *schema.Table     // as the sync would have it; nil if Err is not
 	Err         error             // why it would not be synced
+
+	// Set by [Outlook.Foretell].
+	Load string         // LoadAll, LoadChanges or LoadNone
+	Anew connector.Anew // why all of it would be read; "": it would not
 }
 
 // Look does all of [Run] that comes before rows, up to the definition of
@@ -158,31 +162,61 @@ func (t *TableOutlook) Rekeyed() bool {
 	return false
 }
 
-// Load says how a source that has got as far as state would read the table.
-func (t *TableOutlook) Load(src connector.Source, state json.RawMessage) (string, error) {
-	switch f, ok := src.(connector.Forgetter); {
-	case t.Err != nil:
-		return LoadNone, nil
-	case state == nil || t.Rekeyed():
-		return LoadAll, nil
-	case ok: // a state that never knew the table stays as it is
-		without, err := f.Forget(state, []schema.Name{t.Source.Name})
-		if err != nil {
-			return "", err
-		}
-		if bytes.Equal(without, state) {
-			return LoadAll, nil
+// Foretell finds out how the source would read each table, and sets Load and
+// Anew.
+func (o *Outlook) Foretell(ctx context.Context, src connector.Source) error {
+	anew, err := o.anew(ctx, src)
+	for i := range o.Tables {
+		t := &o.Tables[i]
+		t.Load, t.Anew = LoadChanges, anew[t.Source.Name]
+		switch {
+		case t.Err != nil:
+			t.Load, t.Anew = LoadNone, ""
+		case o.State == nil:
+			t.Load, t.Anew = LoadAll, connector.AnewUnknown
+		case t.Anew != "":
+			t.Load = LoadAll
 		}
 	}
-	return LoadChanges, nil
+	return err
+}
+
+// anew says why tables would be read from their beginning.
+func (o *Outlook) anew(ctx context.Context, src connector.Source) (map[schema.Name]connector.Anew, error) {
+	if o.State == nil {
+		return nil, nil
+	}
+	var tables []schema.Table
+	for i := range o.Tables {
+		if o.Tables[i].Err == nil {
+			tables = append(tables, o.Tables[i].Source)
+		}
+	}
+	if f, ok := src.(connector.Foreteller); ok {
+		return f.Foretell(ctx, o.State, tables)
+	}
+	f, ok := src.(connector.Forgetter)
+	if !ok {
+		return nil, nil
+	}
+	out := map[schema.Name]connector.Anew{}
+	for _, t := range tables { // a state that never knew the table stays as it is
+		without, err := f.Forget(o.State, []schema.Name{t.Name})
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(without, o.State) {
+			out[t.Name] = connector.AnewUnknown
+		}
+	}
+	return out, nil
 }
 
 // Expect counts the rows that would be sent of the table if the source can
-// count them where they are; nil: it cannot. load is as [TableOutlook.Load]
-// says.
-func (t *TableOutlook) Expect(ctx context.Context, src connector.Source, state json.RawMessage, load string) (*int64, error) {
+// count them where they are; nil: it cannot. It needs Load.
+func (t *TableOutlook) Expect(ctx context.Context, src connector.Source, state json.RawMessage) (*int64, error) {
 	d, ok := src.(connector.Digester)
-	if !ok || load == LoadNone || len(t.Source.Columns) == 0 {
+	if !ok || t.Load == LoadNone || len(t.Source.Columns) == 0 {
 		return nil, nil
 	}
 	// One column is enough to count, and as a key it counts equal rows too.
@@ -192,7 +226,7 @@ func (t *TableOutlook) Expect(ctx context.Context, src connector.Source, state j
 	rows := new(int64)
 	err := d.Digest(ctx, state, q, func(d schema.Digest) error {
 		*rows = d.Rows
-		if load == LoadChanges {
+		if t.Load == LoadChanges {
 			*rows = d.Changed
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
@@ -41,6 +42,8 @@ const (
 	WhyEnabled = "enabled"     // it was known and not synced
 	WhyResync  = "resync"      // somebody asked for it
 	WhyKey     = "key_changed" // its key is another one
+	WhyColumns = "columns"     // columns were enabled, or have another type
+	WhyAlways  = "always"      // it is read whole in every sync, such as a view
 	WhyBlocked = "blocked"
 	WhyPaused  = "paused"
 )
@@ -85,6 +88,9 @@ func (r *Runner) planned(ctx context.Context, connectionID string, change func(*
 		return nil, refused
 	}
 	if err != nil {
+		return nil, &LookError{err}
+	}
+	if err := out.Foretell(ctx, l.src); err != nil {
 		return nil, &LookError{err}
 	}
 	return p.tables(ctx, out)
@@ -148,8 +154,9 @@ func (p *planning) tables(ctx context.Context, out pipe.Outlook) ([]TablePlan, e
 
 func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePlan, err error) {
 	out = TablePlan{Source: t.Source.Name, Destination: t.Destination, Create: t.Create()}
+	out.Load = t.Load
 	if t.Err != nil {
-		out.Load, out.Error = pipe.LoadNone, t.Err.Error()
+		out.Error = t.Err.Error()
 		return out, nil
 	}
 	out.Columns = append(t.Changes(), p.dropped(t)...)
@@ -159,16 +166,13 @@ func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePl
 			out.Switch = &t.Have.Mode
 		}
 	}
-	if out.Load, err = t.Load(p.src, p.state); err != nil {
-		return out, &LookError{err}
-	}
 	if out.Load == pipe.LoadAll {
 		out.Why = p.why(t)
 	}
 	if time.Now().Before(p.countUntil) {
 		counting, cancel := context.WithDeadline(ctx, p.countUntil)
 		defer cancel()
-		out.Rows, err = t.Expect(counting, p.src, p.state, out.Load)
+		out.Rows, err = t.Expect(counting, p.src, p.state)
 		if err != nil && counting.Err() == nil {
 			out.Error = err.Error()
 		}
@@ -186,6 +190,10 @@ func (p *planning) why(t *pipe.TableOutlook) string {
 		return WhyNew
 	case t.Rekeyed():
 		return WhyKey
+	case t.Anew == connector.AnewColumns:
+		return WhyColumns
+	case t.Anew == connector.AnewAlways:
+		return WhyAlways
 	}
 	return WhyEnabled
 }
