@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,7 +109,7 @@ func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 
 		}
 		return "('x' || substr(md5(" + text + "), 1, 8))::bit(32)::int8"
 	}
-	var texts, columns, key, keys []string
+	var texts, columns, keys []string
 	for i, c := range q.Table.Columns {
 		text := ""
 		for _, have := range rel.columns {
@@ -123,7 +124,6 @@ func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 
 		columns = append(columns, name)
 		texts = append(texts, text+" as "+name)
 		if c.Key {
-			key = append(key, "coalesce("+name+", '')")
 			keys = append(keys, name)
 		}
 	}
@@ -135,11 +135,11 @@ func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 
 	if filter != "" {
 		from += " where " + filter
 	}
-	place, where := hash(strings.Join(key, " || chr(31) || ")), ""
-	for i, r := range q.Within {
-		where += fmt.Sprintf("%s h >= %d and h < %d", []string{" where", " or"}[min(i, 1)], r.Lo, r.Hi)
+	place, where := hash(joined(keys)), ""
+	if q.Within != nil { // the hash is made once for each row this way, and not once for each bound
+		where = fmt.Sprintf(" where width_bucket(h, array[%s]::int8[]) %% 2 = 1", strings.Join(schema.Bounds(q.Within), ","))
 	}
-	if len(key) == 0 {
+	if len(keys) == 0 {
 		place = "0"
 		list := strings.Join(columns, ", ")
 		from = fmt.Sprintf("select %s, max(changed) as changed from (%s) as r group by %s", list, from, list)
@@ -153,10 +153,27 @@ func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 
 		return "select " + strings.Join(list, ", ") + from, nil
 	}
 	list := []string{fmt.Sprintf("h * %d / %d, count(*), coalesce(sum(changed), 0)", q.Parts, int64(schema.KeyHashes))}
+	if q.Whole {
+		list = append(list, fmt.Sprintf("count(*), coalesce(sum(%s), 0)::int8", hash(joined(columns))))
+		columns = nil
+	}
 	for _, c := range columns {
 		list = append(list, fmt.Sprintf("count(%s), coalesce(sum(%s), 0)::int8", c, hash(c)))
 	}
 	return "select " + strings.Join(list, ", ") + from + " group by 1", nil
+}
+
+// joined returns the joined text of columns of text. A function takes no more
+// than 100 arguments.
+func joined(columns []string) string {
+	var groups []string
+	for group := range slices.Chunk(columns, 64) {
+		groups = append(groups, "concat_ws(chr(31), coalesce("+strings.Join(group, ", chr(30)), coalesce(")+", chr(30)))")
+	}
+	if len(groups) < 2 {
+		return strings.Join(groups, "")
+	}
+	return "concat_ws(chr(31), " + strings.Join(groups, ", ") + ")"
 }
 
 // canonical returns the text of a column as [schema.DigestQuery] has it.

@@ -96,7 +96,7 @@ func (d *database) replace(def sqlwriter.Definition, known extra, table string) 
 		out = append(out, alter(anew, clauses))
 	}
 	return append(out, d.d.Copy(def, table, anew),
-		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, old, anew, table), "DROP TABLE "+old)
+		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, old, anew, table), "DROP TABLE IF EXISTS "+old)
 }
 
 // sibling returns the name of a table that stands beside another for a while.

@@ -79,6 +79,11 @@ func (w ownWriter) Live(ctx context.Context, n schema.Name) (int64, error) {
 	return w.Writer.Live(ctx, w.name(n))
 }
 
+func (o own) Digest(ctx context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	q.Table.Name.Schema = o.prefix + q.Table.Name.Schema
+	return o.warehouse.Digest(ctx, q, yield)
+}
+
 func openOwn(t testing.TB) destination.Destination {
 	t.Helper()
 	return openAt(t, mariatest.Database(t))

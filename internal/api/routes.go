@@ -88,6 +88,12 @@ func (s *server) routes() []route {
 		{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
 		{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
 		{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
+		{method: post, path: ours + "/verify", handle: s.verify, message: fivetran.VerificationStarted, status: 202},
+		{method: get, path: ours + "/verifications", handle: s.listVerifications, message: fivetran.VerificationsListed},
+		{method: get, path: ours + "/verifications/{verification}", handle: s.verification, message: fivetran.VerificationRetrieved},
+		{method: del, path: ours + "/verifications/{verification}", handle: s.cancelVerification, message: fivetran.VerificationCanceled},
+		{method: get, path: ours + "/plan", handle: s.plan, message: fivetran.PlanMade},
+		{method: post, path: ours + "/plan", handle: s.plan, message: fivetran.PlanMade, large: true},
 		{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
 	}
 	for i := range all {

@@ -96,19 +96,21 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 	return o.outcome(), err
 }
 
-func (o *output) run(ctx context.Context) error {
+// prepare says what the source is to be asked, with the destination's tables
+// in place, and what it offers.
+func (o *output) prepare(ctx context.Context) (req connector.Request, offered []schema.Table, err error) {
 	state, err := o.plan.Ledger.State(ctx)
 	if err != nil {
-		return fmt.Errorf("load the state: %w", err)
+		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	offered, err := o.plan.Source.Tables(ctx, o.Warn)
+	offered, err = o.plan.Source.Tables(ctx, o.Warn)
 	if err != nil {
-		return fmt.Errorf("list the tables: %w", err)
+		return req, nil, fmt.Errorf("list the tables: %w", err)
 	}
-	req := connector.Request{State: state, Start: o.plan.Start}
+	req = connector.Request{State: state, Start: o.plan.Start}
 	chosen, err := o.choose(ctx, offered)
 	if err != nil {
-		return err
+		return req, nil, err
 	}
 	for _, t := range o.name(chosen) {
 		var own *connector.TableError
@@ -117,7 +119,7 @@ func (o *output) run(ctx context.Context) error {
 			o.paused = append(o.paused, t.source) // it goes on once that is mended
 			continue
 		} else if err != nil {
-			return err
+			return req, nil, err
 		}
 		req.Tables = append(req.Tables, t.asked)
 		if t.filter != nil {
@@ -128,6 +130,14 @@ func (o *output) run(ctx context.Context) error {
 		}
 	}
 	req.Paused, req.Hidden = o.paused, o.hidden
+	return req, offered, nil
+}
+
+func (o *output) run(ctx context.Context) error {
+	req, _, err := o.prepare(ctx)
+	if err != nil {
+		return err
+	}
 	err = o.plan.Source.Sync(ctx, req, o)
 	var pause *setup.Reschedule
 	if err != nil && !errors.As(err, &pause) {

@@ -19,12 +19,16 @@ func (s *syncing) choose(c *store.Connection, service *connector.Service) func(c
 		if err != nil {
 			return nil, err
 		}
-		out := map[schema.Name]schemaconfig.Treatment{}
-		for _, t := range offered {
-			out[t.Name] = schemaconfig.Resolve(cfg, cat, t)
-		}
-		return out, nil
+		return treatments(cfg, cat, offered), nil
 	}
+}
+
+func treatments(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, offered []schema.Table) map[schema.Name]schemaconfig.Treatment {
+	out := map[schema.Name]schemaconfig.Treatment{}
+	for _, t := range offered {
+		out[t.Name] = schemaconfig.Resolve(cfg, cat, t)
+	}
+	return out
 }
 
 // keepFound adds the columns that rows had and the source did not offer to
