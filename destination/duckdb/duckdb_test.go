@@ -38,7 +38,7 @@ func query(t testing.TB, f *file, name schema.Name, columns []schema.Column) [][
 	var values []string
 	for _, c := range columns {
 		e := quote(c.Name)
-		if typeName(c.Type) != "VARCHAR" {
+		if !types.IsText(c.Type) {
 			e = convert(e, c.Type, schema.Type{Kind: schema.String})
 		}
 		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))

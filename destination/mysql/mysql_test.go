@@ -70,6 +70,10 @@ func (w ownWriter) Migrate(ctx context.Context, t *schema.Table) error {
 	return w.Writer.Migrate(ctx, w.table(t))
 }
 
+func (w ownWriter) Drop(ctx context.Context, n schema.Name, column string) error {
+	return w.Writer.Drop(ctx, w.name(n), column)
+}
+
 func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {
 	b.Table = w.table(b.Table)
 	return w.Writer.Write(ctx, b)

@@ -66,7 +66,7 @@ func selectText(t testing.TB, d destination.Destination, name schema.Name, colum
 	var values []string
 	for _, c := range columns {
 		e := quote(c.Name)
-		if typeName(c.Type) != "text" {
+		if !types.IsText(c.Type) {
 			e = convert(e, c.Type, schema.Type{Kind: schema.String})
 		}
 		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))

@@ -288,7 +288,7 @@ func TestRecognize(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			r := Relation{Schema: true, Table: tbl(c.columns...), Synced: c.synced, Deleted: c.deleted}
-			err := r.recognize()
+			err := plain.recognize(&r)
 			if c.problem != "" {
 				if p := setup.AsProblem(err); p == nil || p.Code != c.problem {
 					t.Fatalf("got %v, want %s", err, c.problem)

@@ -130,7 +130,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 		return out, err
 	}
 	out, err = pipe.Run(ctx, p)
-	return out, errors.Join(err, s.keepFound(ctx, out))
+	return out, errors.Join(err, s.keepColumns(ctx, out))
 }
 
 func (s *syncing) plan(ctx context.Context, c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) (pipe.Plan, error) {
