@@ -27,7 +27,9 @@ const (
 	Delete
 
 	// Truncate marks as deleted every row last synced before Batch.Before.
-	// The batch has no record. It is how a full re-read infers deletes.
+	// The batch has no record. It is how a full re-read infers deletes. What
+	// is sent after it in one sync is spared, what was sent before it is too
+	// if Before is no later than the sync's start.
 	Truncate
 
 	// Present adds the batch's keys to the set of keys that the source has;

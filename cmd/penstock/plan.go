@@ -24,6 +24,7 @@ type planCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column, as for sync." placeholder:"COLUMN"`
+	Drop        []string `help:"Drop this column, as for sync." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column, as for sync." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed." placeholder:"SECRET"`
 	Schema      string   `help:"Destination schema, as for sync."`
@@ -36,7 +37,7 @@ type tablePlan struct {
 	Source      string       `json:"source"`
 	Destination string       `json:"destination"`
 	Create      bool         `json:"create"`
-	Columns     []columnPlan `json:"columns,omitempty"` // those of a new table, else those that are added or widened
+	Columns     []columnPlan `json:"columns,omitempty"` // those of a new table, else those that are added, widened or dropped
 	Load        string       `json:"load"`              // "historical", "incremental", "" if the table cannot be synced
 	Rows        *int64       `json:"rows"`              // that are expected; null: not known
 	Error       string       `json:"error,omitempty"`
@@ -44,8 +45,8 @@ type tablePlan struct {
 
 type columnPlan struct {
 	Name string `json:"name"`
-	Was  string `json:"was,omitempty"` // the type that is there; "": the column is added
-	Type string `json:"type"`
+	Was  string `json:"was,omitempty"`  // the type that is there; "": the column is added
+	Type string `json:"type,omitempty"` // "": the column is dropped
 }
 
 func (c *planCmd) Run(ctx context.Context) error {
@@ -76,9 +77,9 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 		return nil, err
 	}
 	defer real.Close()
-	s := syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: c.HashKey, Schema: c.Schema}
+	s := syncCmd{Table: c.Table, Block: c.Block, Drop: c.Drop, Hash: c.Hash, HashKey: c.HashKey, Schema: c.Schema}
 	ledger := &fileLedger{path: c.State}
-	source, writer := &quietSource{Source: src}, &notingWriter{Writer: real, wanted: map[schema.Name]*schema.Table{}}
+	source, writer := &quietSource{Source: src}, &notingWriter{Writer: real, wanted: map[schema.Name]*schema.Table{}, unwanted: map[schema.Name][]string{}}
 	out, err := pipe.Run(ctx, pipe.Plan{
 		Source: source, Writer: writer, Ledger: ledger, Naming: service.Naming, MaxName: kind.MaxName, Start: now,
 		Schema: s.schemaNames(service), Choose: s.choose(service), Secret: []byte(c.HashKey),
@@ -103,8 +104,14 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 			return nil, err
 		}
 		p.Create = have == nil
-		p.Columns = changes(have, writer.wanted[t.Destination])
-		if p.Load, p.Rows, err = expected(ctx, src, source.asked.State, asked[t.Source]); err != nil {
+		p.Columns = changes(have, writer.wanted[t.Destination], writer.unwanted[t.Destination])
+		state := source.asked.State
+		if f, ok := src.(connector.Forgetter); ok && p.Create && state != nil { // as a sync does
+			if state, err = f.Forget(state, []schema.Name{t.Source}); err != nil {
+				return nil, err
+			}
+		}
+		if p.Load, p.Rows, err = expected(ctx, src, state, asked[t.Source]); err != nil {
 			return nil, err
 		}
 		plans = append(plans, p)
@@ -113,10 +120,15 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 }
 
 // changes returns what is to be done to the columns of have, nil if there is
-// no table yet, for it to hold want.
-func changes(have, want *schema.Table) (out []columnPlan) {
+// no table yet, for it to hold want and lose drop.
+func changes(have, want *schema.Table, drop []string) (out []columnPlan) {
 	if want == nil {
 		return nil
+	}
+	for _, name := range drop {
+		if have != nil && have.Index(name) >= 0 {
+			out = append(out, columnPlan{Name: name, Was: have.Columns[have.Index(name)].Type.String()})
+		}
 	}
 	for _, c := range want.Columns {
 		i := -1
@@ -178,11 +190,20 @@ func (s *quietSource) Sync(_ context.Context, req connector.Request, _ connector
 	return nil
 }
 
-// A notingWriter defines nothing, and remembers which tables it should.
+// A notingWriter defines nothing, and remembers which tables it should, and
+// what it should drop of them.
 type notingWriter struct {
 	destination.Writer
-	mu     sync.Mutex
-	wanted map[schema.Name]*schema.Table
+	mu       sync.Mutex
+	wanted   map[schema.Name]*schema.Table
+	unwanted map[schema.Name][]string
+}
+
+func (w *notingWriter) Drop(_ context.Context, n schema.Name, column string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unwanted[n] = append(w.unwanted[n], column)
+	return nil
 }
 
 func (w *notingWriter) Migrate(_ context.Context, t *schema.Table) error {
@@ -212,9 +233,12 @@ func printPlans(w io.Writer, plans []tablePlan) {
 		} else if len(p.Columns) > 0 {
 			var all []string
 			for _, c := range p.Columns {
-				if c.Was == "" {
+				switch {
+				case c.Type == "":
+					all = append(all, "drop "+c.Name)
+				case c.Was == "":
 					all = append(all, "add "+c.Name+" "+c.Type)
-				} else {
+				default:
 					all = append(all, "widen "+c.Name+" from "+c.Was+" to "+c.Type)
 				}
 			}

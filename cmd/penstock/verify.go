@@ -102,7 +102,7 @@ func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
 		name := schema.Name{Schema: schema.Shorten(names(t.Schema), kind.MaxName), Table: schema.Shorten(service.Naming.Table(t.Table), kind.MaxName)}
 		pair := verify.Pair{Source: t, Destination: schema.Table{Name: name}, Columns: map[string]string{}}
 		pair.Source.Columns = slices.DeleteFunc(slices.Clone(t.Columns), func(col schema.Column) bool {
-			return !col.Key && matches(c.Block, t.Schema+"."+t.Table+"."+col.Name)
+			return col.IsStart() || !col.Key && matches(c.Block, t.Schema+"."+t.Table+"."+col.Name)
 		})
 		for _, col := range t.Columns {
 			pair.Columns[col.Name] = schema.Shorten(service.Naming.Column(col.Name), kind.MaxName)

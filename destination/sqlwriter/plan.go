@@ -227,7 +227,7 @@ func (d *Dialect) check(have Relation, want *schema.Table) error {
 	fresh := map[string]bool{}
 	for _, c := range want.Columns {
 		f := fold(c.Name)
-		if want.Mode == schema.History && c == startColumn {
+		if want.Mode == schema.History && c.IsStart() {
 			continue // when the source's rows changed
 		}
 		if reserved(want.Mode, f) {

@@ -214,7 +214,7 @@ func (t *table) direct(shape *schema.Table) bool {
 // ownStart reports whether c is the column in which a source says when its rows
 // changed.
 func (t *table) ownStart(c schema.Column) bool {
-	return t.found.Table.Mode == schema.History && c == startColumn
+	return t.found.Table.Mode == schema.History && c.IsStart()
 }
 
 // checkShape refuses a batch that the table has not been migrated to hold.

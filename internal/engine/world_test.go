@@ -320,6 +320,7 @@ func (target) Writer(context.Context, destination.Options) (destination.Writer, 
 	return target{}, nil
 }
 func (target) Table(context.Context, schema.Name) (*schema.Table, error) { return nil, nil }
+func (target) Drop(context.Context, schema.Name, string) error           { return nil }
 func (target) Migrate(context.Context, *schema.Table) error              { return nil }
 func (target) Write(_ context.Context, b schema.Batch) error             { b.Release(); return nil }
 func (target) Live(context.Context, schema.Name) (int64, error)          { return 0, nil }
