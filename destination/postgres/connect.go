@@ -109,7 +109,7 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop the view, let the next sync widen the column, and make the view again.", w.server(), said)}
 		}
 		if pg.Code == "2BP01" {
-			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop what depends on it, and make it again without the column.", w.server(), said)}
+			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop what depends on it, and make it again after the next sync, without the column.", w.server(), said)}
 		}
 		switch pg.Code {
 		case "53100":

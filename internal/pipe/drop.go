@@ -28,7 +28,7 @@ func (o *output) drop(ctx context.Context, t *table) error {
 			var own *destination.TableError
 			if errors.As(err, &own) {
 				o.Warn(setup.Warning{Code: "column_not_dropped", Message: fmt.Sprintf(
-					"Column %s of table %s was not dropped from the destination: %s. The next sync tries again, unless the column is enabled.",
+					"Column %s of table %s was not dropped from the destination: %s. Drop what depends on it, and the next sync tries again; or enable the column.",
 					column, t.destination, strings.TrimSuffix(err.Error(), "."))})
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -368,4 +369,211 @@ func TestOneTableFails(t *testing.T) {
 			t.Errorf("the source was asked for %v", src.req.Tables)
 		}
 	})
+}
+
+// A stubborn destination does not let go of some columns.
+type stubborn struct {
+	*store
+	column string
+}
+
+func (s stubborn) Drop(ctx context.Context, n schema.Name, column string) error {
+	if column == s.column {
+		return &destination.TableError{Err: errors.New("view v depends on it.")}
+	}
+	return s.store.Drop(ctx, n, column)
+}
+
+func TestColumnsAreDropped(t *testing.T) {
+	w := newStore()
+	if _, _, err := treat(t, w, all(nil), all(nil), send(schema.Upsert, person, "1 ann 30")); err != nil {
+		t.Fatal(err)
+	}
+	how := all(map[string]treated{"name": blocked, "age": blocked, "Gone": {Blocked: true, As: "was"}, "AGE ": blocked})
+	how.Drop = []string{"age", "Gone", "id", "name"} // the key is not blocked
+	_, out, err := treat(t, stubborn{w, "name"}, how, all(nil), send(schema.Upsert, person, "2 bob 40"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"age", "Gone"}, out.Tables[0].Dropped); d != "" {
+		t.Errorf("dropped -want +got\n%s", d)
+	}
+	if len(out.Warnings) != 1 || out.Warnings[0].Message != "Column name of table shop_shop.person was not dropped from the destination: view v depends on it. Drop what depends on it, and the next sync tries again; or enable the column." {
+		t.Errorf("warnings %v", out.Warnings)
+	}
+	if got, want := w.content("person"), "map[id:1 name:ann]\nmap[id:2]"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	how.Drop = []string{"age", "name"}
+	if _, out, err = treat(t, w, how, all(nil), send(schema.Upsert, person, "3 cyd 50")); err != nil || len(out.Tables[0].Dropped) != 2 {
+		t.Errorf("once more: %v, %+v", err, out.Tables)
+	}
+	if got := w.schemaOf("person"); len(got) != 1 {
+		t.Errorf("left are %v", got)
+	}
+	if _, _, err := treat(t, w, all(nil), all(nil), send(schema.Upsert, person, "3 cyd 50")); err != nil || len(w.schemaOf("person")) != 3 {
+		t.Errorf("enabled again: %v, %v", err, w.schemaOf("person"))
+	}
+}
+
+// What is another column's in the destination is not dropped.
+func TestDroppedNameOfAnother(t *testing.T) {
+	two := schema.Table{Name: person.Name, Columns: []schema.Column{person.Columns[0], {Name: "na-me"}, {Name: "na.me"}}}
+	w := newStore()
+	for _, drop := range [][]string{nil, {"na-me"}} {
+		p := plan(&documents{script{steps: []step{send(schema.Upsert, some(two, "id", "na.me"), "1 ann")}}, two}, w, &ledger{})
+		p.Choose = func(context.Context, []schema.Table) (map[schema.Name]treatment, error) {
+			how := all(map[string]treated{"na-me": blocked})
+			how.Drop = drop
+			return map[schema.Name]treatment{two.Name: how}, nil
+		}
+		out, err := pipe.Run(t.Context(), p)
+		if err != nil || len(out.Tables[0].Dropped) != len(drop) {
+			t.Errorf("%v: %v, %+v", drop, err, out.Tables)
+		}
+	}
+	if got := w.content("person"); got != "map[id:1 na_me:ann]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A drop that breaks anywhere is done by the next sync.
+func TestDropBrokenEverywhere(t *testing.T) {
+	for at := 1; ; at++ {
+		w := newStore()
+		if _, _, err := treat(t, w, all(nil), all(nil), send(schema.Upsert, person, "1 ann 30")); err != nil {
+			t.Fatal(err)
+		}
+		how := all(map[string]treated{"name": blocked, "age": blocked})
+		how.Drop = []string{"age", "name"}
+		w.at, w.events = at, 0
+		steps := send(schema.Upsert, person, "2 bob 40")
+		_, _, broke := treat(t, w, how, all(nil), steps)
+		w.crash()
+		if _, out, err := treat(t, w, how, all(nil), steps); err != nil || len(out.Tables[0].Dropped) != 2 {
+			t.Errorf("broken at event %d: %v, %+v", at, err, out.Tables)
+		}
+		if got, want := w.content("person"), "map[id:1]\nmap[id:2]"; got != want {
+			t.Errorf("broken at event %d: got\n%s\nwant\n%s", at, got, want)
+		}
+		if broke == nil {
+			break
+		}
+	}
+}
+
+func TestWhenRowsChanged(t *testing.T) {
+	begun := schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
+	since := schema.Table{Name: person.Name, Columns: []schema.Column{person.Columns[0], begun, person.Columns[1]}}
+	versions := send(schema.Upsert, since, "1 2026-01-01T00:00:00Z ann", "2 (null) bob")
+	run := func(mode schema.Mode, how treatment, steps ...step) (*store, *asked, pipe.Outcome) {
+		t.Helper()
+		w, src := newStore(), &asked{documents: documents{script{steps: steps}, since}}
+		how.Mode = mode
+		p := plan(src, w, &ledger{})
+		p.Secret = []byte("secret")
+		p.Choose = func(context.Context, []schema.Table) (map[schema.Name]treatment, error) {
+			return map[schema.Name]treatment{since.Name: how}, nil
+		}
+		out, err := pipe.Run(t.Context(), p)
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		return w, src, out
+	}
+	chosen := all(map[string]treated{schema.Start: {Blocked: true, Mask: hash.Mask}}) // which cannot be
+	w, src, out := run(schema.History, chosen, versions)
+	if got, want := w.content("person"), "map[_fivetran_start:2026-01-01T00:00:00Z id:1 name:ann]\nmap[_fivetran_start:2026-11-23T00:00:00Z id:2 name:bob]"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if len(w.schemaOf("person")) != 2 || len(src.columns) != 3 || len(out.Tables[0].Found) != 0 {
+		t.Errorf("the table has %v, asked for was %v, found %v", w.schemaOf("person"), src.columns, out.Tables)
+	}
+	for _, mode := range []schema.Mode{schema.SoftDelete, schema.Live} {
+		w, src, _ := run(mode, chosen, versions, send(schema.Update, some(since, "id", schema.Start), "1 2026-02-01T00:00:00Z"))
+		if got, want := w.content("person"), "map[id:1 name:ann]\nmap[id:2 name:bob]"; got != want || len(src.columns) != 2 {
+			t.Errorf("%s: got\n%s\nwant\n%s\nasked for was %v", mode, got, want, src.columns)
+		}
+	}
+
+	// Rows have the ids that they would have without it, and updates that say
+	// nothing else are none.
+	keyless := schema.Table{Name: person.Name, Columns: []schema.Column{begun, person.Columns[1]}}
+	since = keyless
+	ids := map[string]bool{}
+	for _, mode := range []schema.Mode{schema.SoftDelete, schema.History} {
+		w, _, _ := run(mode, all(nil), send(schema.Upsert, keyless, "2026-01-01T00:00:00Z ann"))
+		for id := range w.durable[schema.Name{Schema: "shop_shop", Table: "person"}] {
+			ids[id] = true
+		}
+	}
+	if len(ids) != 1 {
+		t.Errorf("ids %v", ids)
+	}
+	since = schema.Table{Name: person.Name, Columns: []schema.Column{person.Columns[0], begun, person.Columns[1]}}
+	_, _, out = run(schema.History, all(map[string]treated{"name": blocked}), send(schema.Update, since, "1 2026-01-01T00:00:00Z ann"))
+	if out.Tables[0].Updated != 0 {
+		t.Errorf("an update of what is blocked: %+v", out.Tables)
+	}
+}
+
+// asked is a script with one table that notes the columns it was asked for.
+type asked struct {
+	documents
+	columns []schema.Column
+}
+
+func (a *asked) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	a.columns = req.Tables[0].Columns
+	return a.documents.Sync(ctx, req, out)
+}
+
+// A forgetful source keeps which tables it has read.
+type forgetful struct {
+	lister
+	state map[string]bool
+}
+
+func (f *forgetful) Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	known := map[string]bool{}
+	if err := json.Unmarshal(state, &known); err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		delete(known, t.Table)
+	}
+	return json.Marshal(known)
+}
+
+func (f *forgetful) Sync(_ context.Context, req connector.Request, _ connector.Output) error {
+	return json.Unmarshal(req.State, &f.state)
+}
+
+// A table that was loaded and that the destination does not have is read whole.
+func TestMissingTablesAreForgotten(t *testing.T) {
+	none := schema.Table{Name: schema.Name{Table: "columns come with rows"}}
+	for _, tt := range []struct {
+		name, state, want string
+		there             []string // tables in the destination
+		warnings, saves   int
+	}{
+		{"dropped", `{"Person":true,"Visit":true,"columns come with rows":true}`, `{"Visit":true,"columns come with rows":true}`, []string{"visit"}, 1, 1},
+		{"all there", `{"Person":true,"Visit":true}`, `{"Person":true,"Visit":true}`, []string{"person", "visit"}, 0, 0},
+		{"one is new", `{"Person":true}`, `{"Person":true}`, []string{"person"}, 0, 0},
+	} {
+		w, l := newStore(), &ledger{state: json.RawMessage(tt.state)}
+		for _, n := range tt.there {
+			name := schema.Name{Schema: "shop_shop", Table: n}
+			w.shapes[name] = &schema.Table{Name: name}
+		}
+		src := &forgetful{lister: lister{offers: []schema.Table{person, visit, none}}}
+		out, err := pipe.Run(t.Context(), plan(src, w, l))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := json.Marshal(src.state)
+		if string(got) != tt.want || string(l.state) != tt.want || l.saves != tt.saves || len(out.Warnings) != tt.warnings {
+			t.Errorf("%s: asked with %s, saved %s (%d times), warnings %v", tt.name, got, l.state, l.saves, out.Warnings)
+		}
+	}
 }
