@@ -63,7 +63,8 @@ type Batch struct {
 
 	// Fresh is the source's promise that no row with one of these keys was
 	// sent before in this sync, so that a table that was empty when the sync
-	// began can be filled without looking for earlier versions.
+	// began can be filled without looking for earlier versions. Rows that
+	// break it may stand side by side until their key is written again.
 	Fresh bool
 
 	// Before is the time of a Truncate.

@@ -150,6 +150,14 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+func TestWithout(t *testing.T) {
+	statements, after := plain.Without(of(schema.History, "id:LONG:key", "a:JSON", "b:INT"), 1)
+	golden(t, "plan_without", statements)
+	if diff := cmp.Diff(in(schema.History, tbl("id:LONG:key", "b:INT")), after); diff != "" {
+		t.Errorf("the table afterwards (-want +got):\n%s", diff)
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	folds := plain
 	folds.FoldsCase = true
