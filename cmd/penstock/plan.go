@@ -20,6 +20,7 @@ type planCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column, as for sync." placeholder:"COLUMN"`
+	Drop        []string `help:"Drop this column, as for sync." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column, as for sync." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed." placeholder:"SECRET"`
 	Filter      []string `sep:"none" help:"Copy only rows that meet a condition, as for sync." placeholder:"TABLE: CONDITION"`
@@ -33,7 +34,7 @@ type tablePlan struct {
 	Source      string              `json:"source"`
 	Destination string              `json:"destination"`
 	Create      bool                `json:"create"`
-	Columns     []pipe.ColumnChange `json:"columns,omitempty"` // those of a new table, else those that are added or widened
+	Columns     []pipe.ColumnChange `json:"columns,omitempty"` // those of a new table, else those that are added, widened or dropped
 	Load        string              `json:"load"`              // "historical", "incremental", "" if the table cannot be synced
 	Rows        *int64              `json:"rows"`              // that are expected; null: not known
 	Error       string              `json:"error,omitempty"`
@@ -57,7 +58,7 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 		return nil, err
 	}
 	defer l.src.Close()
-	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: c.HashKey, Filter: c.Filter, Schema: c.Schema, State: c.State})
+	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Drop: c.Drop, Hash: c.Hash, HashKey: c.HashKey, Filter: c.Filter, Schema: c.Schema, State: c.State})
 	if err != nil {
 		return nil, err
 	}
@@ -135,9 +136,12 @@ func printPlans(w io.Writer, plans []tablePlan) {
 		} else if len(p.Columns) > 0 {
 			var all []string
 			for _, c := range p.Columns {
-				if c.Was == "" {
+				switch {
+				case c.Type == "":
+					all = append(all, "drop "+c.Name)
+				case c.Was == "":
 					all = append(all, "add "+c.Name+" "+c.Type)
-				} else {
+				default:
 					all = append(all, "widen "+c.Name+" from "+c.Was+" to "+c.Type)
 				}
 			}

@@ -28,6 +28,7 @@ type syncCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination: duckdb:FILE, FILE.duckdb, postgres://user@host/database, mysql://user@host/database, mariadb://user@host/database."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column (schema.table.column; * matches); may be repeated. Key columns cannot be." placeholder:"COLUMN"`
+	Drop        []string `help:"Leave out this column, and drop it from the destination (schema.table.column; * matches); may be repeated." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column (schema.table.column; * matches) before it leaves this program; may be repeated." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed: the same values have the same hashes under it." placeholder:"SECRET"`
 	Filter      []string `sep:"none" help:"Copy only rows that meet a condition: schema.table: region = 'EU' AND created_at >= '2025-01-01'; may be repeated." placeholder:"TABLE: CONDITION"`
@@ -137,12 +138,12 @@ func (c *syncCmd) choose(service *connector.Service, rows filters) func(context.
 			if !c.wants(t.Name) {
 				continue
 			}
-			blocked := func(column string) bool {
-				return matches(c.Block, cat.Schema(t.Schema)+"."+t.Table+"."+column)
-			}
+			full := func(column string) string { return cat.Schema(t.Schema) + "." + t.Table + "." + column }
+			blocked := func(column string) bool { return matches(c.Block, full(column)) || matches(c.Drop, full(column)) }
 			for _, col := range t.Columns {
 				if blocked(col.Name) {
-					config.ColumnOf(cat, t.Name, col.Name).Enabled = new(false)
+					choice := config.ColumnOf(cat, t.Name, col.Name)
+					choice.Enabled, choice.Drop = new(false), matches(c.Drop, full(col.Name))
 				}
 			}
 			if f := rows[t.Name]; f != nil {

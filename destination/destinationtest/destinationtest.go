@@ -26,6 +26,9 @@ type Subject struct {
 	// Where it cannot, NULL and a warning are expected. nil: it holds all.
 	Keeps func(t schema.Type, text string) bool
 
+	// Hand changes tables as somebody beside the writers might.
+	Hand Hand
+
 	// Sequences is how many random sequences of operations are compared with
 	// what is promised of them. 0: 100.
 	Sequences int
@@ -55,6 +58,8 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Unchanged", func(t *testing.T) { testUnchanged(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
+	t.Run("ByHand", func(t *testing.T) { testByHand(t, s) })
+	t.Run("Depended", func(t *testing.T) { testDepended(t, s) })
 	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })

@@ -202,6 +202,16 @@ func (m *model) add(column rune) {
 	}
 }
 
+// drop drops a column, or does nothing if it is not there.
+func (m *model) drop(column rune) {
+	m.columns = strings.ReplaceAll(m.columns, string(column), "")
+	for _, h := range m.rows {
+		for _, v := range h {
+			delete(v.values, column)
+		}
+	}
+}
+
 // lines returns the rows as [tableRows] does.
 func (m *model) lines() (out []string) {
 	for k, h := range m.rows {

@@ -22,6 +22,7 @@ import (
 //	sync N [MODE]      begin sync N, which ends the one before, the table in
 //	                   the mode, or in the one that it had; SOFT_DELETE at first
 //	columns COLUMNS    add columns to the table; "want" is about these from now
+//	drop COLUMN        drop a column of the table
 //	crash              close the writer without a flush
 //	flush
 //	upsert ROW…        a row is key,a,b; "-" is NULL
@@ -185,6 +186,61 @@ var scripts = []struct{ name, script string }{
 		present 2
 		sweep
 		want 1,x,y@1! 2,x,y@1`},
+	{"Drop", `
+		sync 1
+		drop z
+		upsert 1,x,y 2,x,y
+		delete 2
+		sync 2
+		drop a
+		want 1,y@1 2,y@1!
+		drop a
+		upsert.b 1,z 3,z
+		update.b 2,w
+		sync 3
+		columns ab
+		upsert 3,p,q
+		want 1,-,z@2 2,-,w@2! 3,p,q@3`},
+	{"DropOfWhatIsWritten", `
+		sync 1
+		fresh 1,x,y 2,x,y
+		drop b
+		fresh.a 3,x
+		upsert.a 4,x
+		update.a 1,z
+		delete 2
+		flush
+		drop a
+		live 3
+		want 1@1 2@1! 3@1 4@1`},
+	{"DropThenCrash", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		sync 2
+		upsert 1,z,z
+		drop b
+		upsert.a 2,z
+		crash
+		sync 2
+		drop b
+		upsert.a 1,q
+		want 1,q@2 2,x@1
+		sync 3
+		present 1
+		drop a
+		sweep
+		want 1@2 2@3!`},
+	{"BrokenPromise", `
+		sync 1
+		fresh 1,a,a 1,b,b 2,a,a
+		flush
+		fresh 2,b,b 3,a,a
+		sync 2
+		upsert 1,c,c
+		delete 2
+		upsert 2,c,c
+		live 3
+		want 1,c,c@2 2,c,c@2 3,a,a@1`},
 	{"FlushTwice", `
 		sync 1
 		flush
@@ -308,6 +364,10 @@ func runScript(t *testing.T, s Subject, script string) {
 				table = scriptTable("t", words[0])
 				table.Mode = mode
 				return w.Migrate(t.Context(), table)
+			case "drop":
+				table = &schema.Table{Name: table.Name, Mode: table.Mode, Columns: slices.DeleteFunc(slices.Clone(table.Columns),
+					func(c schema.Column) bool { return c.Name == words[0] })}
+				return w.Drop(t.Context(), table.Name, words[0])
 			case "crash":
 				err := w.Close()
 				w = nil

@@ -61,7 +61,11 @@ func sequences() *rapid.Generator[sequence] {
 				mode = rapid.SampledFrom(allModes).Draw(r, "mode")
 			}
 			p, sent := syncPlan{mode: mode, crash: -1}, map[int]bool{}
-			minute = max(minute, sync*60) + 1 // in the sync before
+			minute = max(minute, sync*60) + 1                                    // in the sync before
+			if strings.HasSuffix(columns, "b") && rapid.Bool().Draw(r, "drop") { // as syncs do before all else
+				columns = "an"
+				p.steps = append(p.steps, step{verb: "drop", words: []string{"b"}, n: numbers[wide]})
+			}
 			for range rapid.IntRange(1, 5).Draw(r, "steps") {
 				verbs := []string{"upsert", "upsert", "upsert", "update", "update", "delete", "delete", "fresh", "present", "sweep", "truncate", "flush", "live", "widen", "add"}
 				if mode == schema.History {
@@ -193,6 +197,10 @@ func (g *game) play(ctx context.Context, w destination.Writer, sync int, broken 
 			if strings.Contains(s.columns, "b") {
 				m.add('b')
 			}
+		case "drop":
+			g.columns = "an"
+			err = w.Drop(ctx, g.name, s.words[0])
+			m.drop('b')
 		case "flush":
 			err = w.Flush(ctx)
 		case "live":

@@ -11,8 +11,8 @@ import (
 
 var dialect = sqlwriter.Dialect{
 	Quote:        quote,
-	Type:         typeName,
-	Stored:       stored,
+	Type:         types.Name,
+	Stored:       types.Stored,
 	Convert:      convert,
 	Alters:       alters,
 	Instant:      instant,
@@ -29,44 +29,15 @@ func instant(t time.Time) string {
 	return fmt.Sprintf("make_timestamptz(%d)", t.UnixMicro())
 }
 
-var typeNames = map[schema.Kind]string{
-	schema.Boolean: "BOOLEAN", schema.Short: "SMALLINT", schema.Int: "INTEGER", schema.Long: "BIGINT",
-	schema.Float: "FLOAT", schema.Double: "DOUBLE", schema.Date: "DATE", schema.Datetime: "TIMESTAMP",
-	schema.Instant: "TIMESTAMP WITH TIME ZONE", schema.Time: "TIME", schema.Binary: "BLOB",
-}
-
-// typeName returns the DuckDB type that keeps values of t as they are. JSON and
-// XML are text: DuckDB's own JSON would not keep every document unchanged, and
-// numbers of any size fit no number type.
-func typeName(t schema.Type) string {
-	if t.Kind == schema.Decimal && !t.Unbounded() {
-		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
-	}
-	if name := typeNames[t.Kind]; name != "" {
-		return name
-	}
-	return "VARCHAR"
-}
-
-func stored(t schema.Type) schema.Type {
-	if typeName(t) == "VARCHAR" {
-		return schema.Type{Kind: schema.String}
-	}
-	return t
-}
-
-// typeOf is the inverse of typeName, by DuckDB's name of a type.
-func typeOf(name string) (schema.Type, bool) {
-	for k, n := range typeNames {
-		if n == name {
-			return schema.Type{Kind: k}, true
-		}
-	}
-	var p, s int
-	if n, _ := fmt.Sscanf(name, "DECIMAL(%d,%d)", &p, &s); n == 2 {
-		return schema.DecimalOf(p, s), true
-	}
-	return schema.Type{Kind: schema.String}, name == "VARCHAR"
+// JSON and XML are text: DuckDB's own JSON would not keep every document
+// unchanged, and numbers of any size fit no number type.
+var types = sqlwriter.Types{
+	Names: map[schema.Kind]string{
+		schema.Boolean: "BOOLEAN", schema.Short: "SMALLINT", schema.Int: "INTEGER", schema.Long: "BIGINT",
+		schema.Float: "FLOAT", schema.Double: "DOUBLE", schema.Date: "DATE", schema.Datetime: "TIMESTAMP",
+		schema.Instant: "TIMESTAMP WITH TIME ZONE", schema.Time: "TIME", schema.Binary: "BLOB", schema.String: "VARCHAR",
+	},
+	Decimal: "DECIMAL(%d,%d)",
 }
 
 // macros make text of values as the conversions below need it. A number is
@@ -104,10 +75,10 @@ func alters(from, to schema.Type) bool {
 
 func convert(expr string, from, to schema.Type) string {
 	if from.Kind == schema.Unspecified {
-		return "CAST(NULL AS " + typeName(to) + ")"
+		return "CAST(NULL AS " + types.Name(to) + ")"
 	}
-	if typeName(to) != "VARCHAR" {
-		return "CAST(" + expr + " AS " + typeName(to) + ")"
+	if !types.IsText(to) {
+		return "CAST(" + expr + " AS " + types.Name(to) + ")"
 	}
 	switch from.Kind {
 	case schema.Boolean, schema.Short, schema.Int, schema.Long, schema.Time:

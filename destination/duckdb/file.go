@@ -146,6 +146,10 @@ func openFile(path string, memory int64, threads int) (*sql.DB, error) {
 
 var holder = regexp.MustCompile(`Conflicting lock is held in (.*?) \(PID (\d+)\)(?: by user (\S+?))?\.`)
 
+// inUse is the code of what cannot be changed because of something of the
+// user's.
+const inUse = "column_in_use"
+
 // explain says in the words of this destination what DuckDB says of a file.
 func explain(path string, err error) error {
 	if err == nil {
@@ -164,8 +168,8 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s is open in %s; it can be written when that process has closed it", path, who)
 	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "file is not a database"):
 		return &setup.Problem{Code: "not_a_database", Message: fmt.Sprintf("%s exists and is not a DuckDB database. Choose another path, or move the file away.", path)}
-	case strings.Contains(text, "depend on it"):
-		return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
+	case strings.Contains(text, "depend on it"), strings.Contains(text, "index depends on"):
+		return &setup.Problem{Code: inUse, Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "max_temp_directory_size"):
 		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
 	case strings.Contains(text, "Out of Memory Error"), strings.Contains(text, "failed to pin block"):

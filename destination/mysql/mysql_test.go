@@ -17,7 +17,25 @@ import (
 )
 
 func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps})
+	declared := typesOf(server{collation: "utf8mb4_nopad_bin"})
+	modify := func(column, typ string) string { return "ALTER TABLE {} MODIFY COLUMN " + column + " " + typ }
+	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps, Hand: destinationtest.Hand{
+		Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
+			t.Helper()
+			o := d.(own)
+			c, err := o.connect(t.Context())
+			must(t, err)
+			defer c.Close()
+			must(t, c.run(t.Context(), strings.ReplaceAll(statement, "{}", quote(o.prefix+name.Schema)+"."+quote(name.Table))))
+		},
+		Retype:    modify,
+		Uncomment: func(column string, t schema.Type) string { return modify(column, declared.Name(t)) },
+		Type:      types.Name,
+		Foreign:   "varchar(9)",
+		Depend:    "ALTER TABLE {} ADD COLUMN own bigint GENERATED ALWAYS AS (length(a)) VIRTUAL INVISIBLE",
+		Release:   "ALTER TABLE {} DROP COLUMN own",
+		Named:     "'a'",
+	}})
 }
 
 // keeps knows what the server has no value for.
@@ -68,6 +86,10 @@ func (w ownWriter) Table(ctx context.Context, n schema.Name) (*schema.Table, err
 
 func (w ownWriter) Migrate(ctx context.Context, t *schema.Table) error {
 	return w.Writer.Migrate(ctx, w.table(t))
+}
+
+func (w ownWriter) Drop(ctx context.Context, n schema.Name, column string) error {
+	return w.Writer.Drop(ctx, w.name(n), column)
 }
 
 func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {

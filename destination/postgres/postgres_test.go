@@ -16,8 +16,31 @@ import (
 
 func TestDestination(t *testing.T) {
 	destinationtest.Run(t, destinationtest.Subject{
-		Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
-		Select:    selectText,
+		Open:   func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
+		Select: selectText,
+		Hand: destinationtest.Hand{
+			Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
+				t.Helper()
+				w := d.(*warehouse)
+				c, err := w.connect(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close(t.Context())
+				if err := (conn{w, c}).exec(t.Context(), strings.ReplaceAll(statement, "{}", dialect.Table(name))); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Retype: func(column, typ string) string {
+				return "ALTER TABLE {} ALTER COLUMN " + column + " TYPE " + typ + " USING " + column + "::" + typ
+			},
+			Uncomment: func(column string, _ schema.Type) string { return "COMMENT ON COLUMN {}." + column + " IS NULL" },
+			Type:      types.Name,
+			Foreign:   "varchar(9)",
+			Depend:    "CREATE VIEW scripts.v AS SELECT a FROM {}",
+			Release:   "DROP VIEW scripts.v",
+			Named:     "view scripts.v depends on column a",
+		},
 		Sequences: 200,
 	})
 }
@@ -66,7 +89,7 @@ func selectText(t testing.TB, d destination.Destination, name schema.Name, colum
 	var values []string
 	for _, c := range columns {
 		e := quote(c.Name)
-		if typeName(c.Type) != "text" {
+		if !types.IsText(c.Type) {
 			e = convert(e, c.Type, schema.Type{Kind: schema.String})
 		}
 		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))

@@ -311,7 +311,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	return behave(ctx, req, out)
 }
 
-// A target is a destination that forgets everything.
+// A target is a destination that has every table, and forgets all rows.
 type target struct{}
 
 func (w *world) openTarget(json.RawMessage, destination.Env) (destination.Destination, error) {
@@ -328,6 +328,7 @@ func (target) Table(_ context.Context, n schema.Name) (*schema.Table, error) {
 	}
 	return &schema.Table{Name: n, Columns: table.Columns}, nil
 }
+func (target) Drop(context.Context, schema.Name, string) error  { return nil }
 func (target) Migrate(context.Context, *schema.Table) error     { return nil }
 func (target) Write(_ context.Context, b schema.Batch) error    { b.Release(); return nil }
 func (target) Live(context.Context, schema.Name) (int64, error) { return 0, nil }

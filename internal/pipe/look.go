@@ -30,6 +30,7 @@ type TableOutlook struct {
 	Filter      *schema.Filter    // what the source's rows must meet; nil: nothing
 	Have        *schema.Table     // as it stands in the destination; nil: there is none
 	Want        *schema.Table     // as the sync would have it; nil if Err is not
+	Drop        []string          // columns that the destination's table would lose
 	Err         error             // why it would not be synced
 
 	// Set by [Outlook.Foretell].
@@ -41,8 +42,9 @@ type TableOutlook struct {
 // tables, which it only notes: neither the source nor the destination, nor the
 // ledger, is changed.
 func Look(ctx context.Context, p Plan) (Outlook, error) {
-	defined := &notingWriter{Writer: p.Writer, found: map[schema.Name]*schema.Table{}, wanted: map[schema.Name]*schema.Table{}}
-	p.Writer = defined
+	defined := &notingWriter{Writer: p.Writer, found: map[schema.Name]*schema.Table{},
+		wanted: map[schema.Name]*schema.Table{}, unwanted: map[schema.Name][]string{}}
+	p.Writer, p.Ledger = defined, readOnly{p.Ledger}
 	o := &output{plan: p, tables: map[schema.Name]*table{}}
 	req, offered, err := o.prepare(ctx)
 	if err != nil {
@@ -55,7 +57,7 @@ func Look(ctx context.Context, p Plan) (Outlook, error) {
 		look := TableOutlook{Source: t.keyed(), Destination: t.destination, Columns: t.columns, Masked: t.masked(), Filter: t.filter,
 			Err: t.done.Err, Have: defined.found[t.destination]}
 		if look.Err == nil {
-			look.Want = defined.wanted[t.destination]
+			look.Want, look.Drop = defined.wanted[t.destination], defined.unwanted[t.destination]
 		}
 		out.Tables = append(out.Tables, look)
 	}
@@ -73,13 +75,18 @@ func Look(ctx context.Context, p Plan) (Outlook, error) {
 	return out, ctx.Err()
 }
 
+// A readOnly ledger forgets what it is told.
+type readOnly struct{ Ledger }
+
+func (readOnly) SetState(context.Context, json.RawMessage) error { return nil }
+
 // keyed returns what is asked for of the source's table, with the key that
 // counts: the source's or the user's own.
 func (t *table) keyed() schema.Table {
 	out := schema.Table{Name: t.source}
 	for _, c := range t.asked.Columns {
 		how := t.treat.Column(c.Name)
-		if how.Blocked { // it is told to the filter only
+		if how.Blocked || c.IsStart() { // it is told to the filter only, or is a system column's
 			continue
 		}
 		c.Key = c.Key || how.Key
@@ -99,10 +106,17 @@ func (t *table) masked() map[string]bool {
 }
 
 // A notingWriter defines nothing, and remembers which tables there are and
-// which it should define. One goroutine uses it.
+// which it should define, and what it should drop of them. One goroutine uses
+// it.
 type notingWriter struct {
 	destination.Writer
 	found, wanted map[schema.Name]*schema.Table
+	unwanted      map[schema.Name][]string
+}
+
+func (w *notingWriter) Drop(_ context.Context, name schema.Name, column string) error {
+	w.unwanted[name] = append(w.unwanted[name], column)
+	return nil
 }
 
 func (w *notingWriter) Table(ctx context.Context, name schema.Name) (*schema.Table, error) {
@@ -126,18 +140,26 @@ const (
 // A ColumnChange is what becomes of a column of the destination's table.
 type ColumnChange struct {
 	Name string `json:"name"`
-	Was  string `json:"was,omitempty"` // the type that is there; "": the column is added
-	Type string `json:"type"`
+	Was  string `json:"was,omitempty"`  // the type that is there; "": the column is added
+	Type string `json:"type,omitempty"` // "": the column is dropped
 }
 
 // Create reports whether the sync would make the table.
 func (t *TableOutlook) Create() bool { return t.Have == nil && t.Want != nil }
 
 // Changes returns what would become of the table's columns: those of a table
-// that is made, else those that are added or widened.
+// that is made, else those that are dropped, added or widened.
 func (t *TableOutlook) Changes() (out []ColumnChange) {
 	if t.Want == nil {
 		return nil
+	}
+	for _, name := range t.Drop {
+		if t.Have == nil {
+			break
+		}
+		if i := t.Have.Index(name); i >= 0 {
+			out = append(out, ColumnChange{Name: name, Was: t.Have.Columns[i].Type.String()})
+		}
 	}
 	for _, c := range t.Want.Columns {
 		i := -1

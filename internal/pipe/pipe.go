@@ -85,6 +85,7 @@ type TableOutcome struct {
 	Bytes                      int64
 	Err                        error           // why the table was not read to the end; nil: it was
 	Found                      []schema.Column // the source's columns that rows had and that it did not offer, blocked ones too
+	Dropped                    []string        // the source's columns that the destination's table was to lose, and has no more
 }
 
 // Run syncs once, from where the ledger says the last sync got. The Outcome is
@@ -112,9 +113,13 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, err
 	}
-	for _, t := range o.name(chosen) {
+	named := o.name(chosen)
+	if req.State, err = o.forget(ctx, req.State, named); err != nil {
+		return req, nil, err
+	}
+	for _, t := range named {
 		var own *connector.TableError
-		if _, err := o.shape(ctx, t, &t.asked); errors.As(err, &own) {
+		if err := o.ready(ctx, t); errors.As(err, &own) {
 			o.Fail(t.source, own)
 			o.paused = append(o.paused, t.source) // it goes on once that is mended
 			continue
@@ -147,6 +152,14 @@ func (o *output) run(ctx context.Context) error {
 		return fmt.Errorf("write: %w", ferr)
 	}
 	return err
+}
+
+// ready makes the destination's table ready for the rows of t.
+func (o *output) ready(ctx context.Context, t *table) error {
+	if _, err := o.shape(ctx, t, &t.asked); err != nil {
+		return err
+	}
+	return o.drop(ctx, t)
 }
 
 // An output is the [connector.Output] of one Run.

@@ -31,26 +31,30 @@ func treatments(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, offered []s
 	return out
 }
 
-// keepFound adds the columns that rows had and the source did not offer to
-// what is known of it, whatever became of the sync.
-func (s *syncing) keepFound(ctx context.Context, out pipe.Outcome) error {
-	var found []pipe.TableOutcome
+// keepColumns adds the columns that rows had and the source did not offer to
+// what is known of it, and takes the mark from those that were dropped from
+// the destination, whatever became of the sync.
+func (s *syncing) keepColumns(ctx context.Context, out pipe.Outcome) error {
+	var changed []pipe.TableOutcome
 	for _, t := range out.Tables {
-		if len(t.Found) > 0 {
-			found = append(found, t)
+		if len(t.Found)+len(t.Dropped) > 0 {
+			changed = append(changed, t)
 		}
 	}
-	if len(found) == 0 {
+	if len(changed) == 0 {
 		return nil
 	}
 	_, _, err := s.runner.Store.UpdateSchema(context.WithoutCancel(ctx), s.run.ConnectionID, func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
-		for _, t := range found {
+		for _, t := range changed {
 			*cfg, *cat = schemaconfig.Find(*cfg, *cat, t.Source, t.Found)
+			for _, column := range t.Dropped {
+				cfg.Dropped(cat, t.Source, column)
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("keep the columns found: %w", err)
+		return fmt.Errorf("keep the columns found and dropped: %w", err)
 	}
 	return nil
 }

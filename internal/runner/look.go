@@ -25,8 +25,6 @@ type look struct {
 	target  *destination.Service
 	dst     destination.Destination
 
-	columnName func(source string) string // in the destination
-
 	before *schemaconfig.Catalog // as stored
 	cfg    schemaconfig.Config   // with what the source offers now, and what is proposed
 	cat    schemaconfig.Catalog
@@ -77,7 +75,6 @@ func (l *look) ahead(ctx context.Context, state json.RawMessage, change func(*sc
 	if err != nil {
 		return out, err
 	}
-	l.columnName = func(source string) string { return schema.Shorten(p.Naming.Column(source), p.MaxName) }
 	p.Source, p.Writer, p.Ledger, p.Start = l.src, w, given{state}, now
 	p.Choose = func(ctx context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 		if err := l.choose(ctx, offered); err != nil {

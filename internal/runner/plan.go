@@ -32,8 +32,7 @@ type TablePlan struct {
 // Reads reports whether the sync would read the table.
 func (p *TablePlan) Reads() bool { return p.Load != pipe.LoadNone }
 
-// A ColumnPlan is what becomes of a column of the destination's table. Was is
-// "" for one that is added, Type is "" for one that is dropped.
+// A ColumnPlan is what becomes of a column of the destination's table.
 type ColumnPlan = pipe.ColumnChange
 
 // Why a table would be read from its beginning, or not at all.
@@ -159,7 +158,7 @@ func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePl
 		out.Error = t.Err.Error()
 		return out, nil
 	}
-	out.Columns = append(t.Changes(), p.dropped(t)...)
+	out.Columns = t.Changes()
 	if t.Want != nil {
 		out.Mode = t.Want.Mode
 		if t.Have != nil && t.Have.Mode != t.Want.Mode {
@@ -196,22 +195,4 @@ func (p *planning) why(t *pipe.TableOutlook) string {
 		return WhyAlways
 	}
 	return WhyEnabled
-}
-
-// dropped returns the columns that are marked to be dropped and are there.
-func (p *planning) dropped(t *pipe.TableOutlook) (out []ColumnPlan) {
-	known := p.cat.Table(t.Source.Name)
-	if t.Have == nil || known == nil {
-		return nil
-	}
-	choices := p.cfg.TableOf(&p.cat, t.Source.Name).Columns
-	for _, c := range known.Columns {
-		if choice := choices[c.Name]; choice == nil || !choice.Drop {
-			continue
-		}
-		if i := t.Have.Index(p.columnName(cmp.Or(c.As, c.Name))); i >= 0 {
-			out = append(out, ColumnPlan{Name: t.Have.Columns[i].Name, Was: t.Have.Columns[i].Type.String()})
-		}
-	}
-	return out
 }

@@ -128,7 +128,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src, w, &ledger{s}, s.choose(c, service), s.start, s.observe
 	out, err = pipe.Run(ctx, p)
-	return out, errors.Join(err, s.keepFound(ctx, out))
+	return out, errors.Join(err, s.keepColumns(ctx, out))
 }
 
 // destinationOf returns the destination of a connection.

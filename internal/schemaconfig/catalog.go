@@ -91,6 +91,9 @@ func (t *CatalogTable) merge(offered schema.Table, carry bool) CatalogTable {
 	after := CatalogTable{Name: offered.Name}
 	used := map[*CatalogColumn]bool{}
 	for _, c := range offered.Columns {
+		if c.IsStart() { // it is not the row's, but says when the row changed
+			continue
+		}
 		was := t.earlier(c, offered)
 		if was != nil {
 			used[was] = true

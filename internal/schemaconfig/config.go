@@ -82,6 +82,10 @@ type Treatment struct {
 	Filter  string                     // what rows must meet, see [Table]
 	Columns map[string]ColumnTreatment // by the source's name; one without an entry is copied as it is
 
+	// Drop are the columns, by the source's name, that the destination's table
+	// is to lose. All of them are blocked, and the source may not have them.
+	Drop []string
+
 	// Other says what becomes of columns that the source did not offer and
 	// sends all the same. nil: they are copied as they are.
 	Other func(column string) ColumnTreatment
