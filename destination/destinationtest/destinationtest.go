@@ -49,7 +49,6 @@ func Run(t *testing.T, s Subject) {
 			t.Run(c.name, func(t *testing.T) { runScript(t, s, c.script) })
 		}
 	})
-	t.Run("Random", func(t *testing.T) { testRandom(t, s) })
 	t.Run("Sequences", func(t *testing.T) { testSequences(t, s) })
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
 	t.Run("Unchanged", func(t *testing.T) { testUnchanged(t, s) })
