@@ -27,12 +27,8 @@ type Memory struct {
 type memoryTable struct {
 	mode    schema.Mode
 	columns []schema.Column
-	rows    map[string]history // by key
+	rows    []version // of a key, the first version first
 }
-
-// A history is the versions of a row, the first one first. In a mode other
-// than history mode there is but one.
-type history []version
 
 // A version has the values of a row by column; one that is missing is NULL.
 // The rest is microseconds: forever is the end of a version that holds, and of
@@ -53,7 +49,10 @@ var never = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 var MemorySubject = Subject{
 	Open: func(testing.TB) destination.Destination { return &Memory{} },
 	Select: func(_ testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
-		return d.(*Memory).tables[name].text(columns)
+		if t := d.(*Memory).tables[name]; t != nil {
+			return t.text(columns)
+		}
+		return nil
 	},
 }
 
@@ -76,11 +75,7 @@ func (m *Memory) clone() map[schema.Name]*memoryTable {
 }
 
 func (t *memoryTable) clone() *memoryTable {
-	c := &memoryTable{t.mode, slices.Clone(t.columns), map[string]history{}}
-	for k, h := range t.rows {
-		c.rows[k] = slices.Clone(h)
-	}
-	return c
+	return &memoryTable{t.mode, slices.Clone(t.columns), slices.Clone(t.rows)}
 }
 
 // A memoryWriter has the tables as they will be after a Flush.
@@ -102,10 +97,9 @@ func (w *memoryWriter) Table(_ context.Context, name schema.Name) (*schema.Table
 func (w *memoryWriter) Migrate(_ context.Context, want *schema.Table) error {
 	t := w.tables[want.Name]
 	if t == nil {
-		t = &memoryTable{mode: want.Mode, rows: map[string]history{}}
+		t = &memoryTable{mode: want.Mode}
 		w.tables[want.Name] = t
 	}
-	key := t.key()
 	for _, c := range want.Columns {
 		i := slices.IndexFunc(t.columns, func(have schema.Column) bool { return have.Name == c.Name })
 		if i < 0 {
@@ -115,62 +109,48 @@ func (w *memoryWriter) Migrate(_ context.Context, want *schema.Table) error {
 		t.columns[i].Type = schema.Join(t.columns[i].Type, c.Type)
 		t.columns[i].Key = c.Key
 	}
-	if !slices.Equal(key, t.key()) {
-		t.rekey()
-	}
 	t.become(want.Mode)
 	return nil
 }
 
-func (t *memoryTable) key() (names []string) {
-	for _, c := range t.columns {
-		if c.Key {
-			names = append(names, c.Name)
-		}
-	}
-	return names
-}
-
-// rekey finds rows by another key from now on.
-func (t *memoryTable) rekey() {
-	before := t.rows
-	t.rows = map[string]history{}
-	for _, h := range before {
-		t.rows[t.keyOf(h.last().values)] = h
-	}
-}
-
-func (t *memoryTable) keyOf(row map[string]string) (key string) {
-	for _, name := range t.key() {
-		key += row[name] + "\n"
-	}
-	return key
-}
-
 // become switches a table to a mode.
 func (t *memoryTable) become(mode schema.Mode) {
-	last := never
-	for _, h := range t.rows {
-		last = max(last, h.last().synced)
+	if t.mode == mode {
+		return
 	}
-	for k, h := range t.rows {
-		v := *h.last()
+	last, latest := never, map[string]int64{}
+	for _, v := range t.rows {
+		last = max(last, v.synced)
+		k := t.key(v.values)
+		latest[k] = max(latest[k], v.start, never)
+	}
+	before := t.rows
+	t.rows = nil
+	for _, v := range before {
 		switch {
-		case t.mode == mode:
+		case mode == schema.Live && !v.live(), t.mode == schema.History && v.start < latest[t.key(v.values)]:
 			continue
-		case t.mode == schema.SoftDelete && v.end != forever && mode == schema.History:
+		case t.mode == schema.SoftDelete && !v.live() && mode == schema.History:
 			v.start, v.end = never, never
 		case t.mode == schema.SoftDelete:
 			v.start = last
 		case t.mode == schema.Live:
 			v.start = v.synced
 		}
-		t.rows[k] = history{v}
-		if mode == schema.Live && v.end != forever {
-			delete(t.rows, k)
-		}
+		t.rows = append(t.rows, v)
 	}
 	t.mode = mode
+}
+
+func (v *version) live() bool { return v.end == forever }
+
+func (t *memoryTable) key(row map[string]string) (key string) {
+	for _, c := range t.columns {
+		if c.Key {
+			key += row[c.Name] + "\n"
+		}
+	}
+	return key
 }
 
 func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
@@ -178,23 +158,15 @@ func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 	t, gathered := w.tables[b.Table.Name], w.gathered[b.Table.Name]
 	switch b.Op {
 	case schema.Truncate:
-		for k, h := range t.rows {
-			if h.live() && h.last().synced < b.Before.UnixMicro() {
-				t.end(k, w.now, false)
-			}
-		}
+		t.end(w.now, false, func(v *version) bool { return v.live() && v.synced < b.Before.UnixMicro() })
 		return nil
 	case schema.Sweep:
-		for k, h := range t.rows {
-			if h.live() && !gathered[k] {
-				t.end(k, w.now, true)
-			}
-		}
+		t.end(w.now, true, func(v *version) bool { return v.live() && !gathered[t.key(v.values)] })
 		clear(gathered)
 		return nil
 	}
 	for _, r := range rowsOf(b) {
-		key, row, at := t.keyOf(r.values), r.values, r.start
+		key := t.key(r.values)
 		switch b.Op {
 		case schema.Present:
 			if gathered == nil {
@@ -203,16 +175,29 @@ func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 			}
 			gathered[key] = true
 		case schema.Delete:
-			if h := t.rows[key]; h != nil && (h.live() || t.mode != schema.History) {
-				t.end(key, w.now, true)
-			}
+			t.end(w.now, true, func(v *version) bool { return t.key(v.values) == key && (v.live() || t.mode != schema.History) })
 		case schema.Update:
-			t.update(key, row, w.now, at)
+			t.update(key, r.values, w.now, r.start)
 		default:
-			t.put(key, row, w.now, at)
+			t.put(key, r.values, w.now, r.start)
 		}
 	}
 	return nil
+}
+
+// end does what becomes of rows that are gone from the source.
+func (t *memoryTable) end(now int64, read bool, gone func(*version) bool) {
+	for i := range t.rows {
+		if v := &t.rows[i]; gone(v) {
+			v.end = max(now, v.start)
+			if t.mode == schema.SoftDelete && read {
+				v.synced = now
+			}
+		}
+	}
+	if t.mode == schema.Live {
+		t.rows = slices.DeleteFunc(t.rows, func(v version) bool { return !v.live() })
+	}
 }
 
 // rowsOf returns a batch's rows in the order of their starts, as far as the
@@ -240,48 +225,52 @@ func rowsOf(b schema.Batch) []version {
 // update changes a row that is there; in history mode, a version that holds,
 // or held when the change was made.
 func (t *memoryTable) update(key string, row map[string]string, now, at int64) {
-	h := t.rows[key]
-	if h == nil || !h.live() && t.mode == schema.History {
-		return
+	for i, v := range t.rows {
+		if t.key(v.values) != key {
+			continue
+		}
+		values := maps.Clone(v.values)
+		maps.Copy(values, row)
+		switch {
+		case t.mode != schema.History: // a deleted row stays one
+			t.rows[i].values, t.rows[i].synced = values, now
+		case at == 0 && v.live(), at != 0 && v.start < at && v.end >= at-tick && t.active(key):
+			t.put(key, values, now, at)
+			return
+		}
 	}
-	was := len(h) - 1
-	if at != 0 {
-		was = slices.IndexFunc(h, func(v version) bool { return v.start < at && v.end >= at-tick })
-	}
-	if was < 0 {
-		return
-	}
-	values := maps.Clone(h[was].values)
-	maps.Copy(values, row)
-	if t.mode == schema.SoftDelete { // a deleted row stays one
-		h.last().values, h.last().synced = values, now
-		return
-	}
-	t.put(key, values, now, at)
+}
+
+func (t *memoryTable) active(key string) bool {
+	return slices.ContainsFunc(t.rows, func(v version) bool { return v.live() && t.key(v.values) == key })
 }
 
 // put gives a row other values since at. What began then or later is made
 // anew; what a sync has itself ended goes on if the row is as before.
 func (t *memoryTable) put(key string, row map[string]string, now, at int64) {
-	h, own := t.rows[key], at != 0
+	own := at != 0
 	at = cmp.Or(at, now)
+	t.rows = slices.DeleteFunc(t.rows, func(v version) bool {
+		return t.key(v.values) == key && (t.mode != schema.History || v.start >= at)
+	})
 	if t.mode != schema.History {
-		t.rows[key] = history{{row, now, 0, forever}}
+		t.rows = append(t.rows, version{row, now, 0, forever})
 		return
 	}
-	h = slices.DeleteFunc(h, func(v version) bool { return v.start >= at })
-	if len(h) > 0 && h.last().end >= at-tick {
-		v := h.last()
+	for i := range t.rows {
+		v := &t.rows[i]
+		if t.key(v.values) != key || v.end < at-tick {
+			continue
+		}
 		if t.same(row, v.values) && !own {
 			v.synced, v.end = now, forever
-			t.rows[key] = h
 			return
 		}
 		if !own || v.end >= at {
 			v.synced, v.end = now, at-tick
 		}
 	}
-	t.rows[key] = append(h, version{row, now, at, forever})
+	t.rows = append(t.rows, version{row, now, at, forever})
 }
 
 func (t *memoryTable) same(a, b map[string]string) bool {
@@ -290,28 +279,9 @@ func (t *memoryTable) same(a, b map[string]string) bool {
 	})
 }
 
-// end is what becomes of a row that is gone from the source.
-func (t *memoryTable) end(key string, now int64, read bool) {
-	v := t.rows[key].last()
-	switch t.mode {
-	case schema.Live:
-		delete(t.rows, key)
-		return
-	case schema.SoftDelete:
-		if read {
-			v.synced = now
-		}
-	}
-	v.end = max(now, v.start)
-}
-
-func (h history) last() *version { return &h[len(h)-1] }
-
-func (h history) live() bool { return h.last().end == forever }
-
 func (w *memoryWriter) Live(_ context.Context, name schema.Name) (n int64, _ error) {
-	for _, h := range w.tables[name].rows {
-		if h.live() {
+	for _, v := range w.tables[name].rows {
+		if v.live() {
 			n++
 		}
 	}
@@ -331,14 +301,12 @@ func (w *memoryWriter) Close() error { return nil }
 
 // text returns columns of all versions of all rows.
 func (t *memoryTable) text(columns []schema.Column) (out [][]string) {
-	for _, h := range t.rows {
-		for _, v := range h {
-			var row []string
-			for _, c := range columns {
-				row = append(row, v.text(c.Name))
-			}
-			out = append(out, row)
+	for _, v := range t.rows {
+		var row []string
+		for _, c := range columns {
+			row = append(row, v.text(c.Name))
 		}
+		out = append(out, row)
 	}
 	return out
 }

@@ -247,7 +247,7 @@ func testSequences(t *testing.T, s Subject) {
 				continue
 			}
 			table := g.table(g.columns, g.n, g.q[len(g.q)-1].mode)
-			got, want := tableRows(t, s, d, table), tableRows(t, MemorySubject, m, table)
+			got, want := Rows(t, s, d, table), Rows(t, MemorySubject, m, table)
 			if !slices.Equal(got, want) {
 				errs[i] = fmt.Errorf("got  %s\nwant %s", strings.Join(got, " "), strings.Join(want, " "))
 			}
