@@ -2,7 +2,7 @@ package destinationtest
 
 import (
 	"flag"
-	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -39,40 +39,60 @@ func Check[S any](t *testing.T, gen *rapid.Generator[S], count int, play func([]
 			all = append(all, gen.Example(first+j))
 		}
 		for j, err := range play(all) {
-			if err != nil {
-				alone(t, gen, first+j, play)
-				t.Fatalf("fails together with those of the seeds from %d, not alone:\n%v%v", first, all[j], err)
+			if err == nil {
+				continue
 			}
+			if short, serr := Shortest(gen, first+j, play); serr != nil {
+				t.Fatalf("-rapid.seed=%d, the shortest that fails:\n%v%v", first+j, short, serr)
+			}
+			t.Fatalf("-rapid.seed=%d; number %d fails only together with the others:\n%v%v", first, j+1, all[j], err)
 		}
 	}
 }
 
-// alone plays the sequence of a seed alone and, if it fails, shorter ones, and
-// ends the test with the shortest that still does.
-func alone[S any](t *testing.T, gen *rapid.Generator[S], seed int, play func([]S) []error) {
-	t.Helper()
-	defer setFlags(t, "rapid.seed", strconv.Itoa(seed), "rapid.checks", "1", "rapid.nofailfile", "true")()
-	rapid.Check(t, func(r *rapid.T) {
+// Shortest plays the sequence of a seed alone and, if it fails, shorter ones,
+// and returns the shortest that still does with what is wrong, or nil.
+func Shortest[S any](gen *rapid.Generator[S], seed int, play func([]S) []error) (short S, err error) {
+	defer setFlags("rapid.seed", strconv.Itoa(seed), "rapid.checks", "1", "rapid.nofailfile", "true")()
+	rapid.Check(&silent{}, func(r *rapid.T) {
 		s := gen.Draw(r, "sequence")
-		if err := play([]S{s})[0]; err != nil {
-			r.Fatalf("\n%v%v", s, err)
+		if serr := play([]S{s})[0]; serr != nil {
+			short, err = s, serr // of the last call, which is the shortest's
+			r.Fatal("fails")     // always the same: another error is not shorter
 		}
 	})
+	return short, err
 }
 
-// setFlags sets flags and returns a function that sets them as they were.
-func setFlags(t *testing.T, pairs ...string) (undo func()) {
-	t.Helper()
-	var was []string
-	for i := 0; i < len(pairs); i += 2 {
-		was = append(was, pairs[i], flag.Lookup(pairs[i]).Value.String())
-		must(t, flag.Set(pairs[i], pairs[i+1]))
-	}
-	return func() {
-		for i := 0; i < len(was); i += 2 {
-			if err := flag.Set(was[i], was[i+1]); err != nil {
-				panic(fmt.Sprintf("-%s: %v", was[i], err))
+// silent takes what rapid has to say.
+type silent struct {
+	rapid.TB
+	failed bool
+}
+
+func (*silent) Helper()                 {}
+func (*silent) Name() string            { return "sequence" }
+func (*silent) Log(...any)              {}
+func (*silent) Logf(string, ...any)     {}
+func (s *silent) Errorf(string, ...any) { s.failed = true }
+func (s *silent) Fail()                 { s.failed = true }
+func (s *silent) FailNow()              { s.failed = true }
+func (s *silent) Failed() bool          { return s.failed }
+
+// setFlags sets flags, given by name and value, and returns a function that
+// sets them as they were.
+func setFlags(pairs ...string) (undo func()) {
+	was := slices.Clone(pairs)
+	set := func(pairs []string) {
+		for p := range slices.Chunk(pairs, 2) {
+			if err := flag.Set(p[0], p[1]); err != nil {
+				panic(err)
 			}
 		}
 	}
+	for p := range slices.Chunk(was, 2) {
+		p[1] = flag.Lookup(p[0]).Value.String()
+	}
+	set(pairs)
+	return func() { set(was) }
 }

@@ -3,6 +3,7 @@ package destinationtest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -156,6 +157,9 @@ func (t *memoryTable) key(row map[string]string) (key string) {
 func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 	defer b.Release()
 	t, gathered := w.tables[b.Table.Name], w.gathered[b.Table.Name]
+	if t == nil {
+		return fmt.Errorf("table %s does not exist", b.Table.Name)
+	}
 	switch b.Op {
 	case schema.Truncate:
 		t.end(w.now, false, func(v *version) bool { return v.live() && v.synced < b.Before.UnixMicro() })

@@ -10,18 +10,21 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{
-		Open: func(t testing.TB) destination.Destination {
-			return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
-		},
-		Select:    selectText,
-		Sequences: 500,
-	})
+var subject = destinationtest.Subject{
+	Open: func(t testing.TB) destination.Destination {
+		return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
+	},
+	Select:    selectText,
+	Sequences: 500,
 }
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 1000) }
 
 func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
 	t.Helper()

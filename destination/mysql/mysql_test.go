@@ -12,13 +12,16 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/internal/mariatest"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps})
-}
+var subject = destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps}
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 200) }
 
 // keeps knows what the server has no value for.
 func keeps(t schema.Type, text string) bool {

@@ -10,17 +10,20 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{
-		Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
-		Select:    selectText,
-		Sequences: 200,
-	})
+var subject = destinationtest.Subject{
+	Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
+	Select:    selectText,
+	Sequences: 200,
 }
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 400) }
 
 // config returns the config that means the database of a URL.
 func config(t testing.TB, dsn string) Config {

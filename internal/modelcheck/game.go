@@ -25,8 +25,10 @@ type game struct {
 	cat    schemaconfig.Catalog
 	ledger *ledger
 	oracle *oracle
+	spoil  func(*pipe.Plan)
 
 	synced bool // the last sync went well, and read the table
+	torn   bool // after a break it was uncertain what the destination kept
 	err    error
 }
 
@@ -186,6 +188,7 @@ func (g *game) run(ctx context.Context, w member, at time.Time) error {
 	g.synced = o.wanted(columns) && !o.paused && s.breaks == ""
 	var errs error
 	note := func(err error) { errs = errors.Join(errs, err) }
+	s.tears = func() { g.torn = true }
 	note(o.begin(ctx, at, columns))
 	o.clean = o.clean && !s.anew() // a read that is resumed misses what has changed before its cursor
 	s.begins = func() { o.clean = true }
@@ -193,10 +196,14 @@ func (g *game) run(ctx context.Context, w member, at time.Time) error {
 	s.saved = func() { note(o.w.Flush(ctx)) }
 	s.wait = w.wait
 	s.switches = o.switches
-	out, err := pipe.Run(ctx, pipe.Plan{
+	plan := pipe.Plan{
 		Source: s, Writer: w, Ledger: g.ledger, Naming: schema.SourceNaming, Schema: func(name string) string { return name },
 		Choose: g.treat, Secret: secret, Start: at,
-	})
+	}
+	if g.spoil != nil {
+		g.spoil(&plan)
+	}
+	out, err := pipe.Run(ctx, plan)
 	g.ledger.broken = false
 	if err == nil {
 		note(o.w.Flush(ctx))

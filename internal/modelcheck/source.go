@@ -41,6 +41,7 @@ type source struct {
 	sent     func(schema.Batch, values) // of each batch, before it is sent,
 	saved    func()                     // and when what was sent is durable
 	wait     func()
+	tears    func() // the destination may keep any part of what was sent since
 }
 
 // How syncs break.
@@ -220,6 +221,10 @@ func (s *source) send(ctx context.Context, out connector.Output, req connector.R
 		}
 	}
 	if s.breaks == lost {
+		tears := func(e event) bool { return e.op == schema.Truncate || e.op == schema.Sweep }
+		if slices.ContainsFunc(events[last:max(last, min(s.after, len(events)))], tears) {
+			s.tears() // destinations merge for these what came before
+		}
 		return errBroken
 	}
 	s.ledger.broken = s.breaks == kept
