@@ -64,6 +64,20 @@ func Shortest[S any](gen *rapid.Generator[S], seed int, play func([]S) []error) 
 	return short, err
 }
 
+// Pick returns one of some things, each as likely as any other, which
+// rapid.SampledFrom does not; the first are thought to be simpler.
+func Pick[V any](r *rapid.T, label string, of ...V) V {
+	const bits = 10
+	n := 0
+	for range bits {
+		n *= 2
+		if rapid.Bool().Draw(r, label) {
+			n++
+		}
+	}
+	return of[n*len(of)>>bits]
+}
+
 // silent takes what rapid has to say.
 type silent struct {
 	rapid.TB

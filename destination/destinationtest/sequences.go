@@ -54,10 +54,10 @@ var allModes = []schema.Mode{schema.SoftDelete, schema.Live, schema.History}
 func sequences() *rapid.Generator[sequence] {
 	return rapid.Custom(func(r *rapid.T) sequence {
 		var out sequence
-		mode, wide, columns, minute := rapid.SampledFrom(allModes).Draw(r, "mode"), 0, "an", 0
+		mode, wide, columns, minute := Pick(r, "mode", allModes...), 0, "an", 0
 		for sync := range rapid.IntRange(1, maxSyncs).Draw(r, "syncs") {
 			if sync > 0 && rapid.IntRange(0, 2).Draw(r, "switch") == 0 {
-				mode = rapid.SampledFrom(allModes).Draw(r, "mode")
+				mode = Pick(r, "mode", allModes...)
 			}
 			p, sent := syncPlan{mode: mode, crash: -1}, map[int]bool{}
 			minute = max(minute, sync*60) + 1 // in the sync before
@@ -66,7 +66,7 @@ func sequences() *rapid.Generator[sequence] {
 				if mode == schema.History {
 					verbs = append(verbs, "version")
 				}
-				s := step{verb: rapid.SampledFrom(verbs).Draw(r, "verb")}
+				s := step{verb: Pick(r, "verb", verbs...)}
 				switch s.verb {
 				case "widen":
 					s.verb, wide = "columns", min(wide+1, len(numbers)-1)
@@ -78,11 +78,11 @@ func sequences() *rapid.Generator[sequence] {
 				case "columns":
 					s.columns = columns
 				case "upsert", "fresh":
-					s.columns = rapid.SampledFrom([]string{columns, columns, "a", "n"}).Draw(r, "columns")
+					s.columns = Pick(r, "columns", columns, columns, "a", "n")
 				case "update":
-					s.columns = rapid.SampledFrom([]string{"a", "n", columns}).Draw(r, "columns")
+					s.columns = Pick(r, "columns", "a", "n", columns)
 				case "version":
-					s.verb, s.columns = rapid.SampledFrom([]string{"upsert", "update"}).Draw(r, "op"), "s"+columns
+					s.verb, s.columns = Pick(r, "op", "upsert", "update"), "s"+columns
 				case "truncate":
 					s.words = []string{strconv.Itoa(rapid.IntRange(0, sync+1).Draw(r, "before"))}
 				}
@@ -123,9 +123,9 @@ func word(r *rapid.T, s step, key int, minute *int) string {
 			*minute++
 			w += "," + strconv.Itoa(*minute)
 		case 'n':
-			w += "," + rapid.SampledFrom([]string{"-", "1", "2"}).Draw(r, "number")
+			w += "," + Pick(r, "number", "-", "1", "2")
 		default:
-			w += "," + rapid.SampledFrom([]string{"-", "x", "y"}).Draw(r, "value")
+			w += "," + Pick(r, "value", "-", "x", "y")
 		}
 	}
 	return w

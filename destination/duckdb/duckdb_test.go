@@ -19,12 +19,12 @@ var subject = destinationtest.Subject{
 		return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
 	},
 	Select:    selectText,
-	Sequences: 500,
+	Sequences: 600,
 }
 
 func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
 
-func TestModel(t *testing.T) { modelcheck.Run(t, subject, 1000) }
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 1400) }
 
 func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
 	t.Helper()

@@ -12,16 +12,16 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
-	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/internal/mariatest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
 )
 
-var subject = destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps}
+var subject = destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps, Sequences: 150}
 
 func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
 
-func TestModel(t *testing.T) { modelcheck.Run(t, subject, 200) }
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 350) }
 
 // keeps knows what the server has no value for.
 func keeps(t schema.Type, text string) bool {

@@ -18,12 +18,12 @@ import (
 var subject = destinationtest.Subject{
 	Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
 	Select:    selectText,
-	Sequences: 200,
+	Sequences: 400,
 }
 
 func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
 
-func TestModel(t *testing.T) { modelcheck.Run(t, subject, 400) }
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 600) }
 
 // config returns the config that means the database of a URL.
 func config(t testing.TB, dsn string) Config {

@@ -12,7 +12,7 @@ import (
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestMemory(t *testing.T) { Run(t, destinationtest.MemorySubject, 5000) }
+func TestMemory(t *testing.T) { Run(t, destinationtest.MemorySubject, 10_000) }
 
 // A spoiled writer does not do what it should.
 type spoiled struct {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"pgregory.net/rapid"
+
+	"github.com/penstock-data/penstock/destination/destinationtest"
 )
 
 // A script is what happens to one connection with one table, line by line, in
@@ -69,12 +71,13 @@ const maxSyncs = 4
 // scripts generates scripts.
 func scripts() *rapid.Generator[script] {
 	return rapid.Custom(func(r *rapid.T) script {
-		out := script{"source " + rapid.SampledFrom([]string{logged, logged, logged, swept, reread, keyless}).Draw(r, "kind")}
-		syncs := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(line), 0, 7), 1, maxSyncs).Draw(r, "syncs")
+		out := script{"source " + destinationtest.Pick(r, "kind", logged, logged, logged, swept, reread, keyless)}
+		out = append(out, rapid.SliceOfN(rapid.Custom(func(r *rapid.T) string { return filled(r, patterns[0]) }), 0, 8).Draw(r, "rows")...)
+		syncs := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(line), 0, 12), 1, maxSyncs).Draw(r, "syncs")
 		for _, lines := range syncs {
 			out = append(out, lines...)
 			sync := fmt.Sprintf("sync %d", rapid.IntRange(1, 4).Draw(r, "each"))
-			if how := rapid.SampledFrom([]string{"", "", "", "", " lost", " kept"}).Draw(r, "breaks"); how != "" {
+			if how := destinationtest.Pick(r, "breaks", "", "", "", "", " lost", " kept"); how != "" {
 				sync += fmt.Sprintf("%s %d", how, rapid.IntRange(0, 5).Draw(r, "after"))
 			}
 			out = append(out, sync)
@@ -91,7 +94,7 @@ var patterns = func() (all []string) {
 	}{
 		{16, []string{"put K C=V C=V"}},
 		{8, []string{"set K C=V", "put K C=V"}},
-		{5, []string{"delete K", "mode MODE"}},
+		{6, []string{"delete K", "mode MODE"}},
 		{2, []string{"add C TYPE", "drop C", "rename C C", "type C TYPE", "block C", "unblock C", "hash C", "carry", "resync", "key"}},
 		{1, []string{"truncate", "set K C=V C=V", "unhash C", "redact C", "truncated C", "unmask C", "disable", "enable", "enable", "pause", "resume", "resume",
 			"nokey", "nocarry", "lock", "nolock", "handling HANDLING", "restart", "hash k"}},
@@ -108,17 +111,20 @@ var words = map[string][]string{
 	"C":        {"a", "n", "b", "c"},
 	"V":        {"1", "2", "345", "-"},
 	"TYPE":     {"text", "short", "long"},
-	"MODE":     {"LIVE", "HISTORY", "SOFT_DELETE"},
+	"MODE":     {"LIVE", "HISTORY", "HISTORY", "SOFT_DELETE"},
 	"HANDLING": {"BLOCK_ALL", "ALLOW_COLUMNS", "ALLOW_ALL"},
 }
 
-func line(r *rapid.T) string {
-	fields := strings.Fields(rapid.SampledFrom(patterns).Draw(r, "line"))
+func line(r *rapid.T) string { return filled(r, destinationtest.Pick(r, "line", patterns...)) }
+
+// filled puts some word for each that stands for any.
+func filled(r *rapid.T, pattern string) string {
+	fields := strings.Fields(pattern)
 	for i, f := range fields {
 		names := strings.Split(f, "=")
 		for j, n := range names {
 			if of := words[n]; of != nil {
-				names[j] = rapid.SampledFrom(of).Draw(r, n)
+				names[j] = destinationtest.Pick(r, n, of...)
 			}
 		}
 		fields[i] = strings.Join(names, "=")
