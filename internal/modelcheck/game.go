@@ -190,8 +190,8 @@ func (g *game) run(ctx context.Context, w member, at time.Time) error {
 	note := func(err error) { errs = errors.Join(errs, err) }
 	s.tears = func() { g.torn = true }
 	note(o.begin(ctx, at, columns))
-	o.clean = o.clean && !s.anew() // a read that is resumed misses what has changed before its cursor
-	s.begins = func() { o.clean = true }
+	o.resumed = s.anew()
+	s.begins = func() { clear(o.stale); o.resumed = false }
 	s.sent = func(b schema.Batch, row values) { note(o.take(ctx, b, row)) }
 	s.saved = func() { note(o.w.Flush(ctx)) }
 	s.wait = w.wait
@@ -217,5 +217,10 @@ func (g *game) run(ctx context.Context, w member, at time.Time) error {
 }
 
 func (g *game) treat(_ context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
-	return map[schema.Name]schemaconfig.Treatment{g.name: schemaconfig.Resolve(&g.cfg, &g.cat, offered[0])}, nil
+	all := map[schema.Name]schemaconfig.Treatment{g.name: schemaconfig.Resolve(&g.cfg, &g.cat, offered[0])}
+	var anew []schema.Name
+	if g.cat, anew = schemaconfig.Rekey(g.cat, all); len(anew) > 0 {
+		g.do("resync", nil)
+	}
+	return all, g.err
 }

@@ -96,19 +96,19 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 }
 
 func (o *output) run(ctx context.Context) error {
-	state, err := o.plan.Ledger.State(ctx)
-	if err != nil {
-		return fmt.Errorf("load the state: %w", err)
-	}
 	offered, err := o.plan.Source.Tables(ctx, o.Warn)
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", err)
 	}
-	req := connector.Request{State: state, Start: o.plan.Start}
 	chosen, err := o.choose(ctx, offered)
 	if err != nil {
 		return err
 	}
+	state, err := o.plan.Ledger.State(ctx) // once it is chosen: that may have it forget tables
+	if err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	req := connector.Request{State: state, Start: o.plan.Start}
 	for _, t := range o.name(chosen) {
 		var own *connector.TableError
 		if _, err := o.shape(ctx, t, &t.asked); errors.As(err, &own) {
