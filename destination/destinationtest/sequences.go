@@ -56,7 +56,7 @@ func sequences() *rapid.Generator[sequence] {
 		var out sequence
 		mode, wide, columns, minute := Pick(r, "mode", allModes...), 0, "an", 0
 		for sync := range rapid.IntRange(1, maxSyncs).Draw(r, "syncs") {
-			if sync > 0 && rapid.IntRange(0, 2).Draw(r, "switch") == 0 {
+			if sync > 0 && Pick(r, "switch", false, false, true) {
 				mode = Pick(r, "mode", allModes...)
 			}
 			p, sent := syncPlan{mode: mode, crash: -1}, map[int]bool{}
@@ -104,7 +104,7 @@ func sequences() *rapid.Generator[sequence] {
 				}
 				p.steps = append(p.steps, s)
 			}
-			if rapid.IntRange(0, 2).Draw(r, "crashes") == 0 {
+			if Pick(r, "crashes", false, false, true) {
 				p.crash = rapid.IntRange(0, len(p.steps)).Draw(r, "after")
 			}
 			out = append(out, p)
@@ -219,11 +219,18 @@ func testSequences(t *testing.T, s Subject) {
 	if count == 0 {
 		count = 100
 	}
+	play, leave := player(t, s)
+	defer leave()
+	Check(t, sequences(), count, play)
+}
+
+// player returns a function that plays sequences in a destination of its own,
+// and one that lets go of it.
+func player(t *testing.T, s Subject) (play func([]sequence) []error, leave func()) {
 	var d destination.Destination
 	var keep destination.Writer // holds the destination open between syncs
-	defer func() { must(t, keep.Close()) }()
 	round := 0
-	Check(t, sequences(), count, func(all []sequence) []error {
+	play = func(all []sequence) []error {
 		if round%perDestination == 0 {
 			if keep != nil {
 				must(t, keep.Close())
@@ -253,7 +260,8 @@ func testSequences(t *testing.T, s Subject) {
 			}
 		}
 		return errs
-	})
+	}
+	return play, func() { must(t, keep.Close()) }
 }
 
 // playSync plays one sync of all games, first those that are broken off.
