@@ -38,14 +38,19 @@ func Check[S any](t *testing.T, gen *rapid.Generator[S], count int, play func([]
 		for j := range Together {
 			all = append(all, gen.Example(first+j))
 		}
-		for j, err := range play(all) {
+		errs := play(all)
+		for j, err := range errs {
 			if err == nil {
 				continue
 			}
-			if short, serr := Shortest(gen, first+j, play); serr != nil {
-				t.Fatalf("-rapid.seed=%d, the shortest that fails:\n%v%v", first+j, short, serr)
+			if short, err := Shortest(gen, first+j, play); err != nil {
+				t.Fatalf("-rapid.seed=%d, the shortest that fails:\n%v%v", first+j, short, err)
 			}
-			t.Fatalf("-rapid.seed=%d; number %d fails only together with the others:\n%v%v", first, j+1, all[j], err)
+		}
+		for j, err := range errs {
+			if err != nil {
+				t.Fatalf("-rapid.seed=%d; number %d fails only together with the others:\n%v%v", first, j+1, all[j], err)
+			}
 		}
 	}
 }

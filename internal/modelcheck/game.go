@@ -160,21 +160,22 @@ func (g *game) chooseColumn(verb, name string) {
 }
 
 // A member is a writer that the syncs of several games share. What one of them
-// flushes waits until all are to be flushed.
+// flushes waits until all are to be flushed; flushed is what came of it.
 type member struct {
 	destination.Writer
-	wait func()
+	wait    func()
+	flushed *error
 }
 
 func (m member) Flush(context.Context) error {
 	m.wait()
-	return nil
+	return *m.flushed
 }
 
 // sync syncs the table, with pauses in which the writer is to be flushed.
-func (g *game) sync(ctx context.Context, w destination.Writer, at time.Time) (resume func() bool) {
+func (g *game) sync(ctx context.Context, w destination.Writer, flushed *error, at time.Time) (resume func() bool) {
 	next, _ := iter.Pull(func(yield func(struct{}) bool) {
-		g.err = g.run(ctx, member{w, func() { yield(struct{}{}) }}, at)
+		g.err = g.run(ctx, member{w, func() { yield(struct{}{}) }, flushed}, at)
 	})
 	return func() bool {
 		_, paused := next()

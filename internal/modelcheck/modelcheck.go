@@ -131,9 +131,10 @@ func (p *player) session(n int, games []*game, losing bool) (err error) {
 			err = cerr
 		}
 	}()
+	var flushed error
 	var running []func() bool
 	for _, g := range games {
-		running = append(running, g.sync(ctx, w, destinationtest.SyncTime(n)))
+		running = append(running, g.sync(ctx, w, &flushed, destinationtest.SyncTime(n)))
 	}
 	for pauses := 0; ; pauses++ {
 		running = slices.DeleteFunc(running, func(resume func() bool) bool { return !resume() })
@@ -143,8 +144,8 @@ func (p *player) session(n int, games []*game, losing bool) (err error) {
 		if losing && pauses == 1 {
 			return fmt.Errorf("a sync that loses something paused twice")
 		}
-		if err := w.Flush(ctx); err != nil {
-			return err
+		if flushed == nil {
+			flushed = w.Flush(ctx)
 		}
 	}
 }
