@@ -146,7 +146,7 @@ func testDepended(t *testing.T, s Subject) {
 	must(t, w.Write(t.Context(), scriptBatch(t, "t", "upsert", []string{"3,x,y"})))
 	must(t, w.Flush(t.Context()))
 	must(t, w.Close())
-	if got, want := tableRows(t, s, d, table), []string{"1,x,y@1", "2,x,y@2", "3,x,y@2"}; !slices.Equal(got, want) {
+	if got, want := Rows(t, s, d, table), []string{"1,x,y@1", "2,x,y@2", "3,x,y@2"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	h.Run(t, d, table.Name, h.Release)
@@ -159,7 +159,7 @@ func testDepended(t *testing.T, s Subject) {
 	}
 	must(t, w.Drop(t.Context(), schema.Name{Schema: "scripts", Table: "none"}, "a"))
 	must(t, w.Close())
-	if got, want := tableRows(t, s, d, scriptTable("t", "b")), []string{"1,y@1", "2,y@2", "3,y@2"}; !slices.Equal(got, want) {
+	if got, want := Rows(t, s, d, scriptTable("t", "b")), []string{"1,y@1", "2,y@2", "3,y@2"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -42,27 +42,30 @@ var types = sqlwriter.Types{
 
 // macros make text of values as the conversions below need it. A number is
 // written without an exponent; DuckDB itself writes one for large and small
-// ones, and ".0" after whole ones.
+// ones, and ".0" after whole ones. They are in the catalog in memory, made once
+// for a file and not for each of its many connections.
+const ours = `"` + beside + `".main.`
+
 var macros = []string{
-	`CREATE OR REPLACE TEMP MACRO penstock_unfold(sign, digits, point) AS
+	`CREATE MACRO ` + ours + `penstock_unfold(sign, digits, point) AS
 		sign || CASE
 			WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits
 			WHEN point >= length(digits) THEN digits || repeat('0', point - length(digits))
 			ELSE left(digits, point) || '.' || substr(digits, point + 1) END`,
-	`CREATE OR REPLACE TEMP MACRO penstock_number(x) AS CASE
+	`CREATE MACRO ` + ours + `penstock_number(x) AS CASE
 		WHEN isnan(x) THEN 'NaN'
 		WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
 		WHEN x = 0 THEN '0'
-		WHEN contains(CAST(x AS VARCHAR), 'e') THEN penstock_unfold(
+		WHEN contains(CAST(x AS VARCHAR), 'e') THEN ` + ours + `penstock_unfold(
 			CASE WHEN x < 0 THEN '-' ELSE '' END,
 			replace(ltrim(split_part(CAST(x AS VARCHAR), 'e', 1), '-'), '.', ''),
 			CAST(split_part(CAST(x AS VARCHAR), 'e', 2) AS INTEGER) + 1)
 		ELSE regexp_replace(CAST(x AS VARCHAR), '\.0$', '') END`,
-	`CREATE OR REPLACE TEMP MACRO penstock_decimal(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\.', '\10.')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_date(x) AS replace(CAST(x AS VARCHAR), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_datetime(x) AS
+	`CREATE MACRO ` + ours + `penstock_decimal(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\.', '\10.')`,
+	`CREATE MACRO ` + ours + `penstock_date(x) AS replace(CAST(x AS VARCHAR), ' (BC)', ' BC')`,
+	`CREATE MACRO ` + ours + `penstock_datetime(x) AS
 		replace(regexp_replace(CAST(x AS VARCHAR), '^(\S+)( \(BC\))? (\S+)$', '\1T\3\2'), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_instant(x) AS replace(penstock_datetime(x), '+00', 'Z')`,
+	`CREATE MACRO ` + ours + `penstock_instant(x) AS replace(` + ours + `penstock_datetime(x), '+00', 'Z')`,
 }
 
 // alters is true of a conversion that is no more than a cast. DuckDB's log has
@@ -85,16 +88,16 @@ func convert(expr string, from, to schema.Type) string {
 		return "CAST(" + expr + " AS VARCHAR)"
 	case schema.Decimal:
 		if !from.Unbounded() {
-			return "penstock_decimal(" + expr + ")"
+			return ours + "penstock_decimal(" + expr + ")"
 		}
 	case schema.Float, schema.Double:
-		return "penstock_number(" + expr + ")"
+		return ours + "penstock_number(" + expr + ")"
 	case schema.Date:
-		return "penstock_date(" + expr + ")"
+		return ours + "penstock_date(" + expr + ")"
 	case schema.Datetime:
-		return "penstock_datetime(" + expr + ")"
+		return ours + "penstock_datetime(" + expr + ")"
 	case schema.Instant:
-		return "penstock_instant(" + expr + ")"
+		return ours + "penstock_instant(" + expr + ")"
 	case schema.Binary:
 		return "lower(hex(" + expr + "))"
 	}

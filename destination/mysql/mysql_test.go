@@ -13,13 +13,14 @@ import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/internal/mariatest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
+var subject = func() destinationtest.Subject {
 	declared := typesOf(server{collation: "utf8mb4_nopad_bin"})
 	modify := func(column, typ string) string { return "ALTER TABLE {} MODIFY COLUMN " + column + " " + typ }
-	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps, Hand: destinationtest.Hand{
+	return destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps, Sequences: 150, Hand: destinationtest.Hand{
 		Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
 			t.Helper()
 			o := d.(own)
@@ -35,8 +36,12 @@ func TestDestination(t *testing.T) {
 		Depend:    "ALTER TABLE {} ADD COLUMN own bigint GENERATED ALWAYS AS (length(a)) VIRTUAL INVISIBLE",
 		Release:   "ALTER TABLE {} DROP COLUMN own",
 		Named:     "'a'",
-	}})
-}
+	}}
+}()
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 350) }
 
 // keeps knows what the server has no value for.
 func keeps(t schema.Type, text string) bool {

@@ -27,6 +27,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/schedule", ""},
 	{"internal/secret", ""},
 	{"internal/fivetran", ""},
+	{"internal/modelcheck", "connector destination destination/destinationtest internal/pipe internal/schemaconfig schema setup"},
 	{"internal/pgtest", ""},
 	{"internal/mariatest", ""},
 	{"internal/archtest", ""},

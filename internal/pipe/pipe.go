@@ -100,19 +100,19 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 // prepare says what the source is to be asked, with the destination's tables
 // in place, and what it offers.
 func (o *output) prepare(ctx context.Context) (req connector.Request, offered []schema.Table, err error) {
-	state, err := o.plan.Ledger.State(ctx)
-	if err != nil {
-		return req, nil, fmt.Errorf("load the state: %w", err)
-	}
 	offered, err = o.plan.Source.Tables(ctx, o.Warn)
 	if err != nil {
 		return req, nil, fmt.Errorf("list the tables: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start}
 	chosen, err := o.choose(ctx, offered)
 	if err != nil {
 		return req, nil, err
 	}
+	state, err := o.plan.Ledger.State(ctx) // once it is chosen: that may have it forget tables
+	if err != nil {
+		return req, nil, fmt.Errorf("load the state: %w", err)
+	}
+	req = connector.Request{State: state, Start: o.plan.Start}
 	named := o.name(chosen)
 	if req.State, err = o.forget(ctx, req.State, named); err != nil {
 		return req, nil, err

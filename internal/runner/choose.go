@@ -12,14 +12,16 @@ import (
 )
 
 // choose returns what [pipe.Plan.Choose] is for a connection: it keeps what
-// the source offers and treats it as people chose.
+// the source offers and treats it as people chose. Tables whose keys become
+// others by that are read anew.
 func (s *syncing) choose(c *store.Connection, service *connector.Service) func(context.Context, []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 	return func(ctx context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 		cfg, cat, err := s.runner.capture(ctx, c, service, offered)
 		if err != nil {
 			return nil, err
 		}
-		return treatments(cfg, cat, offered), nil
+		out := treatments(cfg, cat, offered)
+		return out, s.rekey(ctx, cat, out)
 	}
 }
 
@@ -29,6 +31,25 @@ func treatments(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, offered []s
 		out[t.Name] = schemaconfig.Resolve(cfg, cat, t)
 	}
 	return out
+}
+
+// rekey asks for tables to be read anew before it keeps that it has.
+func (s *syncing) rekey(ctx context.Context, cat *schemaconfig.Catalog, treatments map[schema.Name]schemaconfig.Treatment) error {
+	_, anew := schemaconfig.Rekey(*cat, treatments)
+	if len(anew) == 0 {
+		return nil
+	}
+	if err := s.runner.Store.AskResync(ctx, s.run.ConnectionID, anew); err != nil {
+		return fmt.Errorf("ask for tables to be read again: %w", err)
+	}
+	_, _, err := s.runner.Store.UpdateSchema(ctx, s.run.ConnectionID, func(_ *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+		*cat, _ = schemaconfig.Rekey(*cat, treatments)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep the keys: %w", err)
+	}
+	return nil
 }
 
 // keepColumns adds the columns that rows had and the source did not offer to

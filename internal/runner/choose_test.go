@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -177,5 +178,44 @@ func TestDropsColumns(t *testing.T) {
 		if o := f.run(ctx, Watch{}); o.Kind != store.RunSucceeded || !slices.Equal(dropped, []string{"a", "b"}) {
 			t.Errorf("outcome %+v, dropped %v", o, dropped)
 		}
+	}
+}
+
+// A forgetter's state says only that it has forgotten.
+type forgetter struct{ source }
+
+func (forgetter) Forget(json.RawMessage, []schema.Name) (json.RawMessage, error) {
+	return json.RawMessage(`"forgotten"`), nil
+}
+
+// A table whose key is hashed from now on is read anew: its rows would not be
+// found by the hashes.
+func TestHashedKeyIsReadAnew(t *testing.T) {
+	f := newFixture(t)
+	f.runner.connectors["source"].Open = func(json.RawMessage, connector.Env) (connector.Source, error) {
+		return forgetter{source{f, nil}}, nil
+	}
+	var states []string
+	f.sync = func(ctx context.Context, req connector.Request, out connector.Output) error {
+		states = append(states, string(req.State))
+		return out.Checkpoint(ctx, "read")
+	}
+	hash := func(hashed bool) {
+		t.Helper()
+		_, _, err := f.store.UpdateSchema(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+			cfg.ColumnOf(cat, f.tables[0].Name, "id").Hashed = hashed
+			return nil
+		})
+		f.ok(err)
+	}
+	f.run(ctx, Watch{})
+	f.run(ctx, Watch{})
+	hash(true)
+	f.run(ctx, Watch{})
+	f.run(ctx, Watch{})
+	hash(false)
+	f.run(ctx, Watch{})
+	if want := []string{"", `"read"`, `"forgotten"`, `"read"`, `"forgotten"`}; !slices.Equal(states, want) {
+		t.Errorf("states %q, want %q", states, want)
 	}
 }
