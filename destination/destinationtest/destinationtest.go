@@ -56,6 +56,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
 	t.Run("Unchanged", func(t *testing.T) { testUnchanged(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
+	t.Run("WidenedBeside", func(t *testing.T) { testWidenedBeside(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
 	t.Run("ByHand", func(t *testing.T) { testByHand(t, s) })
 	t.Run("Depended", func(t *testing.T) { testDepended(t, s) })
