@@ -185,7 +185,7 @@ func (t *reading) columnsMissing() bool {
 	for i, c := range t.cols {
 		was, ok := known[c.Name]
 		switch {
-		case ok && was.Num == c.Num && was.Type == c.Type && was.Key == t.table.Columns[i].Key:
+		case ok && was.Num == c.Num && was.Type.AnyLength() == c.Type.AnyLength() && was.Key == t.table.Columns[i].Key:
 		case !ok && c.Num > newest && !c.Filled && !t.table.Columns[i].Key:
 		default:
 			return true

@@ -92,7 +92,9 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 		}
 		how := t.treat.Column(c.Name)
 		p := part{from: i, typ: c.Type, was: cmp.Or(how.As, c.Name), mask: how.Mask}
-		to := schema.Column{Name: t.columns[c.Name], Type: c.Type, Key: c.Key || how.Key}
+		// Text has any length in the destination: a limit would have to be
+		// widened again and again, and saves nothing there.
+		to := schema.Column{Name: t.columns[c.Name], Type: c.Type.AnyLength(), Key: c.Key || how.Key}
 		if p.mask.How != "" {
 			if len(o.plan.Secret) == 0 {
 				return nil, fmt.Errorf("column %s is to be masked, but there is no key to do it with", c.Name)
