@@ -98,10 +98,19 @@ type Source interface {
 
 	// Tables lists the tables that the source can read, whole. A table that
 	// it sees but may not read is left out and reported to warn.
+	//
+	// A source that knows when rows changed says so in a column called
+	// [schema.Start], of the type UTC_DATETIME and no part of the key. It is
+	// asked for where versions are kept, and left out of batches elsewhere;
+	// nobody can block or hash it, and it counts neither as a value of the row
+	// nor towards its id. NULL in it means the start of the sync. In one batch
+	// a key may then come in several versions, in the order of their
+	// beginning; such a batch is not Fresh.
 	Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error)
 
 	// Sync sends to out what changed since req.State in the tables of
-	// req.Tables, and nothing else. It returns nil when it has sent all of
+	// req.Tables, and nothing else. Rows that are to be marked as deleted only
+	// when it has ended well are [Deferred]. It returns nil when it has sent all of
 	// it, a [setup.Reschedule] when the vendor wants a pause, and otherwise
 	// what went wrong, a [setup.Problem] if only a person can mend it.
 	Sync(ctx context.Context, req Request, out Output) error
@@ -138,6 +147,15 @@ type Request struct {
 	// the state says how far each table is, it keeps that. A table in neither
 	// list is not wanted; if it ever is, all of it is read.
 	Paused []schema.Name
+
+	// Filters are what rows of some of Tables must meet to be copied. A source
+	// need not look at them: whoever called Sync turns others away, and
+	// deletes the ones that were copied before. It may leave rows out that it
+	// reads to fill a table, or to compare counts and keys, but must send
+	// rows that have changed whether or not they meet the filter now, and
+	// whole if a column of the filter changed. [Output.Live] counts rows that
+	// meet it only.
+	Filters map[schema.Name]*schema.Filter
 
 	// Hidden reports whether nobody may be told values of a column, in
 	// warnings, errors or logs. nil: there are none.

@@ -109,6 +109,13 @@ type Writer interface {
 	// that are still in the source do.
 	Migrate(ctx context.Context, t *schema.Table) error
 
+	// Drop drops a column of a table, in all its rows and versions. Rows
+	// written before are not lost. A table or column that is not there is
+	// passed over; a column of the key and a system column are errors. What
+	// the destination refuses, because something depends on the column, is a
+	// [TableError] that names it.
+	Drop(ctx context.Context, name schema.Name, column string) error
+
 	// Write takes over b and applies it; it need not be visible or durable
 	// until Flush returns. The table has been migrated to hold b: a column
 	// of b is converted where the table's is wider, and a column that the

@@ -27,7 +27,9 @@ const (
 	Delete
 
 	// Truncate marks as deleted every row last synced before Batch.Before.
-	// The batch has no record. It is how a full re-read infers deletes.
+	// The batch has no record. It is how a full re-read infers deletes. What
+	// is sent after it in one sync is spared, what was sent before it is too
+	// if Before is no later than the sync's start.
 	Truncate
 
 	// Present adds the batch's keys to the set of keys that the source has;
@@ -61,7 +63,8 @@ type Batch struct {
 
 	// Fresh is the source's promise that no row with one of these keys was
 	// sent before in this sync, so that a table that was empty when the sync
-	// began can be filled without looking for earlier versions.
+	// began can be filled without looking for earlier versions. Rows that
+	// break it may stand side by side until their key is written again.
 	Fresh bool
 
 	// Before is the time of a Truncate.

@@ -81,6 +81,13 @@ type Column struct {
 	ID string `json:"id,omitempty"`
 }
 
+// IsStart reports whether c is the column in which a source that knows when
+// its rows changed says so: it is called [Start], a UTC_DATETIME, and no part
+// of the key.
+func (c Column) IsStart() bool {
+	return c.Name == Start && c.Type.Kind == Instant && !c.Key
+}
+
 // A Table is a table as a source offers it or as a destination has it.
 type Table struct {
 	Name

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -59,6 +60,10 @@ type Type struct {
 	// the infinities included ("NaN", "Infinity", "-Infinity"); they travel
 	// as text in plain decimal notation.
 	Precision, Scale int16
+
+	// Length may be set for a String: values have at most so many bytes of
+	// UTF-8. It is a power of two; 0 stands for any length.
+	Length int32
 }
 
 // DecimalOf returns the type of numbers with precision digits in all, scale of
@@ -70,12 +75,33 @@ func DecimalOf(precision, scale int) Type {
 	return Type{Kind: Decimal, Precision: int16(precision), Scale: int16(scale)}
 }
 
+// StringOf returns the type of texts of at most n bytes, or of any length if n
+// is not positive or too large to be worth a limit. Lengths are rounded up to a
+// power of two, as by Fivetran's SDKs (string_byte_length, read 2026-11), so
+// that a source that widens a column often changes little.
+func StringOf(n int) Type {
+	const most = 1 << 16
+	if n < 1 || n > most {
+		return Type{Kind: String}
+	}
+	return Type{Kind: String, Length: 1 << bits.Len(uint(n-1))}
+}
+
+// AnyLength returns t without a length.
+func (t Type) AnyLength() Type {
+	t.Length = 0
+	return t
+}
+
 // Unbounded reports whether t is the decimal of any size.
 func (t Type) Unbounded() bool { return t.Kind == Decimal && t.Precision == 0 }
 
 func (t Type) String() string {
 	if t.Kind == Decimal && t.Precision > 0 {
 		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
+	}
+	if t.Length > 0 {
+		return fmt.Sprintf("%s(%d)", t.Kind, t.Length)
 	}
 	return t.Kind.String()
 }
@@ -90,8 +116,11 @@ func ParseType(s string) (Type, error) {
 		if !has {
 			return Type{Kind: Kind(k)}, nil
 		}
-		p, sc, _ := strings.Cut(params, ",")
+		p, sc, two := strings.Cut(params, ",")
 		pi, err1 := strconv.Atoi(p)
+		if t := StringOf(pi); Kind(k) == String && !two && err1 == nil && pi > 0 && int(t.Length) == pi {
+			return t, nil
+		}
 		si, err2 := strconv.Atoi(sc)
 		if Kind(k) != Decimal || err1 != nil || err2 != nil {
 			break
@@ -154,6 +183,8 @@ func Join(a, b Type) Type {
 		return b
 	case a.numeric() && b.numeric():
 		return joinNumbers(a, b)
+	case a.Length > 0 && b.Length > 0:
+		return Type{Kind: String, Length: max(a.Length, b.Length)}
 	case a.Kind == Date && b.Kind == Datetime:
 		return b
 	case a.Kind == Datetime && b.Kind == Date:

@@ -11,7 +11,11 @@ import (
 func types() *rapid.Generator[schema.Type] {
 	return rapid.Custom(func(t *rapid.T) schema.Type {
 		k := schema.Kind(rapid.IntRange(int(schema.Unspecified), int(schema.JSON)).Draw(t, "kind"))
-		if k != schema.Decimal {
+		switch k {
+		case schema.Decimal:
+		case schema.String:
+			return schema.StringOf(rapid.IntRange(0, 1<<17).Draw(t, "length"))
+		default:
 			return schema.Type{Kind: k}
 		}
 		p := rapid.IntRange(0, 40).Draw(t, "precision")
@@ -46,7 +50,7 @@ func TestTypeText(t *testing.T) {
 			t.Errorf("%v: got %v, %v", want, got, err)
 		}
 	})
-	for _, s := range []string{"", "NUMBER", "STRING(3,4)", "DECIMAL(x,y)"} {
+	for _, s := range []string{"", "NUMBER", "STRING(3,4)", "STRING(3)", "STRING(0)", "STRING(131072)", "JSON(64)", "DECIMAL(x,y)"} {
 		if _, err := schema.ParseType(s); err == nil {
 			t.Errorf("ParseType(%q): no error", s)
 		}
@@ -62,6 +66,9 @@ func TestJoin(t *testing.T) {
 		{"DECIMAL(10,2)", "DECIMAL(9,4)", "DECIMAL(12,4)"},
 		{"DECIMAL(38,0)", "DECIMAL(3,1)", "DECIMAL"},
 		{"BOOLEAN", "INT", "STRING"},
+		{"STRING(64)", "STRING(16)", "STRING(64)"},
+		{"STRING(64)", "STRING", "STRING"},
+		{"STRING(64)", "SHORT", "STRING"},
 		{"NAIVE_DATE", "NAIVE_DATETIME", "NAIVE_DATETIME"},
 		{"NAIVE_DATETIME", "UTC_DATETIME", "STRING"},
 		{"JSON", "XML", "STRING"},
@@ -71,6 +78,14 @@ func TestJoin(t *testing.T) {
 		b, _ := schema.ParseType(c.b)
 		if got := schema.Join(a, b).String(); got != c.want {
 			t.Errorf("join(%s, %s) = %s, want %s", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestStringOf(t *testing.T) {
+	for n, want := range map[int]int32{-1: 0, 0: 0, 1: 1, 2: 2, 3: 4, 100: 128, 128: 128, 150: 256, 65536: 65536, 65537: 0} {
+		if got := schema.StringOf(n).Length; got != want {
+			t.Errorf("StringOf(%d) has length %d, want %d", n, got, want)
 		}
 	}
 }

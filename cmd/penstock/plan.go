@@ -1,22 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/pipe"
-	"github.com/penstock-data/penstock/schema"
 )
 
 type planCmd struct {
@@ -24,8 +20,10 @@ type planCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column, as for sync." placeholder:"COLUMN"`
+	Drop        []string `help:"Drop this column, as for sync." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column, as for sync." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed." placeholder:"SECRET"`
+	Filter      []string `sep:"none" help:"Copy only rows that meet a condition, as for sync." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema, as for sync."`
 	State       string   `help:"File that remembers how far the last sync got." placeholder:"FILE"`
 	JSON        bool     `help:"Print the plan as JSON."`
@@ -33,19 +31,13 @@ type planCmd struct {
 
 // A tablePlan is what the next sync would do with a table.
 type tablePlan struct {
-	Source      string       `json:"source"`
-	Destination string       `json:"destination"`
-	Create      bool         `json:"create"`
-	Columns     []columnPlan `json:"columns,omitempty"` // those of a new table, else those that are added or widened
-	Load        string       `json:"load"`              // "historical", "incremental", "" if the table cannot be synced
-	Rows        *int64       `json:"rows"`              // that are expected; null: not known
-	Error       string       `json:"error,omitempty"`
-}
-
-type columnPlan struct {
-	Name string `json:"name"`
-	Was  string `json:"was,omitempty"` // the type that is there; "": the column is added
-	Type string `json:"type"`
+	Source      string              `json:"source"`
+	Destination string              `json:"destination"`
+	Create      bool                `json:"create"`
+	Columns     []pipe.ColumnChange `json:"columns,omitempty"` // those of a new table, else those that are added, widened or dropped
+	Load        string              `json:"load"`              // "historical", "incremental", "" if the table cannot be synced
+	Rows        *int64              `json:"rows"`              // that are expected; null: not known
+	Error       string              `json:"error,omitempty"`
 }
 
 func (c *planCmd) Run(ctx context.Context) error {
@@ -61,50 +53,29 @@ func (c *planCmd) Run(ctx context.Context) error {
 }
 
 func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
-	src, service, err := openSource(c.Source, connector.Env{})
+	l, err := openLook(c.Source, c.Destination)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	dst, kind, err := openDestination(c.Destination)
+	defer l.src.Close()
+	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Drop: c.Drop, Hash: c.Hash, HashKey: c.HashKey, Filter: c.Filter, Schema: c.Schema, State: c.State})
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
-	real, err := dst.Writer(ctx, destination.Options{Synced: now})
-	if err != nil {
+	if err := out.Foretell(ctx, l.src); err != nil {
 		return nil, err
-	}
-	defer real.Close()
-	s := syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: c.HashKey, Schema: c.Schema}
-	ledger := &fileLedger{path: c.State}
-	source, writer := &quietSource{Source: src}, &notingWriter{Writer: real, wanted: map[schema.Name]*schema.Table{}}
-	out, err := pipe.Run(ctx, pipe.Plan{
-		Source: source, Writer: writer, Ledger: ledger, Naming: service.Naming, MaxName: kind.MaxName, Start: now,
-		Schema: s.schemaNames(service), Choose: s.choose(service), Secret: []byte(c.HashKey),
-	})
-	if err != nil {
-		return nil, err
-	}
-	asked := map[schema.Name]schema.Table{}
-	for _, t := range source.asked.Tables {
-		asked[t.Name] = t
 	}
 	var plans []tablePlan
-	for _, t := range out.Tables {
-		p := tablePlan{Source: t.Source.String(), Destination: t.Destination.String()}
+	for i := range out.Tables {
+		t := &out.Tables[i]
+		p := tablePlan{Source: t.Source.Name.String(), Destination: t.Destination.String()}
 		if t.Err != nil {
 			p.Error = t.Err.Error()
 			plans = append(plans, p)
 			continue
 		}
-		have, err := real.Table(ctx, t.Destination)
-		if err != nil {
-			return nil, err
-		}
-		p.Create = have == nil
-		p.Columns = changes(have, writer.wanted[t.Destination])
-		if p.Load, p.Rows, err = expected(ctx, src, source.asked.State, asked[t.Source]); err != nil {
+		p.Create, p.Columns, p.Load = t.Create(), t.Changes(), t.Load
+		if p.Rows, err = t.Expect(ctx, l.src, out.State); err != nil {
 			return nil, err
 		}
 		plans = append(plans, p)
@@ -112,92 +83,45 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 	return plans, nil
 }
 
-// changes returns what is to be done to the columns of have, nil if there is
-// no table yet, for it to hold want.
-func changes(have, want *schema.Table) (out []columnPlan) {
-	if want == nil {
-		return nil
-	}
-	for _, c := range want.Columns {
-		i := -1
-		if have != nil {
-			i = have.Index(c.Name)
-		}
-		switch {
-		case i < 0:
-			out = append(out, columnPlan{Name: c.Name, Type: c.Type.String()})
-		case have.Columns[i].Type != c.Type:
-			out = append(out, columnPlan{c.Name, have.Columns[i].Type.String(), c.Type.String()})
-		}
-	}
-	return out
+// A look is a source and a destination that are opened to be looked at.
+type look struct {
+	src     connector.Source
+	service *connector.Service
+	dst     destination.Destination
+	kind    *destination.Service
 }
 
-// expected says how a table would be read, and how many rows of it would be
-// sent if the source can count them where they are.
-func expected(ctx context.Context, src connector.Source, state json.RawMessage, t schema.Table) (load string, rows *int64, err error) {
-	load = "historical"
-	if f, ok := src.(connector.Forgetter); ok && state != nil {
-		// A state that never knew the table stays as it is.
-		without, err := f.Forget(state, []schema.Name{t.Name})
-		if err != nil {
-			return "", nil, err
-		}
-		if !bytes.Equal(without, state) {
-			load = "incremental"
-		}
-	} else if state != nil {
-		load = "incremental"
+func openLook(source, target string) (l look, err error) {
+	if l.src, l.service, err = openSource(source, connector.Env{}); err != nil {
+		return l, err
 	}
-	d, ok := src.(connector.Digester)
-	if !ok {
-		return load, nil, nil
+	if l.dst, l.kind, err = openDestination(target); err != nil {
+		l.src.Close()
 	}
-	// One column is enough to count, and as a key it counts equal rows too.
-	t.Columns = []schema.Column{{Name: t.Columns[0].Name, Type: t.Columns[0].Type, Key: true}}
-	q := schema.DigestQuery{Table: t, As: []schema.Type{t.Columns[0].Type}, Parts: 1}
-	rows = new(int64)
-	err = d.Digest(ctx, state, q, func(d schema.Digest) error {
-		*rows = d.Rows
-		if load == "incremental" {
-			*rows = d.Changed
-		}
-		return nil
+	return l, err
+}
+
+// look returns what a sync with the options would do.
+func (l *look) look(ctx context.Context, s *syncCmd) (pipe.Outlook, error) {
+	rows, err := parseFilters(s.Filter)
+	if err != nil {
+		return pipe.Outlook{}, err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	w, err := l.dst.Writer(ctx, destination.Options{Synced: now})
+	if err != nil {
+		return pipe.Outlook{}, err
+	}
+	defer w.Close()
+	out, err := pipe.Look(ctx, pipe.Plan{
+		Source: l.src, Writer: w, Ledger: &fileLedger{s.State, l.src, rows}, Naming: l.service.Naming, MaxName: l.kind.MaxName, Start: now,
+		Schema: s.schemaNames(l.service), Choose: s.choose(l.service, rows), Secret: []byte(s.HashKey),
 	})
-	return load, rows, err
+	for _, w := range out.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w.Message)
+	}
+	return out, err
 }
-
-// A quietSource sends nothing, and remembers what it was asked.
-type quietSource struct {
-	connector.Source
-	asked connector.Request
-}
-
-func (s *quietSource) Sync(_ context.Context, req connector.Request, _ connector.Output) error {
-	s.asked = req
-	return nil
-}
-
-// A notingWriter defines nothing, and remembers which tables it should.
-type notingWriter struct {
-	destination.Writer
-	mu     sync.Mutex
-	wanted map[schema.Name]*schema.Table
-}
-
-func (w *notingWriter) Migrate(_ context.Context, t *schema.Table) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.wanted[t.Name] = t
-	return nil
-}
-
-func (w *notingWriter) Write(_ context.Context, b schema.Batch) error {
-	b.Release()
-	return errors.New("a plan writes nothing")
-}
-
-func (w *notingWriter) Flush(context.Context) error { return nil }
 
 func printPlans(w io.Writer, plans []tablePlan) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -212,9 +136,12 @@ func printPlans(w io.Writer, plans []tablePlan) {
 		} else if len(p.Columns) > 0 {
 			var all []string
 			for _, c := range p.Columns {
-				if c.Was == "" {
+				switch {
+				case c.Type == "":
+					all = append(all, "drop "+c.Name)
+				case c.Was == "":
 					all = append(all, "add "+c.Name+" "+c.Type)
-				} else {
+				default:
 					all = append(all, "widen "+c.Name+" from "+c.Was+" to "+c.Type)
 				}
 			}

@@ -28,8 +28,10 @@ type syncCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination: duckdb:FILE, FILE.duckdb, postgres://user@host/database, mysql://user@host/database, mariadb://user@host/database."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Leave out this column (schema.table.column; * matches); may be repeated. Key columns cannot be." placeholder:"COLUMN"`
+	Drop        []string `help:"Leave out this column, and drop it from the destination (schema.table.column; * matches); may be repeated." placeholder:"COLUMN"`
 	Hash        []string `help:"Hash this column (schema.table.column; * matches) before it leaves this program; may be repeated." placeholder:"COLUMN"`
 	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed: the same values have the same hashes under it." placeholder:"SECRET"`
+	Filter      []string `sep:"none" help:"Copy only rows that meet a condition: schema.table: region = 'EU' AND created_at >= '2025-01-01'; may be repeated." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema. Default: the source's own schema names, or the service's id."`
 	State       string   `help:"File that remembers how far the sync got: the next one with it reads only what changed." placeholder:"FILE"`
 	Memory      byteSize `default:"512MiB" help:"What the sync may take of memory, the destination's engine included."`
@@ -53,6 +55,10 @@ func (c *syncCmd) Run(ctx context.Context) error {
 	began := time.Now()
 	share := pipe.Memory(int64(c.Memory))
 	debug.SetMemoryLimit(share.Heap)
+	rows, err := parseFilters(c.Filter)
+	if err != nil {
+		return err
+	}
 	src, service, err := openSource(c.Source, connector.Env{Endpoint: c.Endpoint, Memory: share.Source})
 	if err != nil {
 		return err
@@ -67,7 +73,7 @@ func (c *syncCmd) Run(ctx context.Context) error {
 	show.begin(os.Stderr)
 	out, err := c.run(ctx, src, dst, pipe.Plan{
 		Source: src, Naming: service.Naming, MaxName: kind.MaxName, Start: start,
-		Schema: c.schemaNames(service), Choose: c.choose(service), Secret: []byte(c.HashKey), Ledger: &fileLedger{path: c.State}, Observe: show.observe,
+		Schema: c.schemaNames(service), Choose: c.choose(service, rows), Secret: []byte(c.HashKey), Ledger: &fileLedger{c.State, src, rows}, Observe: show.observe,
 	}, share)
 	show.end()
 	summary := summarise(out, time.Since(began), err)
@@ -114,7 +120,7 @@ func (c *syncCmd) schemaNames(s *connector.Service) func(string) string {
 }
 
 // choose returns what pipe.Plan.Choose is by the options.
-func (c *syncCmd) choose(service *connector.Service) func(context.Context, []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
+func (c *syncCmd) choose(service *connector.Service, rows filters) func(context.Context, []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 	return func(_ context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 		if len(c.Hash) > 0 && c.HashKey == "" {
 			return nil, errors.New("--hash needs a secret: set PENSTOCK_HASH_KEY")
@@ -123,7 +129,7 @@ func (c *syncCmd) choose(service *connector.Service) func(context.Context, []sch
 		for _, p := range c.Hash {
 			config.Masks = append(config.Masks, schemaconfig.Mask{Pattern: p, How: schemaconfig.MaskHash})
 		}
-		if err := config.Check(); err != nil {
+		if err := errors.Join(config.Check(), rows.check(offered)); err != nil {
 			return nil, err
 		}
 		out := map[schema.Name]schemaconfig.Treatment{}
@@ -132,13 +138,16 @@ func (c *syncCmd) choose(service *connector.Service) func(context.Context, []sch
 			if !c.wants(t.Name) {
 				continue
 			}
-			blocked := func(column string) bool {
-				return matches(c.Block, cat.Schema(t.Schema)+"."+t.Table+"."+column)
-			}
+			full := func(column string) string { return cat.Schema(t.Schema) + "." + t.Table + "." + column }
+			blocked := func(column string) bool { return matches(c.Block, full(column)) || matches(c.Drop, full(column)) }
 			for _, col := range t.Columns {
 				if blocked(col.Name) {
-					config.ColumnOf(cat, t.Name, col.Name).Enabled = new(false)
+					choice := config.ColumnOf(cat, t.Name, col.Name)
+					choice.Enabled, choice.Drop = new(false), matches(c.Drop, full(col.Name))
 				}
+			}
+			if f := rows[t.Name]; f != nil {
+				config.TableOf(cat, t.Name).Filter = f.String()
 			}
 			treat := schemaconfig.Resolve(config, cat, t)
 			other := treat.Other
@@ -174,7 +183,9 @@ func (c *syncCmd) wants(n schema.Name) bool {
 // A fileLedger keeps the state of a sync without a server in a file, or
 // nowhere if it has no path.
 type fileLedger struct {
-	path string
+	path   string
+	source connector.Source
+	rows   filters
 }
 
 func (l *fileLedger) State(context.Context) (json.RawMessage, error) {
@@ -188,12 +199,19 @@ func (l *fileLedger) State(context.Context) (json.RawMessage, error) {
 	if err == nil && !json.Valid(b) {
 		err = fmt.Errorf("%s is no state file", l.path)
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return l.rows.unwrap(b, l.source)
 }
 
 func (l *fileLedger) SetState(_ context.Context, state json.RawMessage) error {
 	if l.path == "" {
 		return nil
+	}
+	state, err := l.rows.wrap(state)
+	if err != nil {
+		return err
 	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, state, "", " "); err != nil {

@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/verify"
-	"github.com/penstock-data/penstock/schema"
-	"github.com/penstock-data/penstock/setup"
 )
 
 type verifyCmd struct {
@@ -24,6 +20,7 @@ type verifyCmd struct {
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
 	Block       []string `help:"Do not compare this column (schema.table.column; * matches), because syncs block or hash it; may be repeated." placeholder:"COLUMN"`
+	Filter      []string `sep:"none" help:"Compare only rows that meet a condition, because syncs copy no others, as for sync." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema, as for sync."`
 	State       string   `help:"State file of the syncs: rows written since the last one are late and not lost, and rows that are gone since are no loss. Without it every difference is one." placeholder:"FILE"`
 	List        int      `default:"20" help:"How many differing rows of a table are listed."`
@@ -57,69 +54,33 @@ func (c *verifyCmd) lost(r *verify.Result) bool {
 	if c.State == "" {
 		return !r.Equal()
 	}
-	return r.Error != "" || r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0
+	return r.Bad()
 }
 
 func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
-	src, service, err := openSource(c.Source, connector.Env{})
+	l, err := openLook(c.Source, c.Destination)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	dst, kind, err := openDestination(c.Destination)
-	if err != nil {
-		return nil, err
-	}
-	from, ok := src.(connector.Digester)
+	defer l.src.Close()
+	from, ok := l.src.(connector.Digester)
 	if !ok {
-		return nil, fmt.Errorf("the source %s cannot make checksums of its rows", service.ID)
+		return nil, fmt.Errorf("the source %s cannot make checksums of its rows", l.service.ID)
 	}
-	to, ok := dst.(destination.Digester)
+	to, ok := l.dst.(destination.Digester)
 	if !ok {
-		return nil, fmt.Errorf("the destination %s cannot make checksums of its rows", kind.ID)
+		return nil, fmt.Errorf("the destination %s cannot make checksums of its rows", l.kind.ID)
 	}
-	state, err := (&fileLedger{c.State}).State(ctx)
+	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Filter: c.Filter, Schema: c.Schema, State: c.State})
 	if err != nil {
 		return nil, err
 	}
-	offered, err := src.Tables(ctx, func(w setup.Warning) { fmt.Fprintln(os.Stderr, "warning:", w.Message) })
-	if err != nil {
-		return nil, err
-	}
-	w, err := dst.Writer(ctx, destination.Options{Synced: time.Now()})
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	s := syncCmd{Table: c.Table, Schema: c.Schema}
-	names := s.schemaNames(service)
-	comparison := verify.Comparison{Source: from, Destination: to, State: state, List: c.List}
+	comparison := verify.Comparison{Source: from, Destination: to, State: out.State, List: c.List}
 	var results []verify.Result
-	for _, t := range offered {
-		if !s.wants(t.Name) {
-			continue
-		}
-		name := schema.Name{Schema: schema.Shorten(names(t.Schema), kind.MaxName), Table: schema.Shorten(service.Naming.Table(t.Table), kind.MaxName)}
-		pair := verify.Pair{Source: t, Destination: schema.Table{Name: name}, Columns: map[string]string{}}
-		pair.Source.Columns = slices.DeleteFunc(slices.Clone(t.Columns), func(col schema.Column) bool {
-			return !col.Key && matches(c.Block, t.Schema+"."+t.Table+"."+col.Name)
-		})
-		for _, col := range t.Columns {
-			pair.Columns[col.Name] = schema.Shorten(service.Naming.Column(col.Name), kind.MaxName)
-		}
-		have, err := w.Table(ctx, name)
-		if have != nil {
-			pair.Destination = *have
-		}
-		var r verify.Result
-		if err == nil {
-			r, err = comparison.Table(ctx, pair)
-		}
+	for i := range out.Tables {
+		r, err := comparison.Outlook(ctx, &out.Tables[i])
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil, err
-			}
-			r.Source, r.Destination, r.Error = t.Name.String(), name.String(), err.Error()
+			return nil, err
 		}
 		results = append(results, r)
 	}
@@ -139,8 +100,11 @@ func printResults(w io.Writer, results []verify.Result) {
 	for _, r := range results {
 		for _, d := range r.Differences {
 			late := ""
+			if len(d.Null) > 0 {
+				late = " (NULL in the destination: " + strings.Join(d.Null, ", ") + ")"
+			}
 			if d.Late {
-				late = " (written since the last sync)"
+				late += " (written since the last sync)"
 			}
 			fmt.Fprintf(w, "%s %q: %s %s%s\n", r.Source, d.Key, d.What, strings.Join(d.Columns, ", "), late)
 		}
@@ -158,6 +122,9 @@ func remarks(r *verify.Result) string {
 	}
 	if len(r.AbsentColumns) > 0 {
 		all = append(all, "the destination lacks "+strings.Join(r.AbsentColumns, ", ")+" (--block leaves a column out)")
+	}
+	if len(r.MaskedColumns) > 0 {
+		all = append(all, "not compared, because masked: "+strings.Join(r.MaskedColumns, ", "))
 	}
 	if len(r.DifferentColumns) > 0 {
 		all = append(all, "different: "+strings.Join(r.DifferentColumns, ", "))

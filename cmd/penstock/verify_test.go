@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/penstock-data/penstock/internal/mariatest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/verify"
 )
@@ -97,6 +99,41 @@ func TestVerify(t *testing.T) {
 			t.Errorf("ended with %d and found\n%s\nwant\n%s", code, strings.Join(found, "\n"), strings.Join(want, "\n"))
 		}
 	})
+}
+
+// TestVerifyMariaDB has values there that are none to MariaDB, which are lost,
+// and no other differences before there is damage.
+func TestVerifyMariaDB(t *testing.T) {
+	source, server := newShop(t), mariatest.Database(t)
+	at, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.Trim(at.Path, "/")
+	pgtest.Exec(t, source, `create table number (id int primary key, n numeric(8,2), f float4, d date, j json)`,
+		`insert into number select i, i / 7.0, i / 7.0, '2024-02-29', '{"a": 1}' from generate_series(1, 20000) i`)
+	state := filepath.Join(t.TempDir(), "state.json")
+	check := func(step string, want ...string) {
+		t.Helper()
+		if found, _ := verifyJSON(t, source, server, "--schema", name); !slices.Equal(found, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", step, strings.Join(found, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	syncJSON(t, source, server, "--schema", name, "--state", state)
+	const unheld = "public.every_type lost 4 late 0 extra 0; different [2][c_date c_timestamp]" +
+		"; different [3][c_float4 c_float8 c_date c_timestamp c_timestamptz]; different [4][c_float4 c_float8 c_date c_timestamp c_timestamptz]" +
+		"; different [5][c_date c_timestamp c_timestamptz]"
+	check("after a sync", unheld)
+	pgtest.Exec(t, source, `alter table number alter n type numeric(12,4), alter f type float8, alter d type timestamp`)
+	syncJSON(t, source, server, "--schema", name, "--state", state)
+	pgtest.Exec(t, source, `alter table number alter n type numeric(8,2), alter f type float4, alter d type date`)
+	check("in wider columns", unheld)
+	public := "`" + name + "_public`."
+	mariatest.Exec(t, server, "delete from "+public+"customer where id = 77", "insert into "+public+"customer (id, name) values (999999, 'x')",
+		"update "+public+"customer set name = 'Customer 42' where id = 42", "update "+public+"line set _fivetran_deleted = true where a = 5 and b = 'k5'",
+		"update "+public+"log_line set message = 'x' limit 1", "drop table "+public+"event")
+	check("after damage", "public.customer lost 2 late 0 extra 1; different [42][name]; missing [77][]; extra [999999][]",
+		"public.event lost 4000 late 0 extra 0; 0 true", unheld, "public.line lost 1 late 0 extra 0; missing [5 k5][]", "public.log_line lost 1 late 0 extra 0")
 }
 
 // TestVerifyLag has rows that the source wrote after the sync.

@@ -141,15 +141,17 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		return set(schema.Binary, decodeText), nil
 	case oidUUID:
 		c.raw += "::text"
-		return set(schema.String, decodeUUID), nil
-	case oidText, oidVarchar:
+		return limited(set(schema.String, decodeUUID), 36), nil
+	case oidText:
 		return set(schema.String, text), nil
+	case oidVarchar:
+		return limited(set(schema.String, text), characters(typmod)), nil
 	case oidBpchar:
 		c.raw += "::text"
 		if d.asciiOnly {
-			return asText(schema.String, c.raw), nil
+			return limited(asText(schema.String, c.raw), characters(typmod)), nil
 		}
-		return set(schema.String, decodeBlankPadded), nil
+		return limited(set(schema.String, decodeBlankPadded), characters(typmod)), nil
 	case oidJSON:
 		return set(schema.JSON, text), nil
 	case oidJSONB:
@@ -164,7 +166,7 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 	switch {
 	case t.Kind == "e":
 		c.raw += "::text"
-		return set(schema.String, text), nil
+		return limited(set(schema.String, text), maxName), nil
 	case t.Category == "A" && t.Element != 0 && t.Name != "int2vector" && t.Name != "oidvector":
 		return asJSON("to_json(" + id + ")"), nil
 	case t.Extension == "hstore" && t.Name == "hstore":
@@ -177,6 +179,20 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 	}
 	return asText(schema.String, id+"::text"), nil
 }
+
+// maxName is the most bytes of a name and of an enum's label (NAMEDATALEN less
+// one, PostgreSQL source, src/include/pg_config_manual.h, version 15).
+const maxName = 63
+
+// limited returns a column of text that has at most so many bytes; 0: any.
+func limited(c column, bytes int) column {
+	c.Type = schema.StringOf(bytes)
+	return c
+}
+
+// characters returns the most bytes of a varchar or character with this type
+// modifier: its characters, of up to four bytes, and four more; 0: any.
+func characters(typmod int32) int { return max(int(typmod)-4, 0) * 4 }
 
 // numericType returns the type of a numeric with this type modifier
 // (src/backend/utils/adt/numeric.c, make_numeric_typmod, version 15: the

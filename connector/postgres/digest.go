@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -49,7 +52,11 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 		now.xmin, now.xmax = uint64(xmin), uint64(xmax)
 		changed = changedSince(cat.tables[0], st, &now)
 	}
-	sql, err := digests(cat.tables[0], &q, changed, conn.PgConn().ParameterStatus("server_encoding") == "UTF8")
+	where, err := cat.tables[0].where(q.Filter, cat.asciiOnly, isUTF8(conn))
+	if err != nil {
+		return fmt.Errorf("table %s: %w", q.Table.Name, err)
+	}
+	sql, err := digests(cat.tables[0], &q, changed, where, isUTF8(conn))
 	if err != nil {
 		return err
 	}
@@ -90,16 +97,19 @@ func changedSince(rel *relation, st *state, now *snapshot) string {
 	return "not (" + strings.Join(unchanged, " or ") + ")"
 }
 
-// digests returns a query for what q asks of the relation. Its rows are for
-// parseDigest.
-func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (string, error) {
+// isUTF8 reports whether the server's encoding is UTF-8.
+func isUTF8(conn *pgx.Conn) bool { return conn.PgConn().ParameterStatus("server_encoding") == "UTF8" }
+
+// digests returns a query for what q asks of the relation's rows that meet
+// filter, if there is one. Its rows are for parseDigest.
+func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 bool) (string, error) {
 	hash := func(text string) string {
 		if !utf8 {
 			text = "convert_to(" + text + ", 'UTF8')"
 		}
 		return "('x' || substr(md5(" + text + "), 1, 8))::bit(32)::int8"
 	}
-	var texts, columns, key, keys []string
+	var texts, columns, keys []string
 	for i, c := range q.Table.Columns {
 		text := ""
 		for _, have := range rel.columns {
@@ -114,7 +124,6 @@ func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (s
 		columns = append(columns, name)
 		texts = append(texts, text+" as "+name)
 		if c.Key {
-			key = append(key, "coalesce("+name+", '')")
 			keys = append(keys, name)
 		}
 	}
@@ -123,11 +132,14 @@ func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (s
 		from = rel.sql()
 	}
 	from = fmt.Sprintf("select %s, (%s)::int as changed from %s", strings.Join(texts, ", "), changed, from)
-	place, where := hash(strings.Join(key, " || chr(31) || ")), ""
-	for i, r := range q.Within {
-		where += fmt.Sprintf("%s h >= %d and h < %d", []string{" where", " or"}[min(i, 1)], r.Lo, r.Hi)
+	if filter != "" {
+		from += " where " + filter
 	}
-	if len(key) == 0 {
+	place, where := hash(joined(keys)), ""
+	if q.Within != nil { // the hash is made once for each row this way, and not once for each bound
+		where = fmt.Sprintf(" where width_bucket(h, array[%s]::int8[]) %% 2 = 1", strings.Join(schema.Bounds(q.Within), ","))
+	}
+	if len(keys) == 0 {
 		place = "0"
 		list := strings.Join(columns, ", ")
 		from = fmt.Sprintf("select %s, max(changed) as changed from (%s) as r group by %s", list, from, list)
@@ -141,10 +153,27 @@ func digests(rel *relation, q *schema.DigestQuery, changed string, utf8 bool) (s
 		return "select " + strings.Join(list, ", ") + from, nil
 	}
 	list := []string{fmt.Sprintf("h * %d / %d, count(*), coalesce(sum(changed), 0)", q.Parts, int64(schema.KeyHashes))}
+	if q.Whole {
+		list = append(list, fmt.Sprintf("count(*), coalesce(sum(%s), 0)::int8", hash(joined(columns))))
+		columns = nil
+	}
 	for _, c := range columns {
 		list = append(list, fmt.Sprintf("count(%s), coalesce(sum(%s), 0)::int8", c, hash(c)))
 	}
 	return "select " + strings.Join(list, ", ") + from + " group by 1", nil
+}
+
+// joined returns the joined text of columns of text. A function takes no more
+// than 100 arguments.
+func joined(columns []string) string {
+	var groups []string
+	for group := range slices.Chunk(columns, 64) {
+		groups = append(groups, "concat_ws(chr(31), coalesce("+strings.Join(group, ", chr(30)), coalesce(")+", chr(30)))")
+	}
+	if len(groups) < 2 {
+		return strings.Join(groups, "")
+	}
+	return "concat_ws(chr(31), " + strings.Join(groups, ", ") + ")"
 }
 
 // canonical returns the text of a column as [schema.DigestQuery] has it.

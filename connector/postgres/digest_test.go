@@ -2,9 +2,12 @@ package postgres
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/penstock-data/penstock/connector"
@@ -133,5 +136,56 @@ func TestDigestOfWhatIsGone(t *testing.T) {
 		if err := src.Digest(context.Background(), nil, q, nil); err == nil {
 			t.Errorf("%+v was found", table)
 		}
+	}
+}
+
+// TestDigestOfWholeRows has more columns than a function takes arguments, and
+// looks at several ranges.
+func TestDigestOfWholeRows(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Database(t)
+	var columns, values []string
+	for i := range 150 {
+		columns = append(columns, fmt.Sprintf("c%d text", i))
+		values = append(values, fmt.Sprintf("nullif('v' || (g + %d) %% 5, 'v0')", i))
+	}
+	pgtest.Exec(t, dsn, "create table item (id int primary key, "+strings.Join(columns, ", ")+")",
+		"insert into item select g, "+strings.Join(values, ", ")+" from generate_series(1, 200) g")
+	src := opener(t, dsn)()
+	tables, err := src.Tables(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := func(text string) int64 {
+		sum := md5.Sum([]byte(text))
+		return int64(binary.BigEndian.Uint32(sum[:]))
+	}
+	within := []schema.HashRange{{Lo: 0, Hi: 1 << 30}, {Lo: 1 << 31, Hi: 3 << 30}}
+	want := schema.Digest{Columns: make([]schema.ColumnDigest, 1)}
+	for g := 1; g <= 200; g++ {
+		row := fmt.Sprint(g)
+		if h := hash(row); h/(1<<30)%2 == 1 {
+			continue
+		}
+		for i := range 150 {
+			v := fmt.Sprint("v", (g+i)%5)
+			if v == "v0" {
+				v = "\x1e"
+			}
+			row += "\x1f" + v
+		}
+		want.Rows++
+		want.Columns[0].Values++
+		want.Columns[0].Sum += hash(row)
+	}
+	q := schema.DigestQuery{Table: tables[0], As: make([]schema.Type, 151), Parts: 1, Whole: true, Within: within}
+	err = src.(connector.Digester).Digest(context.Background(), nil, q, func(d schema.Digest) error {
+		if d.Rows != want.Rows || !slices.Equal(d.Columns, want.Columns) {
+			t.Errorf("got %+v, want %+v", d, want)
+		}
+		return nil
+	})
+	if err != nil || want.Rows == 0 || want.Rows == 200 {
+		t.Errorf("%d rows, %v", want.Rows, err)
 	}
 }

@@ -51,7 +51,9 @@ func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
 		}
 		// A server that checks no encoding may have text that another refuses.
 		t.passes = t.passes && !t.snap.asciiOnly
-		t.run.out.Progress(t.table.Name, t.estimate())
+		if t.filter == "" { // nobody knows how many meet it
+			t.run.out.Progress(t.table.Name, t.estimate())
+		}
 	}
 	var jobs []job
 	cut := false
@@ -159,7 +161,9 @@ func (t *reading) readRange(ctx context.Context, w *worker, p *part, rg pageRang
 	if p.oid != 0 && rg.Hi != endOfTable {
 		where = append(where, fmt.Sprintf("ctid < '(%d,0)'::tid", rg.Hi))
 	}
-	if !p.load {
+	if p.load {
+		where = t.filtered(where...)
+	} else { // what does not meet the filter any more must be sent, too
 		where = append(where, since(p.st.Horizon))
 	}
 	n, err := t.copy(ctx, w, p, where)
@@ -232,9 +236,12 @@ func (t *reading) selectList() []string {
 }
 
 func copyStatement(list []string, from string, where []string) string {
-	q := "select " + strings.Join(list, ", ") + " from " + from
-	if len(where) > 0 {
-		q += " where " + strings.Join(where, " and ")
+	return "copy (select " + strings.Join(list, ", ") + " from " + from + whereAll(where) + ") to stdout (format binary)"
+}
+
+func whereAll(conditions []string) string {
+	if len(conditions) == 0 {
+		return ""
 	}
-	return "copy (" + q + ") to stdout (format binary)"
+	return " where " + strings.Join(conditions, " and ")
 }

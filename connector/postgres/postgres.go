@@ -51,6 +51,12 @@
 // and rows that were not seen are marked as deleted. Views and foreign tables
 // tell nothing about changes and are read again in every sync.
 //
+// # Filters
+//
+// A load, a count and a comparison of keys are of the rows that meet the
+// table's filter. An increment is of all rows that were written: whoever takes
+// them deletes those that do not meet it, so that the counts are equal again.
+//
 // # DDL
 //
 // TRUNCATE and rewriting forms of ALTER TABLE make a table look empty to

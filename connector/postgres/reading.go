@@ -26,6 +26,10 @@ type reading struct {
 	parts []*part
 	fresh bool // no row of the table was sent before, in this sync or an earlier one
 
+	// filter is what rows must meet: those that are loaded, counted and
+	// compared, not those that have changed. "": nothing.
+	filter string
+
 	passes  bool         // rows go to the destination undecoded
 	resumed bool         // a part was begun under an earlier snapshot
 	anew    bool         // the table's state was begun in this round
@@ -74,6 +78,10 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	t.choose(want)
 	if len(t.cols) == 0 {
 		return nil, fmt.Errorf("table %s has none of the columns that are to be read", want.Name)
+	}
+	var err error
+	if t.filter, err = rel.where(r.req.Filters[want.Name], snap.asciiOnly, snap.utf8); err != nil {
+		return nil, fmt.Errorf("table %s: %w", want.Name, err)
 	}
 	t.divide()
 	t.st = r.state.table(want.Name)
@@ -177,7 +185,7 @@ func (t *reading) columnsMissing() bool {
 	for i, c := range t.cols {
 		was, ok := known[c.Name]
 		switch {
-		case ok && was.Num == c.Num && was.Type == c.Type && was.Key == t.table.Columns[i].Key:
+		case ok && was.Num == c.Num && was.Type.AnyLength() == c.Type.AnyLength() && was.Key == t.table.Columns[i].Key:
 		case !ok && c.Num > newest && !c.Filled && !t.table.Columns[i].Key:
 		default:
 			return true

@@ -26,6 +26,7 @@ type snapshot struct {
 	xmin, xmax uint64
 
 	asciiOnly bool // see dialect
+	utf8      bool // the server's encoding is UTF-8
 
 	// lsn is the end of the WAL when the snapshot had been taken; "" if all
 	// that the snapshot sees is known to be on disk. By settled it is anyhow.
@@ -48,7 +49,7 @@ func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
 			conn.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	snap := &snapshot{conn: conn}
+	snap := &snapshot{conn: conn, utf8: isUTF8(conn)}
 	if snap.version, err = serverVersion(ctx, conn); err != nil {
 		return nil, err
 	}

@@ -233,3 +233,35 @@ func testLong(t *testing.T, s Subject) {
 		must(t, w.Close())
 	}
 }
+
+// testWidenedBeside widens a column that was just updated while a load of
+// another table goes on.
+func testWidenedBeside(t *testing.T, s Subject) {
+	d := s.Open(t)
+	of := func(columns string, n schema.Kind) *schema.Table {
+		table := scriptTable("t", columns)
+		table.Columns[table.Index("n")].Type.Kind = n
+		return table
+	}
+	write := func(w destination.Writer, table *schema.Table, verb string, words ...string) {
+		t.Helper()
+		b, err := batchOf(table, verb, words)
+		must(t, err)
+		must(t, w.Write(t.Context(), b))
+	}
+	busy, wide := scriptTable("busy", "ab"), of("an", schema.Long)
+	w := open(t, d, 1, nil)
+	must(t, w.Migrate(t.Context(), of("an", schema.Short)))
+	write(w, of("an", schema.Short), "fresh", "1,x,1", "2,x,1", "3,x,1")
+	must(t, w.Flush(t.Context()))
+	must(t, w.Migrate(t.Context(), busy))
+	write(w, busy, "fresh", "1,x,y")
+	write(w, of("n", schema.Short), "update", "2,7")
+	must(t, w.Migrate(t.Context(), wide))
+	write(w, busy, "fresh", "2,x,y")
+	must(t, w.Flush(t.Context()))
+	must(t, w.Close())
+	if got, want := Rows(t, s, d, wide), []string{"1,x,1@1", "2,x,7@1", "3,x,1@1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -26,6 +26,9 @@ type Subject struct {
 	// Where it cannot, NULL and a warning are expected. nil: it holds all.
 	Keeps func(t schema.Type, text string) bool
 
+	// Hand changes tables as somebody beside the writers might.
+	Hand Hand
+
 	// Sequences is how many random sequences of operations are compared with
 	// what is promised of them. 0: 100.
 	Sequences int
@@ -49,28 +52,31 @@ func Run(t *testing.T, s Subject) {
 			t.Run(c.name, func(t *testing.T) { runScript(t, s, c.script) })
 		}
 	})
-	t.Run("Random", func(t *testing.T) { testRandom(t, s) })
 	t.Run("Sequences", func(t *testing.T) { testSequences(t, s) })
 	t.Run("Types", func(t *testing.T) { testTypes(t, s) })
 	t.Run("Unchanged", func(t *testing.T) { testUnchanged(t, s) })
 	t.Run("Widening", func(t *testing.T) { testWidening(t, s) })
+	t.Run("WidenedBeside", func(t *testing.T) { testWidenedBeside(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
+	t.Run("ByHand", func(t *testing.T) { testByHand(t, s) })
+	t.Run("Depended", func(t *testing.T) { testDepended(t, s) })
 	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })
 	t.Run("Refused", func(t *testing.T) { testRefused(t, s) })
+	t.Run("Digests", func(t *testing.T) { testDigests(t, s) })
 	t.Run("Long", func(t *testing.T) { testLong(t, s) })
 }
 
 var start = time.Date(2026, 5, 1, 12, 0, 0, 123456000, time.UTC)
 
-// syncTime returns the start of the n-th sync.
-func syncTime(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
+// SyncTime returns the start of the n-th sync.
+func SyncTime(n int) time.Time { return start.Add(time.Duration(n) * time.Hour) }
 
 // open opens a writer whose warnings fail the test, or are collected.
 func open(t testing.TB, d destination.Destination, sync int, warnings *[]setup.Warning) destination.Writer {
 	t.Helper()
-	w, err := d.Writer(t.Context(), destination.Options{Synced: syncTime(sync), Memory: 64 << 20, Warn: func(w setup.Warning) {
+	w, err := d.Writer(t.Context(), destination.Options{Synced: SyncTime(sync), Memory: 64 << 20, Warn: func(w setup.Warning) {
 		if warnings == nil {
 			t.Errorf("warning %s: %s", w.Code, w.Message)
 			return

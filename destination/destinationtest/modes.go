@@ -162,6 +162,45 @@ var modeScripts = []struct{ name, script string }{
 		columns abc
 		upsert.abc 1,x,y,- 2,x,y,z
 		want 1,x,y,-@2[1..] 2,x,y,-@2[1..2-] 2,x,y,z@2[2..]`},
+	{"LiveDrop", `
+		sync 1 LIVE
+		fresh 1,x,y 2,x,y
+		drop a
+		delete 2
+		drop b
+		want 1@1`},
+	{"HistoryDrop", `
+		sync 1 HISTORY
+		upsert 1,x,y 2,x,y
+		sync 2
+		upsert 1,x,z
+		drop b
+		upsert.a 1,x 2,z
+		want 1,x@2[1..] 2,x@2[1..2-] 2,z@2[2..]
+		sync 3
+		columns ab
+		upsert 1,x,- 2,z,n
+		want 1,x,-@3[1..] 2,x,-@2[1..2-] 2,z,-@3[2..3-] 2,z,n@3[3..]`},
+	{"DropAndSwitch", `
+		sync 1
+		upsert 1,x,y 2,x,y
+		delete 2
+		sync 2 HISTORY
+		drop b
+		upsert.a 1,z
+		sync 3 LIVE
+		drop a
+		want 1@2
+		sync 4 SOFT_DELETE
+		delete 1
+		want 1@4!`},
+	{"HistoryBrokenPromise", `
+		sync 1 HISTORY
+		fresh 1,a,a 1,b,b 2,a,a
+		sync 2
+		upsert 1,c,c
+		live 2
+		want 1,a,a@2[1..2-] 1,b,b@2[1..2-] 1,c,c@2[2..] 2,a,a@1[1..]`},
 	{"HistoryFromTheSource", `
 		sync 1 HISTORY
 		upsert.sab 1,10,a,a 1,30,c,c 1,20,b,b 2,10,a,a 2,10,b,b

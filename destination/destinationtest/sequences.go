@@ -2,7 +2,6 @@ package destinationtest
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"slices"
 	"strconv"
@@ -55,19 +54,23 @@ var allModes = []schema.Mode{schema.SoftDelete, schema.Live, schema.History}
 func sequences() *rapid.Generator[sequence] {
 	return rapid.Custom(func(r *rapid.T) sequence {
 		var out sequence
-		mode, wide, columns, minute := rapid.SampledFrom(allModes).Draw(r, "mode"), 0, "an", 0
+		mode, wide, columns, minute := Pick(r, "mode", allModes...), 0, "an", 0
 		for sync := range rapid.IntRange(1, maxSyncs).Draw(r, "syncs") {
-			if sync > 0 && rapid.IntRange(0, 2).Draw(r, "switch") == 0 {
-				mode = rapid.SampledFrom(allModes).Draw(r, "mode")
+			if sync > 0 && Pick(r, "switch", false, false, true) {
+				mode = Pick(r, "mode", allModes...)
 			}
 			p, sent := syncPlan{mode: mode, crash: -1}, map[int]bool{}
-			minute = max(minute, sync*60) + 1 // in the sync before
+			minute = max(minute, sync*60) + 1                                    // in the sync before
+			if strings.HasSuffix(columns, "b") && rapid.Bool().Draw(r, "drop") { // as syncs do before all else
+				columns = "an"
+				p.steps = append(p.steps, step{verb: "drop", words: []string{"b"}, n: numbers[wide]})
+			}
 			for range rapid.IntRange(1, 5).Draw(r, "steps") {
 				verbs := []string{"upsert", "upsert", "upsert", "update", "update", "delete", "delete", "fresh", "present", "sweep", "truncate", "flush", "live", "widen", "add"}
 				if mode == schema.History {
 					verbs = append(verbs, "version")
 				}
-				s := step{verb: rapid.SampledFrom(verbs).Draw(r, "verb")}
+				s := step{verb: Pick(r, "verb", verbs...)}
 				switch s.verb {
 				case "widen":
 					s.verb, wide = "columns", min(wide+1, len(numbers)-1)
@@ -79,11 +82,11 @@ func sequences() *rapid.Generator[sequence] {
 				case "columns":
 					s.columns = columns
 				case "upsert", "fresh":
-					s.columns = rapid.SampledFrom([]string{columns, columns, "a", "n"}).Draw(r, "columns")
+					s.columns = Pick(r, "columns", columns, columns, "a", "n")
 				case "update":
-					s.columns = rapid.SampledFrom([]string{"a", "n", columns}).Draw(r, "columns")
+					s.columns = Pick(r, "columns", "a", "n", columns)
 				case "version":
-					s.verb, s.columns = rapid.SampledFrom([]string{"upsert", "update"}).Draw(r, "op"), "s"+columns
+					s.verb, s.columns = Pick(r, "op", "upsert", "update"), "s"+columns
 				case "truncate":
 					s.words = []string{strconv.Itoa(rapid.IntRange(0, sync+1).Draw(r, "before"))}
 				}
@@ -105,7 +108,7 @@ func sequences() *rapid.Generator[sequence] {
 				}
 				p.steps = append(p.steps, s)
 			}
-			if rapid.IntRange(0, 2).Draw(r, "crashes") == 0 {
+			if Pick(r, "crashes", false, false, true) {
 				p.crash = rapid.IntRange(0, len(p.steps)).Draw(r, "after")
 			}
 			out = append(out, p)
@@ -124,9 +127,9 @@ func word(r *rapid.T, s step, key int, minute *int) string {
 			*minute++
 			w += "," + strconv.Itoa(*minute)
 		case 'n':
-			w += "," + rapid.SampledFrom([]string{"-", "1", "2"}).Draw(r, "number")
+			w += "," + Pick(r, "number", "-", "1", "2")
 		default:
-			w += "," + rapid.SampledFrom([]string{"-", "x", "y"}).Draw(r, "value")
+			w += "," + Pick(r, "value", "-", "x", "y")
 		}
 	}
 	return w
@@ -150,14 +153,16 @@ func (q sequence) String() string {
 	return b.String()
 }
 
-// A game is a sequence that is being played, with the model of what it should
-// come to, and what its table is like by now.
+// A game is a sequence that is being played, and what its table is like by now.
 type game struct {
 	name    schema.Name
 	q       sequence
-	m       *model
 	columns string
 	n       schema.Type
+}
+
+func newGame(name schema.Name, q sequence) *game {
+	return &game{name: name, q: q, columns: "an", n: numbers[0]}
 }
 
 func (g *game) table(columns string, n schema.Type, mode schema.Mode) *schema.Table {
@@ -172,17 +177,15 @@ func (g *game) table(columns string, n schema.Type, mode schema.Mode) *schema.Ta
 }
 
 // play plays one sync of g, or as much of it as there is before it is broken
-// off; the model knows nothing of that.
-func (g *game) play(ctx context.Context, w destination.Writer, sync int, broken bool) error {
+// off, and returns how many rows were found to be live, each time that it looked.
+func (g *game) play(ctx context.Context, w destination.Writer, sync int, broken bool) (live []int64, _ error) {
 	p := g.q[sync-1]
-	steps, m := p.steps, g.m
+	steps := p.steps
 	if broken {
-		steps, m = p.steps[:p.crash], newModel("")
-	} else {
-		m.begin(sync, p.mode)
+		steps = p.steps[:p.crash]
 	}
 	if err := w.Migrate(ctx, g.table(g.columns, g.n, p.mode)); err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range steps {
 		var err error
@@ -190,100 +193,114 @@ func (g *game) play(ctx context.Context, w destination.Writer, sync int, broken 
 		case "columns":
 			g.columns, g.n = s.columns, s.n
 			err = w.Migrate(ctx, g.table(g.columns, g.n, p.mode))
-			if strings.Contains(s.columns, "b") {
-				m.add('b')
-			}
+		case "drop":
+			g.columns = "an"
+			err = w.Drop(ctx, g.name, s.words[0])
 		case "flush":
 			err = w.Flush(ctx)
 		case "live":
-			var got int64
-			// Of a sync that was broken off there may be rows already.
-			if got, err = w.Live(ctx, g.name); got != m.live() && p.crash < 0 {
-				err = fmt.Errorf("got %d, want %d", got, m.live())
-			}
+			var n int64
+			n, err = w.Live(ctx, g.name)
+			live = append(live, n)
 		default:
 			var b schema.Batch
 			if b, err = batchOf(g.table(s.columns, s.n, p.mode), s.verb, s.words); err == nil {
 				err = w.Write(ctx, b)
 			}
-			if !broken {
-				m.do(s.verb, s.columns, s.words)
-			}
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", s, err)
+			return live, fmt.Errorf("%s: %w", s, err)
 		}
 	}
-	return nil
+	return live, nil
 }
 
-// together is how many sequences are played at a time, in the same syncs, each
-// with a table of its own, and perDestination after how many such rounds a
-// destination is left for an empty one: to open a destination, and to find out
-// what tables it has, can take longer than the rest.
-const together, perDestination = 20, 10
+// perDestination is after how many rounds a destination is left for an empty
+// one: to open one, and to find out what tables it has, can take longer than
+// the rest.
+const perDestination = 10
 
-// testSequences compares what a destination does with what a model does, and
-// shows the shortest sequence that it finds for which they differ.
+// testSequences compares what a destination does with what [Memory] does.
 func testSequences(t *testing.T, s Subject) {
 	count := s.Sequences
 	if count == 0 {
 		count = 100
 	}
-	must(t, flag.Set("rapid.checks", strconv.Itoa((count+together-1)/together)))
-	// The same sequences in every run, so that what a change breaks is told
-	// from what the dice find; -rapid.seed=N plays others.
-	if f := flag.Lookup("rapid.seed"); f.Value.String() == "0" {
-		must(t, f.Value.Set("1"))
-		defer f.Value.Set("0")
-	}
+	play, leave := player(t, s)
+	defer leave()
+	Check(t, sequences(), count, play)
+}
+
+// player returns a function that plays sequences in a destination of its own,
+// and one that lets go of it.
+func player(t *testing.T, s Subject) (play func([]sequence) []error, leave func()) {
 	var d destination.Destination
 	var keep destination.Writer // holds the destination open between syncs
-	rounds := 0
-	defer func() {
-		if keep != nil {
-			keep.Close()
-		}
-	}()
-	rapid.Check(t, func(r *rapid.T) {
-		if rounds%perDestination == 0 {
+	round := 0
+	play = func(all []sequence) []error {
+		if round%perDestination == 0 {
 			if keep != nil {
-				keep.Close()
+				must(t, keep.Close())
 			}
 			d = s.Open(t)
 			keep = open(t, d, 0, nil)
 		}
-		rounds++
-		var games []*game
-		for i := range together {
-			games = append(games, &game{name: schema.Name{Schema: fmt.Sprintf("round_%d", rounds), Table: fmt.Sprintf("t%d", i)},
-				q: sequences().Draw(r, "sequence"), m: newModel("an"), columns: "an", n: numbers[0]})
+		round++
+		m := &Memory{}
+		errs := make([]error, len(all))
+		games, models := make([]*game, len(all)), make([]*game, len(all))
+		for i, q := range all {
+			name := schema.Name{Schema: fmt.Sprintf("round_%d", round), Table: fmt.Sprintf("t%d", i)}
+			games[i], models[i] = newGame(name, q), newGame(name, q)
 		}
 		for sync := 1; sync <= maxSyncs; sync++ {
-			for _, broken := range []bool{true, false} {
-				w := open(t, d, sync, nil)
-				for _, g := range games {
-					if len(g.q) < sync || broken && g.q[sync-1].crash < 0 {
-						continue
-					}
-					if err := g.play(t.Context(), w, sync, broken); err != nil {
-						w.Close()
-						r.Fatalf("%s%v", g.q, err)
-					}
-				}
-				if !broken {
-					if err := w.Flush(t.Context()); err != nil {
-						r.Fatalf("sync %d: %v", sync, err)
-					}
-				}
-				must(t, w.Close())
-			}
+			playSync(t, d, m, sync, games, models, errs)
 		}
-		for _, g := range games {
-			got, want := tableRows(t, s, d, g.table(g.columns, g.n, g.m.mode)), g.m.lines()
+		for i, g := range games {
+			if errs[i] != nil {
+				continue
+			}
+			table := g.table(g.columns, g.n, g.q[len(g.q)-1].mode)
+			got, want := Rows(t, s, d, table), Rows(t, MemorySubject, m, table)
 			if !slices.Equal(got, want) {
-				r.Fatalf("%sgot  %s\nwant %s", g.q, strings.Join(got, " "), strings.Join(want, " "))
+				errs[i] = fmt.Errorf("got  %s\nwant %s", strings.Join(got, " "), strings.Join(want, " "))
 			}
 		}
-	})
+		return errs
+	}
+	return play, func() { must(t, keep.Close()) }
+}
+
+// playSync plays one sync of all games, first those that are broken off.
+func playSync(t *testing.T, d destination.Destination, m *Memory, sync int, games, models []*game, errs []error) {
+	for _, broken := range []bool{true, false} {
+		w, model := open(t, d, sync, nil), open(t, m, sync, nil)
+		var played []int
+		for i, g := range games {
+			if errs[i] != nil || len(g.q) < sync || broken && g.q[sync-1].crash < 0 {
+				continue
+			}
+			played = append(played, i)
+			got, err := g.play(t.Context(), w, sync, broken)
+			if errs[i] = err; err != nil || broken {
+				continue
+			}
+			want, err := models[i].play(t.Context(), model, sync, false)
+			must(t, err)
+			// Of a sync that was broken off there may be rows already.
+			if !slices.Equal(got, want) && g.q[sync-1].crash < 0 {
+				errs[i] = fmt.Errorf("live rows: got %v, want %v", got, want)
+			}
+		}
+		if !broken {
+			must(t, model.Flush(t.Context()))
+			if err := w.Flush(t.Context()); err != nil {
+				for _, i := range played {
+					errs[i] = fmt.Errorf("sync %d: %w", sync, err)
+				}
+			}
+		}
+		must(t, model.Close())
+		must(t, w.Close())
+	}
 }

@@ -201,7 +201,7 @@ func byHand(b *testing.B, path string, table *schema.Table, changes func(write f
 	}
 	var columns, names []string
 	for _, c := range table.Columns {
-		columns, names = append(columns, quote(c.Name)+" "+typeName(c.Type)), append(names, quote(c.Name))
+		columns, names = append(columns, quote(c.Name)+" "+types.Name(c.Type)), append(names, quote(c.Name))
 	}
 	if err := s.Exec(ctx, "CREATE TEMP TABLE changes ("+strings.Join(columns, ", ")+", "+quote(sqlwriter.Seq)+" BIGINT)"); err != nil {
 		b.Fatal(err)

@@ -51,7 +51,24 @@ func (d *database) Define(ctx context.Context, statements []string) error {
 		return err
 	}
 	defer conn.Close()
-	return d.exec(ctx, conn, statements)
+	return d.named(ctx, d.exec(ctx, conn, statements))
+}
+
+// named adds the names of the indexes that there are to an error that is about
+// one: DuckDB itself does not tell which. All of them are somebody's own.
+func (d *database) named(ctx context.Context, err error) error {
+	p := setup.AsProblem(err)
+	if p == nil || p.Code != inUse {
+		return err
+	}
+	var indexes string
+	row := d.f.db.QueryRowContext(ctx, `
+		SELECT coalesce(string_agg(index_name || ' on ' || schema_name || '.' || table_name, ', '), '')
+		FROM (SELECT * FROM duckdb_indexes() WHERE database_name = current_database() ORDER BY schema_name, table_name, index_name LIMIT 20)`)
+	if row.Scan(&indexes) == nil && indexes != "" {
+		p.Message += " There are the indexes " + indexes + ". Drop what is in the way, and make it again after the sync."
+	}
+	return err
 }
 
 // Settle makes a checkpoint if much of the memory is that of tables. Until one,

@@ -57,20 +57,9 @@ func (d *database) Describe(ctx context.Context, name schema.Name) (r sqlwriter.
 		if r.Table == nil {
 			r.Table = &schema.Table{Name: schema.Name{Schema: name.Schema, Table: f.table}}
 		}
-		switch f.name {
-		case schema.Synced:
-			r.Synced = true
-			continue
-		case schema.Deleted:
-			r.Deleted = true
-			continue
+		if err := types.Found(&r, &dialect, f.name, f.typ, f.comment); err != nil {
+			return r, err
 		}
-		t, ok := typeOf(f.typ)
-		if !ok {
-			return r, &setup.Problem{Code: "column_type_unknown", Message: fmt.Sprintf(
-				"Column %s of table %s has the type %s, which Penstock does not write. Change it to VARCHAR, or drop the table to have it made again.", f.name, name, f.typ)}
-		}
-		r.Table.Columns = append(r.Table.Columns, dialect.Column(f.name, t, f.comment))
 	}
 	return r, nil
 }

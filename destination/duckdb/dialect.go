@@ -11,8 +11,8 @@ import (
 
 var dialect = sqlwriter.Dialect{
 	Quote:        quote,
-	Type:         typeName,
-	Stored:       stored,
+	Type:         types.Name,
+	Stored:       types.Stored,
 	Convert:      convert,
 	Alters:       alters,
 	Instant:      instant,
@@ -29,101 +29,74 @@ func instant(t time.Time) string {
 	return fmt.Sprintf("make_timestamptz(%d)", t.UnixMicro())
 }
 
-var typeNames = map[schema.Kind]string{
-	schema.Boolean: "BOOLEAN", schema.Short: "SMALLINT", schema.Int: "INTEGER", schema.Long: "BIGINT",
-	schema.Float: "FLOAT", schema.Double: "DOUBLE", schema.Date: "DATE", schema.Datetime: "TIMESTAMP",
-	schema.Instant: "TIMESTAMP WITH TIME ZONE", schema.Time: "TIME", schema.Binary: "BLOB",
-}
-
-// typeName returns the DuckDB type that keeps values of t as they are. JSON and
-// XML are text: DuckDB's own JSON would not keep every document unchanged, and
-// numbers of any size fit no number type.
-func typeName(t schema.Type) string {
-	if t.Kind == schema.Decimal && !t.Unbounded() {
-		return fmt.Sprintf("DECIMAL(%d,%d)", t.Precision, t.Scale)
-	}
-	if name := typeNames[t.Kind]; name != "" {
-		return name
-	}
-	return "VARCHAR"
-}
-
-func stored(t schema.Type) schema.Type {
-	if typeName(t) == "VARCHAR" {
-		return schema.Type{Kind: schema.String}
-	}
-	return t
-}
-
-// typeOf is the inverse of typeName, by DuckDB's name of a type.
-func typeOf(name string) (schema.Type, bool) {
-	for k, n := range typeNames {
-		if n == name {
-			return schema.Type{Kind: k}, true
-		}
-	}
-	var p, s int
-	if n, _ := fmt.Sscanf(name, "DECIMAL(%d,%d)", &p, &s); n == 2 {
-		return schema.DecimalOf(p, s), true
-	}
-	return schema.Type{Kind: schema.String}, name == "VARCHAR"
+// JSON and XML are text: DuckDB's own JSON would not keep every document
+// unchanged, and numbers of any size fit no number type.
+var types = sqlwriter.Types{
+	Names: map[schema.Kind]string{
+		schema.Boolean: "BOOLEAN", schema.Short: "SMALLINT", schema.Int: "INTEGER", schema.Long: "BIGINT",
+		schema.Float: "FLOAT", schema.Double: "DOUBLE", schema.Date: "DATE", schema.Datetime: "TIMESTAMP",
+		schema.Instant: "TIMESTAMP WITH TIME ZONE", schema.Time: "TIME", schema.Binary: "BLOB", schema.String: "VARCHAR",
+	},
+	Decimal: "DECIMAL(%d,%d)",
 }
 
 // macros make text of values as the conversions below need it. A number is
 // written without an exponent; DuckDB itself writes one for large and small
-// ones, and ".0" after whole ones.
+// ones, and ".0" after whole ones. They are in the catalog in memory, made once
+// for a file and not for each of its many connections.
+const ours = `"` + beside + `".main.`
+
 var macros = []string{
-	`CREATE OR REPLACE TEMP MACRO penstock_unfold(sign, digits, point) AS
+	`CREATE MACRO ` + ours + `penstock_unfold(sign, digits, point) AS
 		sign || CASE
 			WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits
 			WHEN point >= length(digits) THEN digits || repeat('0', point - length(digits))
 			ELSE left(digits, point) || '.' || substr(digits, point + 1) END`,
-	`CREATE OR REPLACE TEMP MACRO penstock_number(x) AS CASE
+	`CREATE MACRO ` + ours + `penstock_number(x) AS CASE
 		WHEN isnan(x) THEN 'NaN'
 		WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
 		WHEN x = 0 THEN '0'
-		WHEN contains(CAST(x AS VARCHAR), 'e') THEN penstock_unfold(
+		WHEN contains(CAST(x AS VARCHAR), 'e') THEN ` + ours + `penstock_unfold(
 			CASE WHEN x < 0 THEN '-' ELSE '' END,
 			replace(ltrim(split_part(CAST(x AS VARCHAR), 'e', 1), '-'), '.', ''),
 			CAST(split_part(CAST(x AS VARCHAR), 'e', 2) AS INTEGER) + 1)
 		ELSE regexp_replace(CAST(x AS VARCHAR), '\.0$', '') END`,
-	`CREATE OR REPLACE TEMP MACRO penstock_decimal(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\.', '\10.')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_date(x) AS replace(CAST(x AS VARCHAR), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_datetime(x) AS
+	`CREATE MACRO ` + ours + `penstock_decimal(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\.', '\10.')`,
+	`CREATE MACRO ` + ours + `penstock_date(x) AS replace(CAST(x AS VARCHAR), ' (BC)', ' BC')`,
+	`CREATE MACRO ` + ours + `penstock_datetime(x) AS
 		replace(regexp_replace(CAST(x AS VARCHAR), '^(\S+)( \(BC\))? (\S+)$', '\1T\3\2'), ' (BC)', ' BC')`,
-	`CREATE OR REPLACE TEMP MACRO penstock_instant(x) AS replace(penstock_datetime(x), '+00', 'Z')`,
+	`CREATE MACRO ` + ours + `penstock_instant(x) AS replace(` + ours + `penstock_datetime(x), '+00', 'Z')`,
 }
 
-// alters is true of a conversion that is no more than a cast. DuckDB's log has
-// the expression and not what came of it, and when it opens a file that a kill
-// left behind it evaluates it before it knows any function: a file with more
-// than a cast in its log could never be opened again.
-func alters(from, to schema.Type) bool {
-	return strings.HasPrefix(convert("c", from, to), "CAST(")
-}
+// alters is true of a column that has no values yet. Of others DuckDB 1.5.6
+// takes the values from before their last updates, without a word, if any other
+// transaction began before those, such as the load of another table. And its
+// log has the expression and not what came of it: when it opens a file that a
+// kill left behind it evaluates that before it knows any function.
+func alters(from, _ schema.Type) bool { return from.Kind == schema.Unspecified }
 
 func convert(expr string, from, to schema.Type) string {
 	if from.Kind == schema.Unspecified {
-		return "CAST(NULL AS " + typeName(to) + ")"
+		return "CAST(NULL AS " + types.Name(to) + ")"
 	}
-	if typeName(to) != "VARCHAR" {
-		return "CAST(" + expr + " AS " + typeName(to) + ")"
+	if !types.IsText(to) {
+		return "CAST(" + expr + " AS " + types.Name(to) + ")"
 	}
 	switch from.Kind {
 	case schema.Boolean, schema.Short, schema.Int, schema.Long, schema.Time:
 		return "CAST(" + expr + " AS VARCHAR)"
 	case schema.Decimal:
 		if !from.Unbounded() {
-			return "penstock_decimal(" + expr + ")"
+			return ours + "penstock_decimal(" + expr + ")"
 		}
 	case schema.Float, schema.Double:
-		return "penstock_number(" + expr + ")"
+		return ours + "penstock_number(" + expr + ")"
 	case schema.Date:
-		return "penstock_date(" + expr + ")"
+		return ours + "penstock_date(" + expr + ")"
 	case schema.Datetime:
-		return "penstock_datetime(" + expr + ")"
+		return ours + "penstock_datetime(" + expr + ")"
 	case schema.Instant:
-		return "penstock_instant(" + expr + ")"
+		return ours + "penstock_instant(" + expr + ")"
 	case schema.Binary:
 		return "lower(hex(" + expr + "))"
 	}

@@ -2,6 +2,8 @@ package duckdb
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/sqlwriter"
@@ -13,7 +15,19 @@ var _ destination.Digester = (*duck)(nil)
 // digestMemory is what DuckDB may take for a digest; more goes to disk.
 const digestMemory = 256 << 20
 
-func hashText(text string) string { return "CAST('0x' || substr(md5(" + text + "), 1, 8) AS BIGINT)" }
+var hashing = sqlwriter.Hashing{
+	Hash:   func(text string) string { return "CAST('0x' || substr(md5(" + text + "), 1, 8) AS BIGINT)" },
+	Joined: sqlwriter.ConcatWS(1 << 10),
+	Within: func(hash string, bounds []string) string {
+		var any []string
+		for b := range slices.Chunk(bounds, 2) {
+			any = append(any, hash+" >= "+b[0]+" AND "+hash+" < "+b[1])
+		}
+		return "(" + strings.Join(any, " OR ") + ")"
+	},
+	Div:     "//",
+	Integer: "BIGINT",
+}
 
 // Digest implements [destination.Digester].
 func (k *duck) Digest(ctx context.Context, q schema.DigestQuery, yield func(schema.Digest) error) (err error) {
@@ -28,30 +42,9 @@ func (k *duck) Digest(ctx context.Context, q schema.DigestQuery, yield func(sche
 	}()
 	d := dialect
 	d.Catalog = f.catalog
-	rows, err := f.db.QueryContext(ctx, d.Digests(&q, hashText, "//"))
+	rows, err := f.db.QueryContext(ctx, d.Digests(&q, hashing))
 	if err != nil {
 		return explain(k.path, err)
 	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return err
-	}
-	values, into := make([]string, len(columns)), make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		digest, err := sqlwriter.ParseDigest(&q, append([]string(nil), values...))
-		if err == nil {
-			err = yield(digest)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return explain(k.path, rows.Err())
+	return sqlwriter.ReadDigests(rows, &q, func(err error) error { return explain(k.path, err) }, yield)
 }

@@ -10,18 +10,43 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{
-		Open: func(t testing.TB) destination.Destination {
-			return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
+var subject = destinationtest.Subject{
+	Open: func(t testing.TB) destination.Destination {
+		return openAt(t, filepath.Join(t.TempDir(), "scripts.duckdb"))
+	},
+	Select: selectText,
+	Hand: destinationtest.Hand{
+		Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
+			t.Helper()
+			f, err := acquire(context.Background(), d.(*duck).path, 64<<20, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.release(64 << 20)
+			where := dialect
+			where.Catalog = f.catalog
+			if _, err := f.db.Exec(strings.ReplaceAll(statement, "{}", where.Table(name))); err != nil {
+				t.Fatal(err)
+			}
 		},
-		Select:    selectText,
-		Sequences: 500,
-	})
+		Retype:    func(column, typ string) string { return "ALTER TABLE {} ALTER COLUMN " + column + " TYPE " + typ },
+		Uncomment: func(column string, _ schema.Type) string { return "COMMENT ON COLUMN {}." + column + " IS NULL" },
+		Type:      types.Name,
+		Foreign:   "HUGEINT",
+		Depend:    "CREATE INDEX own ON {} (a)",
+		Release:   "DROP INDEX scripts.scripts.own",
+		Named:     "own on scripts.t",
+	},
+	Sequences: 600,
 }
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 1400) }
 
 func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {
 	t.Helper()
@@ -38,7 +63,7 @@ func query(t testing.TB, f *file, name schema.Name, columns []schema.Column) [][
 	var values []string
 	for _, c := range columns {
 		e := quote(c.Name)
-		if typeName(c.Type) != "VARCHAR" {
+		if !types.IsText(c.Type) {
 			e = convert(e, c.Type, schema.Type{Kind: schema.String})
 		}
 		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))

@@ -35,8 +35,8 @@ type file struct {
 	memory  int64 // what the writers may take, together
 }
 
-// beside is a catalog in memory, beside the file's. The driver can only make
-// ordinary views of Arrow records, which have no business in the file.
+// beside is a catalog in memory, beside the file's, for what has no business in
+// the file: the driver can only make ordinary views of Arrow records.
 const beside = "penstock:beside"
 
 var files = struct {
@@ -64,11 +64,7 @@ func acquire(ctx context.Context, path string, memory int64, threads int) (*file
 			return nil, err
 		}
 		f = &file{path: path, db: db}
-		err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog)
-		if err == nil {
-			_, err = db.ExecContext(ctx, "ATTACH ':memory:' AS "+quote(beside))
-		}
-		if err != nil {
+		if err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
 			db.Close()
 			return nil, explain(path, err)
 		}
@@ -118,18 +114,18 @@ func openFile(path string, memory int64, threads int) (*sql.DB, error) {
 		// Rows of a table have no order; keeping one would hold batches back.
 		"SET GLOBAL preserve_insertion_order = false",
 		"SET GLOBAL TimeZone = 'UTC'",
+		"ATTACH ':memory:' AS " + quote(beside),
 	}
 	first := true // the connections are opened one at a time by database/sql's own locking of this function
 	var mu sync.Mutex
 	connector, err := duckdb.NewConnector(path, func(c driver.ExecerContext) error {
 		mu.Lock()
 		defer mu.Unlock()
-		var statements []string
-		if first {
-			statements = settings
+		if !first {
+			return nil
 		}
 		first = false
-		for _, s := range append(statements, macros...) {
+		for _, s := range append(settings, macros...) {
 			if _, err := c.ExecContext(context.Background(), s, nil); err != nil {
 				return err
 			}
@@ -145,6 +141,10 @@ func openFile(path string, memory int64, threads int) (*sql.DB, error) {
 }
 
 var holder = regexp.MustCompile(`Conflicting lock is held in (.*?) \(PID (\d+)\)(?: by user (\S+?))?\.`)
+
+// inUse is the code of what cannot be changed because of something of the
+// user's.
+const inUse = "column_in_use"
 
 // explain says in the words of this destination what DuckDB says of a file.
 func explain(path string, err error) error {
@@ -164,8 +164,8 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%s is open in %s; it can be written when that process has closed it", path, who)
 	case strings.Contains(text, "not a valid DuckDB database file"), strings.Contains(text, "file is not a database"):
 		return &setup.Problem{Code: "not_a_database", Message: fmt.Sprintf("%s exists and is not a DuckDB database. Choose another path, or move the file away.", path)}
-	case strings.Contains(text, "depend on it"):
-		return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
+	case strings.Contains(text, "depend on it"), strings.Contains(text, "index depends on"):
+		return &setup.Problem{Code: inUse, Message: fmt.Sprintf("A table in %s cannot be changed as long as something of yours hangs on it, such as an index: %s", path, firstLine(text))}
 	case strings.Contains(text, "No space left on device"), strings.Contains(text, "max_temp_directory_size"):
 		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
 	case strings.Contains(text, "Out of Memory Error"), strings.Contains(text, "failed to pin block"):

@@ -66,7 +66,7 @@ func replaced(notes *sqlwriter.Notes, c schema.Column, a arrow.Array, ok func(in
 			b.AppendNull()
 			continue
 		case !ok(i):
-			notes.Lost(c, fmt.Sprintf("%s is not in the range of DuckDB's %s", raw(a, i), typeName(c.Type)))
+			notes.Lost(c, fmt.Sprintf("%s is not in the range of DuckDB's %s", raw(a, i), types.Name(c.Type)))
 			b.AppendNull()
 			continue
 		}

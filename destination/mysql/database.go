@@ -18,6 +18,7 @@ type database struct {
 	w      *warehouse
 	server server
 	warn   func(setup.Warning)
+	types  *sqlwriter.Types
 	d      *sqlwriter.Dialect
 
 	meta    sync.Mutex // held while catalog is used
@@ -41,19 +42,19 @@ var (
 )
 
 func newDatabase(w *warehouse, c *conn, warn func(setup.Warning)) *database {
-	d := &database{w: w, server: c.server, warn: warn, catalog: c,
+	d := &database{w: w, server: c.server, types: typesOf(c.server), warn: warn, catalog: c,
 		indexes: map[schema.Name]index{}, extras: map[schema.Name]extra{}}
 	d.d = d.dialect()
 	return d
 }
 
-// take returns what is known of a table that is about to be altered; then it
-// is not known any longer.
+// take returns what is known of a table that is about to be altered. Of that
+// the leftovers are not known any longer, and its index is to be looked at.
 func (d *database) take(name schema.Name) extra {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.extras[name]
-	delete(d.extras, name)
+	d.extras[name] = extra{key: e.key}
 	delete(d.indexes, name)
 	return e
 }
@@ -166,28 +167,18 @@ func (d *database) describe(ctx context.Context, c *conn, name schema.Name) (r s
 	for _, f := range columns {
 		column, typ, collation, more, comment := f[0], f[1], f[2], f[3], f[4]
 		switch {
-		case column == schema.Synced:
-			r.Synced = true
-			continue
-		case column == schema.Deleted:
-			r.Deleted = true
-			continue
 		case strings.HasPrefix(column, wider):
 			e.leftovers = append(e.leftovers, column)
 			continue
 		case strings.Contains(strings.ToUpper(more), "INVISIBLE"): // a key that the server has made for itself
 			continue
-		}
-		t, ok := typeOf(typ)
-		if !ok {
-			return r, &setup.Problem{Code: "column_type_unknown", Message: fmt.Sprintf(
-				"Column %s of table %s has the type %s, which Penstock does not write. Change it to longtext COLLATE %s, or drop the table to have it made again.", column, name, typ, d.server.collation)}
-		}
-		if t.Kind == schema.String && collation != d.server.collation {
+		case typ == types.Names[schema.String] && collation != d.server.collation:
 			return r, &setup.Problem{Code: "column_collation", Message: fmt.Sprintf(
-				"Column %s of table %s has the collation %s, by which different values may count as equal. Change it to longtext COLLATE %s, or drop the table to have it made again.", column, name, collation, d.server.collation)}
+				"Column %s of table %s has the collation %s, by which different values may count as equal. Change it to %s, or drop the table to have it made again.", column, name, collation, d.types.Text)}
 		}
-		r.Table.Columns = append(r.Table.Columns, d.d.Column(column, t, comment))
+		if err := d.types.Found(&r, d.d, column, unpadded(typ), comment); err != nil {
+			return r, err
+		}
 	}
 	d.mu.Lock()
 	d.extras[name] = e

@@ -53,7 +53,7 @@ func (d *database) define(def sqlwriter.Definition) []string {
 			continue
 		}
 		from, to := quote(a.After.Name), quote(fmt.Sprintf("%s%d", wider, i))
-		add = append(add, "ADD COLUMN "+to+" "+d.typeName(a.After.Type))
+		add = append(add, "ADD COLUMN "+to+" "+d.types.Name(a.After.Type))
 		set = append(set, to+" = "+convert(from, a.Before.Type, a.After.Type))
 		place := "FIRST"
 		if j := def.After.Index(a.After.Name); j > 0 {
@@ -64,8 +64,12 @@ func (d *database) define(def sqlwriter.Definition) []string {
 	if add != nil {
 		out = append(out, alter(table, add), "UPDATE "+table+" SET "+strings.Join(set, ", "))
 	}
-	if drop { // the next merge makes it again
-		clauses = append(clauses, "DROP INDEX "+quote(keyIndex))
+	for _, c := range def.Drop() {
+		clauses = append(clauses, "DROP COLUMN "+quote(c.Name))
+		drop = drop || slices.Contains(known.key, c.Name)
+	}
+	if drop {
+		clauses = append(clauses, d.dropIndex(def.Name))
 	}
 	return append(out, alter(table, clauses))
 }
@@ -79,8 +83,8 @@ func (d *database) replace(def sqlwriter.Definition, known extra, table string) 
 	for _, name := range known.leftovers {
 		clauses = append(clauses, "DROP COLUMN "+quote(name))
 	}
-	if known.key != nil { // the next merge makes it again
-		clauses = append(clauses, "DROP INDEX "+quote(keyIndex))
+	if known.key != nil {
+		clauses = append(clauses, d.dropIndex(def.Name))
 	}
 	for _, c := range def.Add {
 		clauses = append(clauses, "ADD COLUMN "+d.column(c))
@@ -96,7 +100,14 @@ func (d *database) replace(def sqlwriter.Definition, known extra, table string) 
 		out = append(out, alter(anew, clauses))
 	}
 	return append(out, d.d.Copy(def, table, anew),
-		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, old, anew, table), "DROP TABLE "+old)
+		fmt.Sprintf("RENAME TABLE %s TO %s, %s TO %s", table, old, anew, table), "DROP TABLE IF EXISTS "+old)
+}
+
+// dropIndex returns the clause that drops the index on a table's key. The next
+// merge makes it again.
+func (d *database) dropIndex(name schema.Name) string {
+	d.setIndex(name, nil, index{})
+	return "DROP INDEX " + quote(keyIndex)
 }
 
 // sibling returns the name of a table that stands beside another for a while.
@@ -110,7 +121,7 @@ func alter(table string, clauses []string) string {
 
 // column returns the definition of a column.
 func (d *database) column(c schema.Column) string {
-	s := quote(c.Name) + " " + d.typeName(c.Type)
+	s := quote(c.Name) + " " + d.types.Name(c.Type)
 	if comment := d.d.Comment(c); comment != "" {
 		s += " COMMENT " + quoteText(comment)
 	}
@@ -123,14 +134,14 @@ func converts(from, to schema.Type) bool {
 	switch {
 	case from.Kind == schema.Unspecified:
 		return true
-	case isText(to):
+	case types.IsText(to):
 		switch from.Kind {
 		case schema.Short, schema.Int, schema.Long, schema.Date:
 			return missingZeros(from, to) == ""
 		case schema.Decimal:
 			return missingZeros(from, to) == ""
 		}
-		return isText(from)
+		return types.IsText(from)
 	}
 	return from.Kind != schema.Float || to.Kind != schema.Double
 }

@@ -14,8 +14,8 @@ import (
 func (d *database) dialect() *sqlwriter.Dialect {
 	return &sqlwriter.Dialect{
 		Quote:          quote,
-		Type:           d.typeName,
-		Stored:         stored,
+		Type:           d.types.Name,
+		Stored:         types.Stored,
 		Convert:        convert,
 		Instant:        instant,
 		FoldsCase:      true,
@@ -45,75 +45,43 @@ func instant(t time.Time) string { return "TIMESTAMP'" + t.UTC().Format(clock) +
 
 // The types as information_schema has them, without the widths in which they
 // are shown. A FLOAT is a double: of a float MySQL shows six digits only, in
-// which more numbers than one look the same.
-var typeNames = map[schema.Kind]string{
-	schema.Boolean: "tinyint(1)", schema.Short: "smallint", schema.Int: "int", schema.Long: "bigint",
-	schema.Double: "double", schema.Date: "date", schema.Datetime: "datetime(6)",
-	schema.Time: "time(6)", schema.Binary: "longblob", schema.String: "longtext",
+// which more numbers than one look the same. A timestamp is no place for an
+// Instant, since it ends in 2038. MariaDB 10.11 allows 38 digits after the
+// point, MySQL 8.0 30.
+var types = sqlwriter.Types{
+	Names: map[schema.Kind]string{
+		schema.Boolean: "tinyint(1)", schema.Short: "smallint", schema.Int: "int", schema.Long: "bigint",
+		schema.Double: "double", schema.Date: "date", schema.Datetime: "datetime(6)",
+		schema.Time: "time(6)", schema.Binary: "longblob", schema.String: "longtext",
+	},
+	Decimal:  "decimal(%d,%d)",
+	MaxScale: 30,
+	Instead:  map[schema.Kind]schema.Kind{schema.Float: schema.Double, schema.Instant: schema.Datetime},
 }
 
-// maxScale is the number of digits after the point that a decimal may have
-// (MariaDB 10.11 allows 38, MySQL 8.0 30).
-const maxScale = 30
-
-// stored returns the type that a column made for t tells of itself. A
-// timestamp is no place for an Instant, since it ends in 2038.
-func stored(t schema.Type) schema.Type {
-	switch t.Kind {
-	case schema.Float:
-		return schema.Type{Kind: schema.Double}
-	case schema.Instant:
-		return schema.Type{Kind: schema.Datetime}
-	case schema.Decimal:
-		if !t.Unbounded() && t.Scale <= maxScale {
-			return t
-		}
-	}
-	if _, ok := typeNames[t.Kind]; ok {
-		return t
-	}
-	return schema.Type{Kind: schema.String}
+// typesOf returns the types with text as it compares byte by byte.
+func typesOf(s server) *sqlwriter.Types {
+	own := types
+	own.Text = "longtext CHARACTER SET utf8mb4 COLLATE " + s.collation
+	return &own
 }
 
-func isText(t schema.Type) bool { return stored(t).Kind == schema.String }
-
-// typeName returns the column type that keeps values of t as they are.
-func (d *database) typeName(t schema.Type) string {
-	t = stored(t)
-	switch t.Kind {
-	case schema.Decimal:
-		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
-	case schema.String:
-		return "longtext CHARACTER SET utf8mb4 COLLATE " + d.server.collation
-	}
-	return typeNames[t.Kind]
-}
-
-// typeOf is the inverse of typeName, by the name in information_schema.
-func typeOf(name string) (schema.Type, bool) {
-	for _, integer := range []string{"smallint", "int", "bigint"} { // "int(11)", but not "int(11) unsigned"
+// unpadded returns the name of a type without the width of "int(11)"; that of
+// "int(11) unsigned" is another type's.
+func unpadded(name string) string {
+	for _, integer := range []string{"smallint", "int", "bigint"} {
 		if rest, ok := strings.CutPrefix(name, integer+"("); ok && strings.HasSuffix(rest, ")") && !strings.Contains(rest, " ") {
-			name = integer
+			return integer
 		}
 	}
-	for k, n := range typeNames {
-		if n == name {
-			return schema.Type{Kind: k}, true
-		}
-	}
-	var p, s int
-	if n, _ := fmt.Sscanf(name, "decimal(%d,%d)", &p, &s); n == 2 {
-		t := schema.DecimalOf(p, s)
-		return t, !t.Unbounded() && name == fmt.Sprintf("decimal(%d,%d)", p, s)
-	}
-	return schema.Type{}, false
+	return name
 }
 
 func convert(expr string, from, to schema.Type) string {
 	switch {
 	case from.Kind == schema.Unspecified:
 		return "NULL"
-	case isText(to):
+	case types.IsText(to):
 		text := convertText(expr, from)
 		if zeros := missingZeros(from, to); zeros != "" {
 			text = "CONCAT(" + text + ", '" + zeros + "')"
@@ -150,7 +118,7 @@ func missingZeros(from, to schema.Type) string {
 func convertText(expr string, from schema.Type) string {
 	text := "CAST(" + expr + " AS CHAR)"
 	switch {
-	case isText(from):
+	case types.IsText(from):
 		return expr
 	case from.Kind == schema.Boolean:
 		return "CASE WHEN " + expr + " THEN 'true' WHEN NOT " + expr + " THEN 'false' END"

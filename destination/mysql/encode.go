@@ -188,6 +188,6 @@ func (st *stream) float(dst []byte, c schema.Column, v float64, bits int) ([]byt
 
 // lost makes a value NULL.
 func (st *stream) lost(dst []byte, c schema.Column, what string) ([]byte, bool) {
-	st.notes.Lost(c, fmt.Sprintf("%s is not in the range of %s", what, strings.Fields(st.s.d.typeName(c.Type))[0]))
+	st.notes.Lost(c, fmt.Sprintf("%s is not in the range of %s", what, strings.Fields(st.s.d.types.Name(c.Type))[0]))
 	return dst, false
 }

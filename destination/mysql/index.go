@@ -43,7 +43,7 @@ func indexed(key []schema.Column) string {
 		parts[i] = quote(c.Name)
 		switch {
 		case !unlimited(c.Type):
-		case stored(c.Type).Kind == schema.Binary:
+		case types.Stored(c.Type).Kind == schema.Binary:
 			parts[i] += fmt.Sprintf("(%d)", left/long-8)
 		default:
 			parts[i] += fmt.Sprintf("(%d)", (left/long-8)/4)
@@ -53,7 +53,7 @@ func indexed(key []schema.Column) string {
 }
 
 func unlimited(t schema.Type) bool {
-	k := stored(t).Kind
+	k := types.Stored(t).Kind
 	return k == schema.String || k == schema.Binary
 }
 

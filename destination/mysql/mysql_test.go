@@ -13,12 +13,35 @@ import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/internal/mariatest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps})
-}
+var subject = func() destinationtest.Subject {
+	declared := typesOf(server{collation: "utf8mb4_nopad_bin"})
+	modify := func(column, typ string) string { return "ALTER TABLE {} MODIFY COLUMN " + column + " " + typ }
+	return destinationtest.Subject{Open: openOwn, Select: selectText, Keeps: keeps, Sequences: 150, Hand: destinationtest.Hand{
+		Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
+			t.Helper()
+			o := d.(own)
+			c, err := o.connect(t.Context())
+			must(t, err)
+			defer c.Close()
+			must(t, c.run(t.Context(), strings.ReplaceAll(statement, "{}", quote(o.prefix+name.Schema)+"."+quote(name.Table))))
+		},
+		Retype:    modify,
+		Uncomment: func(column string, t schema.Type) string { return modify(column, declared.Name(t)) },
+		Type:      types.Name,
+		Foreign:   "varchar(9)",
+		Depend:    "ALTER TABLE {} ADD COLUMN own bigint GENERATED ALWAYS AS (length(a)) VIRTUAL INVISIBLE",
+		Release:   "ALTER TABLE {} DROP COLUMN own",
+		Named:     "'a'",
+	}}
+}()
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 350) }
 
 // keeps knows what the server has no value for.
 func keeps(t schema.Type, text string) bool {
@@ -70,6 +93,10 @@ func (w ownWriter) Migrate(ctx context.Context, t *schema.Table) error {
 	return w.Writer.Migrate(ctx, w.table(t))
 }
 
+func (w ownWriter) Drop(ctx context.Context, n schema.Name, column string) error {
+	return w.Writer.Drop(ctx, w.name(n), column)
+}
+
 func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {
 	b.Table = w.table(b.Table)
 	return w.Writer.Write(ctx, b)
@@ -77,6 +104,11 @@ func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {
 
 func (w ownWriter) Live(ctx context.Context, n schema.Name) (int64, error) {
 	return w.Writer.Live(ctx, w.name(n))
+}
+
+func (o own) Digest(ctx context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	q.Table.Name.Schema = o.prefix + q.Table.Name.Schema
+	return o.warehouse.Digest(ctx, q, yield)
 }
 
 func openOwn(t testing.TB) destination.Destination {

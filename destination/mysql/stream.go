@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -24,27 +23,18 @@ type stream struct {
 	suffix []byte // of each row: the fields that are the same in all of them
 	notes  sqlwriter.Notes
 
-	chunks chan []byte
-	chunk  []byte      // being filled
-	free   chan []byte // sent, to be filled again
-	rows   int64       // written
-	cancel context.CancelFunc
-
-	done chan struct{} // closed when the transaction has ended
-	sent int64         // rows that the server has taken; set before done is closed, as is
-	err  error         // why it ended
+	chunks *sqlwriter.Chunks
+	chunk  []byte // being filled
+	rows   int64  // written
+	sent   int64  // rows that the server has taken, when the transaction has ended
 }
-
-// chunkSize is a few times what the kernel takes at once.
-const chunkSize = 256 << 10
 
 // readers numbers what LOAD DATA statements read: the driver knows readers by
 // names that are the whole process's.
 var readers atomic.Int64
 
 func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
-	st := &stream{s: s, load: l, form: &tsv, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn},
-		chunks: make(chan []byte, 4), free: make(chan []byte, 4), done: make(chan struct{})}
+	st := &stream{s: s, load: l, form: &tsv, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}}
 	if !s.infile {
 		st.form = &values
 	}
@@ -61,33 +51,29 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 			st.suffix = st.form.constant(st.suffix, c.Value)
 		}
 	}
-	into := l.Into
-	st.chunk = st.empty()
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	st.cancel = cancel
-	go func() {
-		defer close(st.done)
-		if st.err = s.run(run, "START TRANSACTION"); st.err != nil {
-			return
+	st.chunks = sqlwriter.Feed(ctx, func(ctx context.Context, rows *sqlwriter.Chunks) error {
+		if err := s.run(ctx, "START TRANSACTION"); err != nil {
+			return err
 		}
-		if list := strings.Join(columns, ", "); s.infile {
-			st.sent, st.err = st.infile(run, into, list)
-		} else {
-			st.sent, st.err = st.insert(run, into, list)
+		fill := st.insert
+		if s.infile {
+			fill = st.infile
 		}
-		if st.err == nil {
-			st.err = s.run(run, "COMMIT")
+		var err error
+		if st.sent, err = fill(ctx, rows, l.Into, strings.Join(columns, ", ")); err != nil {
+			return err
 		}
-	}()
+		return s.run(ctx, "COMMIT")
+	})
+	st.chunk = st.chunks.Empty()
 	return st, nil
 }
 
 // infile runs a LOAD DATA over all chunks. Its bytes are taken as they are,
 // whatever the columns' character sets.
-func (st *stream) infile(ctx context.Context, into, columns string) (int64, error) {
+func (st *stream) infile(ctx context.Context, chunks *sqlwriter.Chunks, into, columns string) (int64, error) {
 	name := "penstock-" + strconv.FormatInt(readers.Add(1), 10)
-	reader := &chunkReader{in: st.chunks, free: st.free, stop: ctx.Done()}
-	mysql.RegisterReaderHandler(name, func() io.Reader { return reader })
+	mysql.RegisterReaderHandler(name, func() io.Reader { return chunks })
 	defer mysql.DeregisterReaderHandler(name)
 	r, err := st.s.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::"+name+"' INTO TABLE "+into+
 		` CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (`+columns+")")
@@ -111,41 +97,27 @@ func (st *stream) infile(ctx context.Context, into, columns string) (int64, erro
 }
 
 // insert runs an INSERT for each chunk.
-func (st *stream) insert(ctx context.Context, into, columns string) (rows int64, err error) {
+func (st *stream) insert(ctx context.Context, chunks *sqlwriter.Chunks, into, columns string) (rows int64, err error) {
 	statement := []byte("INSERT INTO " + into + " (" + columns + ") VALUES ")
 	begins := len(statement)
 	for {
-		select {
-		case chunk, ok := <-st.chunks:
-			if !ok {
-				return rows, nil
-			}
-			statement = append(statement[:begins], chunk[:len(chunk)-1]...) // without the last comma
-			r, err := st.s.ExecContext(ctx, string(statement))
-			if err != nil {
-				return rows, st.s.w.explain(ctx, err)
-			}
-			n, err := r.RowsAffected()
-			if err != nil {
-				return rows, err
-			}
-			rows += n
-			st.reuse(chunk)
-		case <-ctx.Done():
-			return rows, ctx.Err()
+		chunk, err := chunks.Next()
+		if err == io.EOF {
+			return rows, nil
 		}
-	}
-}
-
-// send hands a chunk over.
-func (st *stream) send(ctx context.Context, chunk []byte) error {
-	select {
-	case st.chunks <- chunk:
-		return nil
-	case <-st.done:
-		return st.ended()
-	case <-ctx.Done():
-		return ctx.Err()
+		if err != nil {
+			return rows, err
+		}
+		statement = append(statement[:begins], chunk[:len(chunk)-1]...) // without the last comma
+		r, err := st.s.ExecContext(ctx, string(statement))
+		if err != nil {
+			return rows, st.s.w.explain(ctx, err)
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return rows, err
+		}
+		rows += n
 	}
 }
 
@@ -153,102 +125,22 @@ func (st *stream) send(ctx context.Context, chunk []byte) error {
 // sent without it.
 func (st *stream) row(ctx context.Context, start int) error {
 	st.rows++
-	if len(st.chunk) <= chunkSize || start == 0 {
+	if len(st.chunk) <= sqlwriter.ChunkSize || start == 0 {
 		return nil
 	}
-	next := append(st.empty(), st.chunk[start:]...)
+	next := append(st.chunks.Empty(), st.chunk[start:]...)
 	full := st.chunk[:start]
 	st.chunk = next
-	return st.send(ctx, full)
-}
-
-// empty returns a chunk to be filled.
-func (st *stream) empty() []byte {
-	select {
-	case c := <-st.free:
-		return c[:0]
-	default:
-		return make([]byte, 0, chunkSize+chunkSize/8)
-	}
-}
-
-// reuse keeps a chunk to be filled again; not that of a long value.
-func (st *stream) reuse(chunk []byte) {
-	if cap(chunk) > 2*chunkSize {
-		return
-	}
-	select {
-	case st.free <- chunk:
-	default:
-	}
-}
-
-// ended says why a load ended that was to go on.
-func (st *stream) ended() error {
-	if st.err != nil {
-		return st.err
-	}
-	return fmt.Errorf("the server %s ended the load early", st.s.w.server())
+	return st.chunks.Send(ctx, full)
 }
 
 func (st *stream) End(ctx context.Context) error {
-	if len(st.chunk) > 0 {
-		if err := st.send(ctx, st.chunk); err != nil {
-			st.Abort()
-			return err
-		}
-	}
-	close(st.chunks)
-	select {
-	case <-st.done:
-	case <-ctx.Done():
-		st.Abort()
-		return ctx.Err()
-	}
-	st.cancel()
+	err := st.chunks.End(ctx, st.chunk)
 	st.notes.End()
-	if st.err == nil && st.sent != st.rows {
+	if err == nil && st.sent != st.rows {
 		return fmt.Errorf("the server %s took %d of %d rows", st.s.w.server(), st.sent, st.rows)
 	}
-	return st.err
+	return err
 }
 
-func (st *stream) Abort() {
-	st.cancel()
-	<-st.done
-}
-
-var errStopped = errors.New("the load was given up")
-
-// A chunkReader reads chunks one after the other.
-type chunkReader struct {
-	in    <-chan []byte
-	free  chan<- []byte
-	stop  <-chan struct{}
-	whole []byte // the chunk that is being read, and
-	rest  []byte // what is left of it
-}
-
-func (r *chunkReader) Read(p []byte) (int, error) {
-	for len(r.rest) == 0 {
-		if r.whole != nil && cap(r.whole) <= 2*chunkSize { // a long value's chunk is not kept
-			select {
-			case r.free <- r.whole:
-			default:
-			}
-		}
-		r.whole = nil
-		select {
-		case c, ok := <-r.in:
-			if !ok {
-				return 0, io.EOF
-			}
-			r.whole, r.rest = c, c
-		case <-r.stop:
-			return 0, errStopped
-		}
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
+func (st *stream) Abort() { st.chunks.Abort() }

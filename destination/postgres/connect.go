@@ -108,6 +108,9 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 		if pg.Code == "0A000" && strings.Contains(pg.Message, "view") {
 			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop the view, let the next sync widen the column, and make the view again.", w.server(), said)}
 		}
+		if pg.Code == "2BP01" {
+			return &setup.Problem{Code: "column_in_use", Message: fmt.Sprintf("The server %s says: %s. Drop what depends on it, and make it again after the next sync, without the column.", w.server(), said)}
+		}
 		switch pg.Code {
 		case "53100":
 			said = "its disk is full: " + said

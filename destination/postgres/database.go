@@ -120,22 +120,12 @@ func describe(ctx context.Context, c conn, name schema.Name) (r sqlwriter.Relati
 		if r.Table == nil {
 			r.Table = &schema.Table{Name: name}
 		}
-		switch column {
-		case "":
-			continue
-		case schema.Synced:
-			r.Synced = true
-			continue
-		case schema.Deleted:
-			r.Deleted = true
+		if column == "" {
 			continue
 		}
-		t, ok := typeOf(typ)
-		if !ok {
-			return r, &setup.Problem{Code: "column_type_unknown", Message: fmt.Sprintf(
-				"Column %s of table %s has the type %s, which Penstock does not write. Change it to text, or drop the table to have it made again.", column, name, typ)}
+		if err := types.Found(&r, &dialect, column, typ, comment); err != nil {
+			return r, err
 		}
-		r.Table.Columns = append(r.Table.Columns, dialect.Column(column, t, comment))
 	}
 	return r, nil
 }

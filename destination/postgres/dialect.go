@@ -11,8 +11,8 @@ import (
 
 var dialect = sqlwriter.Dialect{
 	Quote:   quote,
-	Type:    typeName,
-	Stored:  stored,
+	Type:    types.Name,
+	Stored:  types.Stored,
 	Convert: convert,
 	Instant: instant,
 	Same:    same,
@@ -35,57 +35,27 @@ func instant(t time.Time) string {
 	return t.UTC().Format("'2006-01-02 15:04:05.999999+00'") + "::timestamptz"
 }
 
-// The types as PostgreSQL's format_type writes them.
-var typeNames = map[schema.Kind]string{
-	schema.Boolean: "boolean", schema.Short: "smallint", schema.Int: "integer", schema.Long: "bigint",
-	schema.Decimal: "numeric", schema.Float: "real", schema.Double: "double precision", schema.Date: "date",
-	schema.Datetime: "timestamp without time zone", schema.Instant: "timestamp with time zone",
-	schema.Time: "time without time zone", schema.Binary: "bytea", schema.String: "text", schema.JSON: "json",
-}
-
-// typeName returns the type that keeps values of t as they are: json and not
-// jsonb, which would reorder a document, and text for XML.
-func typeName(t schema.Type) string {
-	if t.Kind == schema.Decimal && !t.Unbounded() {
-		return fmt.Sprintf("numeric(%d,%d)", t.Precision, t.Scale)
-	}
-	if name := typeNames[t.Kind]; name != "" {
-		return name
-	}
-	return "text"
-}
-
-func stored(t schema.Type) schema.Type {
-	if typeName(t) == "text" {
-		return schema.Type{Kind: schema.String}
-	}
-	return t
-}
-
-// typeOf is the inverse of typeName.
-func typeOf(name string) (schema.Type, bool) {
-	for k, n := range typeNames {
-		if n == name {
-			return schema.Type{Kind: k}, true
-		}
-	}
-	var p, s int
-	if n, _ := fmt.Sscanf(name, "numeric(%d,%d)", &p, &s); n == 2 {
-		t := schema.DecimalOf(p, s)
-		return t, typeName(t) == name
-	}
-	return schema.Type{}, false
+// The types as PostgreSQL's format_type writes them. They keep values as they
+// are: json and not jsonb, which would reorder a document, and text for XML.
+var types = sqlwriter.Types{
+	Names: map[schema.Kind]string{
+		schema.Boolean: "boolean", schema.Short: "smallint", schema.Int: "integer", schema.Long: "bigint",
+		schema.Decimal: "numeric", schema.Float: "real", schema.Double: "double precision", schema.Date: "date",
+		schema.Datetime: "timestamp without time zone", schema.Instant: "timestamp with time zone",
+		schema.Time: "time without time zone", schema.Binary: "bytea", schema.String: "text", schema.JSON: "json",
+	},
+	Decimal: "numeric(%d,%d)",
 }
 
 func convert(expr string, from, to schema.Type) string {
 	switch {
 	case from.Kind == schema.Unspecified:
-		return "NULL::" + typeName(to)
+		return "NULL::" + types.Name(to)
 	case to.Kind == schema.Decimal && (from.Kind == schema.Float || from.Kind == schema.Double):
 		// The cast would round to 6 or 15 digits; the text has all that count.
 		return "(" + expr + ")::text::numeric"
-	case typeName(to) != "text":
-		return "(" + expr + ")::" + typeName(to)
+	case !types.IsText(to):
+		return "(" + expr + ")::" + types.Name(to)
 	}
 	text := "(" + expr + ")::text"
 	switch from.Kind {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/sqlwriter"
@@ -10,6 +11,11 @@ import (
 )
 
 var _ destination.Digester = (*warehouse)(nil)
+
+// within has the hash in it once, because it is made once for each time.
+func within(hash string, bounds []string) string {
+	return "width_bucket(" + hash + ", ARRAY[" + strings.Join(bounds, ", ") + "]::bigint[]) % 2 = 1"
+}
 
 // Digest implements [destination.Digester].
 func (w *warehouse) Digest(ctx context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {
@@ -28,7 +34,8 @@ func (w *warehouse) Digest(ctx context.Context, q schema.DigestQuery, yield func
 		}
 		return fmt.Sprintf("('x' || substr(md5(%s), 1, 8))::bit(32)::bigint", text)
 	}
-	rows := c.ExecParams(ctx, dialect.Digests(&q, hash, "/"), nil, nil, nil, nil)
+	hashing := sqlwriter.Hashing{Hash: hash, Joined: sqlwriter.ConcatWS(64), Within: within, Div: "/", Integer: "BIGINT"}
+	rows := c.ExecParams(ctx, dialect.Digests(&q, hashing), nil, nil, nil, nil)
 	for rows.NextRow() {
 		values := make([]string, len(rows.Values()))
 		for i, v := range rows.Values() {

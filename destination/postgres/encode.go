@@ -72,7 +72,7 @@ func (st *stream) writeRecord(ctx context.Context, b schema.Batch, seq int64) er
 	}
 	count := uint16(len(fields) + added)
 	for row := range int(b.Record.NumRows()) {
-		if len(st.chunk) >= chunkSize {
+		if len(st.chunk) >= sqlwriter.ChunkSize {
 			if err := st.send(ctx); err != nil {
 				return err
 			}
@@ -247,6 +247,6 @@ func (st *stream) clean(c schema.Column, v string) string {
 
 // lost makes a value NULL.
 func (st *stream) lost(dst []byte, c schema.Column, value string) []byte {
-	st.notes.Lost(c, fmt.Sprintf("%s is not in the range of PostgreSQL's %s", value, typeName(c.Type)))
+	st.notes.Lost(c, fmt.Sprintf("%s is not in the range of PostgreSQL's %s", value, types.Name(c.Type)))
 	return append(dst, null...)
 }

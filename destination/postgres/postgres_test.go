@@ -10,17 +10,43 @@ import (
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
+	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
 )
 
-func TestDestination(t *testing.T) {
-	destinationtest.Run(t, destinationtest.Subject{
-		Open:      func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
-		Select:    selectText,
-		Sequences: 200,
-	})
+var subject = destinationtest.Subject{
+	Open:   func(t testing.TB) destination.Destination { return openAt(t, pgtest.Database(t)) },
+	Select: selectText,
+	Hand: destinationtest.Hand{
+		Run: func(t testing.TB, d destination.Destination, name schema.Name, statement string) {
+			t.Helper()
+			w := d.(*warehouse)
+			c, err := w.connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close(t.Context())
+			if err := (conn{w, c}).exec(t.Context(), strings.ReplaceAll(statement, "{}", dialect.Table(name))); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Retype: func(column, typ string) string {
+			return "ALTER TABLE {} ALTER COLUMN " + column + " TYPE " + typ + " USING " + column + "::" + typ
+		},
+		Uncomment: func(column string, _ schema.Type) string { return "COMMENT ON COLUMN {}." + column + " IS NULL" },
+		Type:      types.Name,
+		Foreign:   "varchar(9)",
+		Depend:    "CREATE VIEW scripts.v AS SELECT a FROM {}",
+		Release:   "DROP VIEW scripts.v",
+		Named:     "view scripts.v depends on column a",
+	},
+	Sequences: 400,
 }
+
+func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
+
+func TestModel(t *testing.T) { modelcheck.Run(t, subject, 600) }
 
 // config returns the config that means the database of a URL.
 func config(t testing.TB, dsn string) Config {
@@ -66,7 +92,7 @@ func selectText(t testing.TB, d destination.Destination, name schema.Name, colum
 	var values []string
 	for _, c := range columns {
 		e := quote(c.Name)
-		if typeName(c.Type) != "text" {
+		if !types.IsText(c.Type) {
 			e = convert(e, c.Type, schema.Type{Kind: schema.String})
 		}
 		values = append(values, fmt.Sprintf("coalesce(%s, '%s')", e, destinationtest.Null))

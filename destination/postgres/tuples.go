@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/penstock-data/penstock/destination/sqlwriter"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -27,7 +28,7 @@ func (st *stream) writeTuples(ctx context.Context, e *schema.Encoded, seq int64)
 		if err != nil {
 			return err
 		}
-		if len(st.chunk) > 0 && len(st.chunk)+size+len(suffix) > chunkSize {
+		if len(st.chunk) > 0 && len(st.chunk)+size+len(suffix) > sqlwriter.ChunkSize {
 			if err := st.send(ctx); err != nil {
 				return err
 			}

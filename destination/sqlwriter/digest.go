@@ -1,66 +1,123 @@
 package sqlwriter
 
 import (
+	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/penstock-data/penstock/schema"
 )
 
-// Digests returns a query for the digests that q asks for. hash makes the
-// hash of a text, a bigint. Each row of the result is for [ParseDigest].
-//
-// div divides integers. The functions chr, rtrim and strpos are PostgreSQL's.
-func (d *Dialect) Digests(q *schema.DigestQuery, hash func(text string) string, div string) string {
-	var texts, keys, key []string
+// A Hashing is what differs between the SQL of digests.
+type Hashing struct {
+	Hash    func(text string) string // the hash of a text, an integer of 64 bits
+	Joined  func(texts []string) string
+	Within  func(hash string, bounds []string) string // the condition of [schema.Bounds]
+	Div     string                                    // divides integers
+	Integer string                                    // the name of 64 bits in a CAST
+}
+
+// ConcatWS returns the joined text of texts for databases that know CONCAT_WS,
+// with at most so many arguments.
+func ConcatWS(most int) func(texts []string) string {
+	return func(texts []string) string {
+		var groups []string
+		for group := range slices.Chunk(texts, most) {
+			groups = append(groups, "concat_ws('\x1f', coalesce("+strings.Join(group, ", '\x1e'), coalesce(")+", '\x1e'))")
+		}
+		if len(groups) == 1 {
+			return groups[0]
+		}
+		return "concat_ws('\x1f', " + strings.Join(groups, ", ") + ")"
+	}
+}
+
+// Digests returns a query for the digests that q asks for. Each row of the
+// result is for [ParseDigest].
+func (d *Dialect) Digests(q *schema.DigestQuery, by Hashing) string {
+	var texts, columns, keys []string
 	for i, c := range q.Table.Columns {
-		texts = append(texts, fmt.Sprintf("%s AS c%d", d.canonical(c, q.As[i]), i))
+		name := fmt.Sprintf("c%d", i)
+		columns = append(columns, name)
+		texts = append(texts, d.canonical(c, q.As[i])+" AS "+name)
 		if c.Key {
-			keys = append(keys, fmt.Sprintf("c%d", i))
-			key = append(key, fmt.Sprintf("coalesce(c%d, '')", i))
+			keys = append(keys, name)
 		}
 	}
 	live := map[schema.Mode]string{
 		schema.SoftDelete: " WHERE " + d.Quote(schema.Deleted) + " IS NOT TRUE",
 		schema.History:    " WHERE " + d.Quote(schema.Active) + " IS TRUE",
 	}[q.Table.Mode]
-	distinct, place, where := "", hash(strings.Join(key, " || chr(31) || ")), ""
-	if len(key) == 0 {
-		distinct, place = "DISTINCT ", "0"
+	distinct, place, where := "DISTINCT ", "0", ""
+	if len(keys) > 0 {
+		distinct, place = "", by.Hash(by.Joined(keys))
 	}
-	for i, r := range q.Within {
-		where += fmt.Sprintf("%s h >= %d AND h < %d", []string{" WHERE", " OR"}[min(i, 1)], r.Lo, r.Hi)
+	if q.Within != nil {
+		where = " WHERE " + by.Within("h", schema.Bounds(q.Within))
 	}
 	from := fmt.Sprintf(" FROM (SELECT %s AS h, a.* FROM (SELECT %s%s FROM %s%s) AS a) AS b%s",
 		place, distinct, strings.Join(texts, ", "), d.Table(q.Table.Name), live, where)
 	if q.Parts == 0 {
 		list := keys
-		for i := range q.Table.Columns {
-			c := fmt.Sprintf("c%d", i)
-			list = append(list, fmt.Sprintf("CASE WHEN %s IS NULL THEN 0 ELSE 1 END, coalesce(%s, 0)", c, hash(c)))
+		for _, c := range columns {
+			list = append(list, fmt.Sprintf("CASE WHEN %s IS NULL THEN 0 ELSE 1 END, coalesce(%s, 0)", c, by.Hash(c)))
 		}
 		return "SELECT " + strings.Join(list, ", ") + from
 	}
-	list := []string{fmt.Sprintf("h * %d %s %d, count(*)", q.Parts, div, int64(schema.KeyHashes))}
-	for i := range q.Table.Columns {
-		c := fmt.Sprintf("c%d", i)
-		list = append(list, fmt.Sprintf("count(%s), CAST(coalesce(sum(%s), 0) AS BIGINT)", c, hash(c)))
+	list := []string{fmt.Sprintf("h * %d %s %d, count(*)", q.Parts, by.Div, int64(schema.KeyHashes))}
+	sum := func(values, text string) {
+		list = append(list, fmt.Sprintf("count(%s), CAST(coalesce(sum(%s), 0) AS %s)", values, by.Hash(text), by.Integer))
+	}
+	if q.Whole {
+		sum("*", by.Joined(columns))
+		columns = nil
+	}
+	for _, c := range columns {
+		sum(c, c)
 	}
 	return "SELECT " + strings.Join(list, ", ") + from + " GROUP BY 1"
 }
 
 // canonical returns the text of a column as [schema.DigestQuery] has it.
 func (d *Dialect) canonical(c schema.Column, as schema.Type) string {
-	expr, from := d.Quote(c.Name), d.Stored(c.Type)
+	expr, from := d.Quote(c.Name), c.Type
 	if as.Kind == schema.Double && from.Kind == schema.Float || as.Kind == schema.Datetime && from.Kind == schema.Date {
 		expr, from = d.Convert(expr, from, as), as
 	}
 	text := d.Convert(expr, from, schema.Type{Kind: schema.String})
 	if as.Unbounded() {
-		text = fmt.Sprintf("CASE WHEN strpos(%s, '.') > 0 THEN rtrim(rtrim(%s, '0'), '.') ELSE %s END", text, text, text)
+		text = fmt.Sprintf("CASE WHEN %[1]s LIKE '%%.%%' THEN TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM %[1]s)) ELSE %[1]s END", text)
 	}
 	return text
+}
+
+// ReadDigests gives the digests that a query of [Dialect.Digests] has found to
+// yield, and closes rows. explain is told the database's errors.
+func ReadDigests(rows *sql.Rows, q *schema.DigestQuery, explain func(error) error, yield func(schema.Digest) error) error {
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return explain(err)
+	}
+	values, into := make([]string, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return explain(err)
+		}
+		digest, err := ParseDigest(q, slices.Clone(values))
+		if err == nil {
+			err = yield(digest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return explain(rows.Err())
 }
 
 // ParseDigest makes a digest of a row that a query of [Dialect.Digests] gave.

@@ -150,6 +150,14 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+func TestWithout(t *testing.T) {
+	statements, after := plain.Without(of(schema.History, "id:LONG:key", "a:JSON", "b:INT"), 1)
+	golden(t, "plan_without", statements)
+	if diff := cmp.Diff(in(schema.History, tbl("id:LONG:key", "b:INT")), after); diff != "" {
+		t.Errorf("the table afterwards (-want +got):\n%s", diff)
+	}
+}
+
 func TestPlanRefuses(t *testing.T) {
 	folds := plain
 	folds.FoldsCase = true
@@ -288,7 +296,7 @@ func TestRecognize(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			r := Relation{Schema: true, Table: tbl(c.columns...), Synced: c.synced, Deleted: c.deleted}
-			err := r.recognize()
+			err := plain.recognize(&r)
 			if c.problem != "" {
 				if p := setup.AsProblem(err); p == nil || p.Code != c.problem {
 					t.Fatalf("got %v, want %s", err, c.problem)

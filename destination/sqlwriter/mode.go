@@ -67,21 +67,37 @@ func (d *Dialect) Constant(c Constant) string {
 // takes the system columns of history mode from among its columns. A column
 // that has the name of one is the source's own where the table has a column
 // that tells of soft delete.
-func (r *Relation) recognize() error {
+func (d *Dialect) recognize(r *Relation) error {
 	if r.Table == nil || r.Deleted {
 		return nil
 	}
-	all := len(r.Table.Columns)
-	r.Table.Columns = slices.DeleteFunc(r.Table.Columns, func(c schema.Column) bool {
-		return c.Name == schema.Active || c.Name == schema.Start || c.Name == schema.End
-	})
-	switch all - len(r.Table.Columns) {
+	var found, others []schema.Column
+	for _, c := range r.Table.Columns {
+		switch c.Name {
+		case schema.Active, schema.Start, schema.End:
+			found = append(found, c)
+		default:
+			others = append(others, c)
+		}
+	}
+	r.Table.Columns = others
+	switch len(found) {
 	case 0:
 		if r.Synced {
 			r.Table.Mode = schema.Live
 		}
 	case 3:
 		r.Table.Mode = schema.History
+		for _, is := range found {
+			for _, want := range systemColumns(schema.History) {
+				if is.Name != want.Name {
+					continue
+				}
+				if err := d.checkSystem(r.Table.Name, is, want); err != nil {
+					return err
+				}
+			}
+		}
 	default:
 		return &setup.Problem{Code: "history_columns_missing", Message: fmt.Sprintf(
 			"Table %s has not all of the columns %s, %s and %s, without which its versions cannot be told apart. Add what is missing, or drop the table to have it made again.",
@@ -109,10 +125,12 @@ func (def *Definition) Columns() []schema.Column {
 	return slices.Concat(def.After.Columns, systemColumns(def.After.Mode))
 }
 
-// Drop returns the columns that the table's new mode does not have.
-func (def *Definition) Drop() (out []schema.Column) {
+// Drop returns the columns that go: those of Gone, and the system columns that
+// the table's new mode does not have.
+func (def *Definition) Drop() []schema.Column {
+	out := slices.Clone(def.Gone)
 	if !def.Switches() {
-		return nil
+		return out
 	}
 	kept := systemColumns(def.After.Mode)
 	for _, c := range systemColumns(def.Have.Table.Mode) {

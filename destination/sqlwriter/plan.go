@@ -19,8 +19,8 @@ type Relation struct {
 	Synced, Deleted bool
 }
 
-// A Definition is what a table lacks. Nothing in it drops or narrows a column
-// of the source's, or changes its values. Where it switches the table's mode,
+// A Definition is what a table lacks, or has too much. Nothing in it narrows a
+// column of the source's or changes its values, and only those of Gone go. Where it switches the table's mode,
 // [Dialect.Surplus] and [Dialect.Fill] say which rows go and what the rest
 // get, and [Definition.Drop] which system columns go last, or [Dialect.Copy]
 // does all of it on the way into a new table.
@@ -30,6 +30,7 @@ type Definition struct {
 	New       bool            // the table is to be made, with the columns of Add
 	Add       []schema.Column // new columns, in their order
 	Alter     []Alteration    // columns that are there
+	Gone      []schema.Column // columns of the source's that are to go
 	Have      Relation        // the table without it
 	After     *schema.Table   // the table with it, but for the system columns
 }
@@ -54,10 +55,22 @@ func (d *Dialect) Plan(have Relation, want *schema.Table) ([]string, *schema.Tab
 	if def.empty() {
 		return nil, def.After, nil
 	}
+	return d.statements(def), def.After, nil
+}
+
+// Without returns the statements that drop a column of have's table, and the
+// table as it stands afterwards.
+func (d *Dialect) Without(have Relation, column int) ([]string, *schema.Table) {
+	columns := have.Table.Columns
+	after := &schema.Table{Name: have.Table.Name, Mode: have.Table.Mode, Columns: slices.Delete(slices.Clone(columns), column, column+1)}
+	return d.statements(Definition{Name: after.Name, Gone: columns[column : column+1], Have: have, After: after}), after
+}
+
+func (d *Dialect) statements(def Definition) []string {
 	if d.Define != nil {
-		return d.Define(def), def.After, nil
+		return d.Define(def)
 	}
-	return d.define(def), def.After, nil
+	return d.define(def)
 }
 
 func (d *Dialect) lacks(have Relation, want *schema.Table) Definition {
@@ -214,7 +227,7 @@ func (d *Dialect) check(have Relation, want *schema.Table) error {
 	fresh := map[string]bool{}
 	for _, c := range want.Columns {
 		f := fold(c.Name)
-		if want.Mode == schema.History && c == startColumn {
+		if want.Mode == schema.History && c.IsStart() {
 			continue // when the source's rows changed
 		}
 		if reserved(want.Mode, f) {

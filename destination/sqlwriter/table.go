@@ -54,7 +54,7 @@ func (t *table) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.recognize(); err != nil {
+	if err := t.w.d.recognize(&r); err != nil {
 		return err
 	}
 	t.found, t.known = r, true
@@ -72,19 +72,51 @@ func (t *table) migrate(ctx context.Context, want *schema.Table) error {
 	if err != nil {
 		return err
 	}
-	if len(statements) > 0 {
-		if err := t.apply(ctx); err != nil {
-			return t.w.failed(err)
-		}
-		if err := t.w.db.Define(ctx, statements); err != nil {
-			t.known = false
-			return err
-		}
+	if err := t.define(ctx, statements); err != nil {
+		return err
 	}
 	if t.found.Table == nil {
 		t.counted, t.fresh, t.blank = true, true, true
 	}
 	t.found = Relation{Schema: true, Table: after, Synced: true, Deleted: after.Mode == schema.SoftDelete}
+	return nil
+}
+
+// define runs statements that define the table, after everything that was
+// written before.
+func (t *table) define(ctx context.Context, statements []string) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	if err := t.apply(ctx); err != nil {
+		return t.w.failed(err)
+	}
+	err := t.w.db.Define(ctx, statements)
+	if err != nil {
+		t.known = false
+	}
+	return err
+}
+
+// without drops a column.
+func (t *table) without(ctx context.Context, column string) error {
+	if err := t.describe(ctx); err != nil || t.found.Table == nil {
+		return err
+	}
+	i := t.found.Table.Index(column)
+	switch {
+	case column == schema.RowID || reserved(t.found.Table.Mode, column):
+		return fmt.Errorf("%s is a system column, which cannot be dropped", column)
+	case i < 0:
+		return nil
+	case t.found.Table.Columns[i].Key:
+		return fmt.Errorf("column %s is part of the key, and cannot be dropped", column)
+	}
+	statements, after := t.w.d.Without(t.found, i)
+	if err := t.define(ctx, statements); err != nil {
+		return err
+	}
+	t.found.Table = after
 	return nil
 }
 
@@ -182,7 +214,7 @@ func (t *table) direct(shape *schema.Table) bool {
 // ownStart reports whether c is the column in which a source says when its rows
 // changed.
 func (t *table) ownStart(c schema.Column) bool {
-	return t.found.Table.Mode == schema.History && c == startColumn
+	return t.found.Table.Mode == schema.History && c.IsStart()
 }
 
 // checkShape refuses a batch that the table has not been migrated to hold.

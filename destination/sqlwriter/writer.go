@@ -114,6 +114,16 @@ func (w *writer) Migrate(ctx context.Context, want *schema.Table) error {
 	return w.about(ctx, t, t.migrate(ctx, want))
 }
 
+func (w *writer) Drop(ctx context.Context, name schema.Name, column string) error {
+	if err := w.broken(); err != nil {
+		return err
+	}
+	t := w.table(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return w.about(ctx, t, t.without(ctx, column))
+}
+
 // about returns an error of looking at a table, or of defining it, as one that
 // is about that table only, if the writer can go on: nothing that was written
 // is lost, and the database answers when asked for another table.

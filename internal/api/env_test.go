@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -290,6 +291,57 @@ func (e *testEngine) Changed(_ context.Context, id string) error {
 
 func (e *testEngine) Delete(ctx context.Context, id string) error {
 	return e.store.DeleteConnection(ctx, id)
+}
+
+func (e *testEngine) Verify(ctx context.Context, id string, tables []schema.Name, list int) (*store.Verification, error) {
+	c, err := e.store.Connection(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.SetupState != store.Connected:
+		return nil, engine.ErrNotConnected
+	case c.Service == "google_sheets":
+		return nil, &engine.CannotVerify{}
+	}
+	v := &store.Verification{ConnectionID: id, StartedAt: e.now, Findings: store.Findings{Tables: tables, List: list}}
+	if err := e.store.CreateVerification(ctx, v, e.now.Add(time.Minute)); errors.Is(err, store.ErrExists) {
+		return nil, engine.ErrVerifying
+	} else if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (e *testEngine) CancelVerification(ctx context.Context, id, verification string) (*store.Verification, error) {
+	return e.store.CancelVerification(ctx, id, verification, e.now)
+}
+
+// Plan would read what is chosen then, as if it were new.
+func (e *testEngine) Plan(ctx context.Context, id string, change func(*schemaconfig.Config, *schemaconfig.Catalog) error) ([]engine.TablePlan, error) {
+	if e.offerErr != nil {
+		return nil, e.offerErr
+	}
+	cfg, err := e.store.SchemaConfig(ctx, id)
+	must(e.t, err)
+	cat, err := e.store.Catalog(ctx, id)
+	must(e.t, err)
+	*cfg, *cat = schemaconfig.Capture(*cfg, *cat, e.offers, e.now)
+	if err := change(cfg, cat); err != nil {
+		return nil, err
+	}
+	var plans []engine.TablePlan
+	for _, t := range e.offers {
+		p := engine.TablePlan{Source: t.Name, Load: "none", Why: "blocked"}
+		if treat := schemaconfig.Resolve(cfg, cat, t); treat.Paused {
+			p.Why = "paused"
+		} else if treat.Wanted {
+			live := schema.Live
+			p = engine.TablePlan{Source: t.Name, Destination: schema.Name{Schema: "d", Table: t.Table}, Load: "historical", Why: "new", Mode: treat.Mode, Switch: &live, Rows: new(int64)}
+			p.Columns = []engine.ColumnPlan{{Name: "a", Type: "INT"}, {Name: "b", Was: "INT", Type: "LONG"}, {Name: "c", Was: "INT"}}
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
 }
 
 func (e *testEngine) TestConnection(ctx context.Context, id string, trust engine.Trust) (*store.Connection, error) {

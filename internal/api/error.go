@@ -39,6 +39,7 @@ func notFound(code, format string, args ...any) error {
 // failure is the one place where an error becomes a status, a code and a
 // message. It also reports whether the error is ours and belongs in the log.
 func failure(err error) (e *apiError, ours bool) {
+	var unable *engine.CannotVerify
 	var invalid *setup.InvalidConfig
 	switch {
 	case errors.As(err, &e):
@@ -47,9 +48,12 @@ func failure(err error) (e *apiError, ours bool) {
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, invalid.Message}, false
 	case errors.Is(err, store.ErrCursor):
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, "Invalid value for parameter 'cursor'"}, false
-	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrIncomplete):
+	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrIncomplete), errors.Is(err, engine.ErrVerifying),
+		errors.Is(err, engine.ErrNotConnected), errors.Is(err, engine.ErrStopping):
 		return &apiError{http.StatusConflict, fivetran.Conflict, sentence(err)}, false
-	case errors.Is(err, engine.ErrNoTableResync):
+	case errors.Is(err, engine.ErrPlanTime):
+		return &apiError{http.StatusGatewayTimeout, fivetran.InternalError, sentence(err)}, false
+	case errors.Is(err, engine.ErrNoTableResync), errors.As(err, &unable):
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, sentence(err)}, false
 	case errors.Is(err, context.DeadlineExceeded):
 		return &apiError{http.StatusGatewayTimeout, fivetran.InternalError, "The request took too long"}, true

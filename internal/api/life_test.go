@@ -57,6 +57,7 @@ func (nowhere) Writer(context.Context, destination.Options) (destination.Writer,
 	return nowhere{}, nil
 }
 func (nowhere) Table(context.Context, schema.Name) (*schema.Table, error) { return nil, nil }
+func (nowhere) Drop(context.Context, schema.Name, string) error           { return nil }
 func (nowhere) Migrate(context.Context, *schema.Table) error              { return nil }
 func (nowhere) Write(_ context.Context, b schema.Batch) error             { b.Release(); return nil }
 func (nowhere) Live(context.Context, schema.Name) (int64, error)          { return 0, nil }

@@ -119,16 +119,16 @@ func TestSettings(t *testing.T) {
 		status             int
 		want               string // the data, or the message
 	}{
-		{"at first", "GET", "", 200, `{"carry_renames":false,"masks":[],"paused_tables":{}}`},
+		{"at first", "GET", "", 200, `{"carry_renames":false,"masks":[],"paused_tables":{},"row_filters":{}}`},
 		{"masks before the capture", "PATCH", `{"masks":[{"pattern":"*.mail","how":"KEEP_DOMAIN"},{"pattern":"hr.*.salary","how":"TRUNCATE","keep":1}]}`, 200,
-			`{"carry_renames":false,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{}}`},
+			`{"carry_renames":false,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{},"row_filters":{}}`},
 		{"a wrong mask", "PATCH", `{"masks":[{"pattern":"*.mail","how":"DROP"}]}`, 400,
 			`Invalid value for field 'masks': mask "*.mail": how is "DROP", which is none of HASH, REDACT, TRUNCATE, KEEP_DOMAIN`},
 		{"no table", "PATCH", `{"masks":[],"paused_tables":{"hr":{"x":true}}}`, 404, `Table 'x' of schema 'hr' does not exist.`},
 		{"a table", "PATCH", `{"masks":null,"carry_renames":true,"paused_tables":{"hr":{"person":true}}}`, 200,
-			`{"carry_renames":true,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{"hr":{"person":true}}}`},
-		{"goes on", "PATCH", `{"masks":[],"paused_tables":{"hr":{"person":false}}}`, 200, `{"carry_renames":true,"masks":[],"paused_tables":{}}`},
-		{"is kept", "GET", "", 200, `{"carry_renames":true,"masks":[],"paused_tables":{}}`},
+			`{"carry_renames":true,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{"hr":{"person":true}},"row_filters":{}}`},
+		{"goes on", "PATCH", `{"masks":[],"paused_tables":{"hr":{"person":false}}}`, 200, `{"carry_renames":true,"masks":[],"paused_tables":{},"row_filters":{}}`},
+		{"is kept", "GET", "", 200, `{"carry_renames":true,"masks":[],"paused_tables":{},"row_filters":{}}`},
 	} {
 		e.engine.restarted = nil
 		a := e.do(tt.method, path, tt.body)
@@ -151,6 +151,47 @@ func TestSettings(t *testing.T) {
 				t.Errorf("table: %v", last)
 			}
 		}
+	}
+	filters := func(table, condition string) string {
+		return fmt.Sprintf(`{"row_filters":{"hr":{%q:%s}}}`, table, condition)
+	}
+	const wrong = `Invalid value for field 'row_filters': the condition for table 'person' of schema 'hr' `
+	for _, tt := range []struct {
+		body    string
+		status  int
+		want    string // the filters, or the message
+		changes bool
+	}{
+		{filters("person", `"salary>='1000'and(mail LIKE '%@x')"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, true},
+		{filters("person", `"(salary >= '1000') AND mail LIKE '%@x'"`), 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false}, // the same
+		{`{"carry_renames":true}`, 200, `{"hr":{"person":"salary >= '1000' AND mail LIKE '%@x'"}}`, false},
+		{filters("person", `"salary >="`), 400, wrong + `cannot be used: at character 10: expected a value: a number, text in single quotes, TRUE or FALSE, found the end`, false},
+		{filters("person", `"wage > 5"`), 400, wrong + `cannot be used: there is no column wage`, false},
+		{filters("person", `"salary = 5"`), 400, wrong + `cannot be used: column salary is STRING: 5 is no text; text stands in single quotes`, false},
+		{filters("person", `" "`), 400, wrong + `is empty; null removes it`, false},
+		{filters("x", `"a = 1"`), 404, `Table 'x' of schema 'hr' does not exist.`, false},
+		{`{"row_filters":{"x":{"y":null}}}`, 404, `Schema 'x' does not exist.`, false},
+		{filters("person", `null`), 200, `{}`, true},
+		{filters("person", `null`), 200, `{}`, false},
+	} {
+		e.engine.restarted = nil
+		a := e.do("PATCH", path, tt.body)
+		got := a.message
+		if a.status == 200 {
+			b, err := json.Marshal(a.data["row_filters"])
+			must(t, err)
+			got = strings.ReplaceAll(string(b), `\u003e`, ">")
+		}
+		if a.status != tt.status || got != tt.want {
+			t.Errorf("%s: %d %s\nwant %d %s", tt.body, a.status, got, tt.status, tt.want)
+		}
+		if restarted := len(e.engine.restarted) > 0; restarted != tt.changes {
+			t.Errorf("%s: a running sync begins again: %v", tt.body, restarted)
+		}
+	}
+	asked, err := e.store.AskedResyncs(t.Context(), strings.TrimPrefix(conn, "/v1/connections/"))
+	if err != nil || len(asked) != 1 || asked[0].String() != "hr.person" {
+		t.Errorf("%v are to be read again, %v", asked, err)
 	}
 	if a := e.do("GET", "/v1/penstock/connections/x/settings", ""); a.status != 404 {
 		t.Errorf("no connection: %d", a.status)

@@ -1,9 +1,6 @@
 package api
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
@@ -30,31 +27,9 @@ func (s *server) resyncTables(r *request) (any, error) {
 
 // resyncScope re-syncs tables that a request names by schema, all or none.
 func (s *server) resyncScope(r *request, scope map[string][]string) error {
-	if len(scope) == 0 {
-		return invalidInput("The scope of the re-sync is empty")
-	}
-	for _, sn := range slices.Sorted(maps.Keys(scope)) {
-		if len(scope[sn]) == 0 {
-			return invalidInput("The scope of the re-sync has no tables for schema '%s'", sn)
-		}
-	}
-	cfg, cat, err := s.captured(r)
+	tables, err := s.scope(r, scope, "re-sync")
 	if err != nil {
 		return err
-	}
-	ch := &change{cfg, cat}
-	var tables []schema.Name
-	for _, sn := range slices.Sorted(maps.Keys(scope)) {
-		for _, tn := range scope[sn] {
-			t, err := ch.find(schema.Name{Schema: sn, Table: tn})
-			if err != nil {
-				return invalidInput("%s", err)
-			}
-			if err := ch.syncs(t); err != nil {
-				return err
-			}
-			tables = append(tables, t.Name)
-		}
 	}
 	return connectionGone(s.Engine.ResyncTables(r.Context(), r.id(), tables), r)
 }

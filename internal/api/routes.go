@@ -119,6 +119,12 @@ func (s *server) routes() []route {
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
 			route{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
 			route{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
+			route{method: post, path: ours + "/verify", handle: s.verify, message: fivetran.VerificationStarted, status: 202},
+			route{method: get, path: ours + "/verifications", handle: s.listVerifications, message: fivetran.VerificationsListed},
+			route{method: get, path: ours + "/verifications/{verification}", handle: s.verification, message: fivetran.VerificationRetrieved},
+			route{method: del, path: ours + "/verifications/{verification}", does: access.Edit, handle: s.cancelVerification, message: fivetran.VerificationCanceled},
+			route{method: get, path: ours + "/plan", handle: s.plan, message: fivetran.PlanMade},
+			route{method: post, path: ours + "/plan", does: access.Read, handle: s.plan, message: fivetran.PlanMade, large: true},
 		),
 
 		on(whole(access.Agents),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
@@ -17,14 +18,15 @@ func (s *server) settings(r *request) (any, error) {
 }
 
 // updateSettings changes what it is given. Masks can be chosen before anybody
-// has looked at the source. A sync that is running begins again.
+// has looked at the source. A sync that is running begins again, and the next
+// to begin reads tables again that have another filter.
 func (s *server) updateSettings(r *request) (any, error) {
 	var req fivetran.Settings
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
 	changed := false
-	cfg, _, err := s.Store.UpdateSchema(r.Context(), r.id(), func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+	cfg, _, err := s.Store.UpdateFilters(r.Context(), r.id(), func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
 		before := cfg.Clone()
 		if err := applySettings(cfg, cat, &req); err != nil {
 			return err
@@ -66,6 +68,31 @@ func applySettings(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, req *fiv
 			cfg.TableOf(cat, t.Name).Paused = paused
 		}
 	}
+	for sn, tables := range req.RowFilters {
+		for tn, filter := range tables {
+			if err := ch.filter(schema.Name{Schema: sn, Table: tn}, filter); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// filter chooses which rows of a table are copied; nil: all.
+func (ch *change) filter(n schema.Name, condition *string) error {
+	t, err := ch.find(n)
+	if err != nil {
+		return err
+	}
+	text := ""
+	if condition != nil {
+		if text = *condition; strings.TrimSpace(text) == "" {
+			return invalidInput("Invalid value for field 'row_filters': the condition for table '%s' of schema '%s' is empty; null removes it", n.Table, n.Schema)
+		}
+	}
+	if err := ch.cfg.SetFilter(ch.cat, t, text); err != nil {
+		return invalidInput("Invalid value for field 'row_filters': the condition for table '%s' of schema '%s' cannot be used: %s", n.Table, n.Schema, err)
+	}
 	return nil
 }
 
@@ -74,17 +101,23 @@ func wireSettings(cfg *schemaconfig.Config) fivetran.Settings {
 	for i, m := range cfg.Masks {
 		masks[i] = fivetran.Mask{Pattern: m.Pattern, How: string(m.How), Keep: m.Keep}
 	}
-	paused := map[string]map[string]bool{}
+	paused, filters := map[string]map[string]bool{}, map[string]map[string]*string{}
 	for sn, sc := range cfg.Schemas {
 		for tn, t := range sc.Tables {
-			if !t.Paused {
-				continue
+			if t.Paused {
+				put(paused, sn, tn, true)
 			}
-			if paused[sn] == nil {
-				paused[sn] = map[string]bool{}
+			if t.Filter != "" {
+				put(filters, sn, tn, &t.Filter)
 			}
-			paused[sn][tn] = true
 		}
 	}
-	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused}
+	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused, RowFilters: filters}
+}
+
+func put[T any](m map[string]map[string]T, sn, tn string, v T) {
+	if m[sn] == nil {
+		m[sn] = map[string]T{}
+	}
+	m[sn][tn] = v
 }

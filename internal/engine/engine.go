@@ -71,6 +71,21 @@ type Engine interface {
 	// nothing more to the store; what is in the destination stays.
 	Delete(ctx context.Context, connectionID string) error
 
+	// Verify begins to compare what a connection's source and destination
+	// have of tables, nil for all that it syncs, and to list so many of the
+	// rows of a table that differ. It is ErrNotConnected, [CannotVerify], or
+	// ErrVerifying if another verification of the connection runs.
+	Verify(ctx context.Context, connectionID string, tables []schema.Name, list int) (*store.Verification, error)
+
+	// CancelVerification ends a verification, if it runs, and returns it.
+	CancelVerification(ctx context.Context, connectionID, verification string) (*store.Verification, error)
+
+	// Plan returns what the next sync of a connection would do if change,
+	// which may be nil, had been made to what is chosen; neither is kept. An
+	// error of change comes through; those of the source and the destination
+	// are [LookError]s, and ErrPlanTime says that they took too long.
+	Plan(ctx context.Context, connectionID string, change func(*schemaconfig.Config, *schemaconfig.Catalog) error) ([]TablePlan, error)
+
 	// TestConnection runs the setup tests of a connection, keeps the results
 	// and the setup state that follows, and returns the connection as it is
 	// then. Tests that fail are no error.

@@ -58,9 +58,13 @@ type InProcess struct {
 
 	orphans atomic.Bool // the store may say of runs that are not live here that they are
 
-	mu   sync.Mutex
-	live map[string]*live // by run id
-	left sync.WaitGroup   // the runs in live
+	mu      sync.Mutex
+	live    map[string]*live     // by run id
+	checks  map[string]*checking // verifications, by id
+	closing bool                 // no more of them
+	left    sync.WaitGroup       // what is in live and in checks
+
+	turns chan struct{} // as many as verifications run at a time
 }
 
 var _ Engine = (*InProcess)(nil)
@@ -92,11 +96,16 @@ func New(c Config) *InProcess {
 		metrics: newMetrics(c.Metrics),
 		wake:    make(chan struct{}, 1),
 		live:    map[string]*live{},
+		checks:  map[string]*checking{},
+		turns:   make(chan struct{}, atOnce),
 	}
 }
 
 // Run implements [Engine].
 func (e *InProcess) Run(ctx context.Context) error {
+	e.mu.Lock()
+	e.closing = false
+	e.mu.Unlock()
 	var trouble time.Duration // how long to wait because the store failed
 	for ctx.Err() == nil {
 		wait, err := e.fill(ctx)
@@ -207,10 +216,12 @@ func (e *InProcess) poke() {
 // for one that does not even heed being cut off: its lease will run out.
 func (e *InProcess) windDown() {
 	e.mu.Lock()
+	e.closing = true
 	for _, l := range e.live {
 		l.leave(e.Grace)
 	}
 	e.mu.Unlock()
+	e.endChecks("", ErrStopping)
 	done := make(chan struct{})
 	go func() { e.left.Wait(); close(done) }()
 	select {
@@ -369,6 +380,7 @@ func (e *InProcess) Delete(ctx context.Context, id string) error {
 	if l := e.running(c.RunID); l != nil {
 		l.cut(store.ErrStale)
 	}
+	e.endChecks(id, store.ErrStale)
 	return nil
 }
 

@@ -39,6 +39,7 @@ const (
 	NotFoundTable        = "NotFound_Table"
 	NotFoundColumn       = "NotFound_Column"
 	NotFoundState        = "NotFound_State"
+	NotFoundVerification = "NotFound_Verification"
 
 	// No client compares these, and no document shows them.
 	Unauthorized         = "AuthFailed"

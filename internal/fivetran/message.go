@@ -112,6 +112,11 @@ const (
 	StateRestored          = "Connection state has been restored"
 	SettingsRetrieved      = "Settings retrieved successfully"
 	SettingsModified       = "Settings have been modified"
+	VerificationStarted    = "Verification has been started"
+	VerificationsListed    = "Verifications retrieved successfully"
+	VerificationRetrieved  = "Verification retrieved successfully"
+	VerificationCanceled   = "Verification has been canceled"
+	PlanMade               = "Plan has been made"
 	TablesListed           = "Tables retrieved successfully"
 
 	PublicConnectorTypesShown = "Connector metadata retrieved successfully"

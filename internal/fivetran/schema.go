@@ -126,6 +126,10 @@ type Settings struct {
 	Masks        *[]Mask                    `json:"masks"` // the first that matches a column counts
 	CarryRenames *bool                      `json:"carry_renames"`
 	PausedTables map[string]map[string]bool `json:"paused_tables"` // by schema and table; true: paused
+
+	// RowFilters are what rows must meet to be copied, by schema and table;
+	// null in a PATCH: all are.
+	RowFilters map[string]map[string]*string `json:"row_filters"`
 }
 
 // A Mask is a rule for what becomes of values before they leave the source's

@@ -67,6 +67,7 @@ type repeater struct {
 	table schema.Table
 	rec   arrowRecord
 	times int
+	stale bool // it does not say that the rows are fresh
 }
 
 func (r *repeater) Tables(context.Context, func(setup.Warning)) ([]schema.Table, error) {
@@ -76,7 +77,7 @@ func (r *repeater) Tables(context.Context, func(setup.Warning)) ([]schema.Table,
 func (r *repeater) Sync(ctx context.Context, _ connector.Request, out connector.Output) error {
 	for range r.times {
 		r.rec.Retain()
-		if err := out.Write(ctx, schema.Batch{Table: &r.table, Record: r.rec, Fresh: true}); err != nil {
+		if err := out.Write(ctx, schema.Batch{Table: &r.table, Record: r.rec, Fresh: !r.stale}); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,11 +60,13 @@ type store struct {
 	flushed          tables // what the last Flush was given
 	lies             bool   // a Flush only makes durable what the one before was given
 	shapes           map[schema.Name]*schema.Table
+	now              time.Time                            // the synced time of what is written
+	synced           map[schema.Name]map[string]time.Time // when a row was written last
 	migrations       int
 }
 
 func newStore() *store {
-	return &store{durable: tables{}, pending: tables{}, flushed: tables{}, shapes: map[schema.Name]*schema.Table{}}
+	return &store{durable: tables{}, pending: tables{}, flushed: tables{}, shapes: map[schema.Name]*schema.Table{}, synced: map[schema.Name]map[string]time.Time{}}
 }
 
 func (s *store) crash() {
@@ -84,6 +87,21 @@ func (s *store) Migrate(_ context.Context, t *schema.Table) error {
 	return nil
 }
 
+func (s *store) Drop(_ context.Context, n schema.Name, column string) error {
+	if err := s.event(); err != nil {
+		return err
+	}
+	if t := s.shapes[n]; t != nil {
+		s.shapes[n] = &schema.Table{Name: n, Mode: t.Mode, Columns: slices.DeleteFunc(slices.Clone(t.Columns), func(c schema.Column) bool { return c.Name == column })}
+	}
+	for _, content := range []tables{s.pending, s.durable} {
+		for _, r := range content[n] {
+			delete(r, column)
+		}
+	}
+	return s.event()
+}
+
 func (s *store) Write(_ context.Context, b schema.Batch) error {
 	defer b.Release()
 	if err := s.event(); err != nil {
@@ -91,8 +109,10 @@ func (s *store) Write(_ context.Context, b schema.Batch) error {
 	}
 	t := s.pending[b.Table.Name]
 	if b.Op == schema.Truncate {
-		for _, r := range t {
-			r["gone"] = "yes"
+		for k, r := range t {
+			if b.Before.IsZero() || s.synced[b.Table.Name][k].Before(b.Before) {
+				r["gone"] = "yes"
+			}
 		}
 		return s.event()
 	}
@@ -110,6 +130,10 @@ func (s *store) Write(_ context.Context, b schema.Batch) error {
 		switch b.Op {
 		case schema.Upsert:
 			t[k] = row
+			if s.synced[b.Table.Name] == nil {
+				s.synced[b.Table.Name] = map[string]time.Time{}
+			}
+			s.synced[b.Table.Name][k] = s.now
 		case schema.Update:
 			if t[k] != nil {
 				maps.Copy(t[k], row)

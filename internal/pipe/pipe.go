@@ -6,8 +6,9 @@
 //
 // On the way a batch gets the destination's names, the key that a keyless
 // table lacks, and a table that is wide enough for it; and it loses what was
-// chosen not to leave the source. Nothing here looks at values, but for the
-// hash that is such a key, for masks, and for columns whose type is locked.
+// chosen not to leave the source: columns, and rows that do not meet their
+// table's filter. Nothing here looks at values, but for the hash that is such a
+// key, for masks, for filters, and for columns whose type is locked.
 package pipe
 
 import (
@@ -80,10 +81,11 @@ type Outcome struct {
 // A TableOutcome is what a sync did to one table.
 type TableOutcome struct {
 	Source, Destination        schema.Name
-	Upserted, Updated, Deleted int64
+	Upserted, Updated, Deleted int64 // as the source sent them, less the rows that a filter turned away
 	Bytes                      int64
 	Err                        error           // why the table was not read to the end; nil: it was
 	Found                      []schema.Column // the source's columns that rows had and that it did not offer, blocked ones too
+	Dropped                    []string        // the source's columns that the destination's table was to lose, and has no more
 }
 
 // Run syncs once, from where the ledger says the last sync got. The Outcome is
@@ -95,32 +97,52 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 	return o.outcome(), err
 }
 
-func (o *output) run(ctx context.Context) error {
-	state, err := o.plan.Ledger.State(ctx)
+// prepare says what the source is to be asked, with the destination's tables
+// in place, and what it offers.
+func (o *output) prepare(ctx context.Context) (req connector.Request, offered []schema.Table, err error) {
+	offered, err = o.plan.Source.Tables(ctx, o.Warn)
 	if err != nil {
-		return fmt.Errorf("load the state: %w", err)
+		return req, nil, fmt.Errorf("list the tables: %w", err)
 	}
-	offered, err := o.plan.Source.Tables(ctx, o.Warn)
-	if err != nil {
-		return fmt.Errorf("list the tables: %w", err)
-	}
-	req := connector.Request{State: state, Start: o.plan.Start}
 	chosen, err := o.choose(ctx, offered)
 	if err != nil {
-		return err
+		return req, nil, err
 	}
-	for _, t := range o.name(chosen) {
+	state, err := o.plan.Ledger.State(ctx) // once it is chosen: that may have it forget tables
+	if err != nil {
+		return req, nil, fmt.Errorf("load the state: %w", err)
+	}
+	req = connector.Request{State: state, Start: o.plan.Start}
+	named := o.name(chosen)
+	if req.State, err = o.forget(ctx, req.State, named); err != nil {
+		return req, nil, err
+	}
+	for _, t := range named {
 		var own *connector.TableError
-		if _, err := o.shape(ctx, t, &t.asked); errors.As(err, &own) {
+		if err := o.ready(ctx, t); errors.As(err, &own) {
 			o.Fail(t.source, own)
 			o.paused = append(o.paused, t.source) // it goes on once that is mended
 			continue
 		} else if err != nil {
-			return err
+			return req, nil, err
 		}
 		req.Tables = append(req.Tables, t.asked)
+		if t.filter != nil {
+			if req.Filters == nil {
+				req.Filters = map[schema.Name]*schema.Filter{}
+			}
+			req.Filters[t.source] = t.filter
+		}
 	}
 	req.Paused, req.Hidden = o.paused, o.hidden
+	return req, offered, nil
+}
+
+func (o *output) run(ctx context.Context) error {
+	req, _, err := o.prepare(ctx)
+	if err != nil {
+		return err
+	}
 	err = o.plan.Source.Sync(ctx, req, o)
 	var pause *setup.Reschedule
 	if err != nil && !errors.As(err, &pause) {
@@ -130,6 +152,14 @@ func (o *output) run(ctx context.Context) error {
 		return fmt.Errorf("write: %w", ferr)
 	}
 	return err
+}
+
+// ready makes the destination's table ready for the rows of t.
+func (o *output) ready(ctx context.Context, t *table) error {
+	if _, err := o.shape(ctx, t, &t.asked); err != nil {
+		return err
+	}
+	return o.drop(ctx, t)
 }
 
 // An output is the [connector.Output] of one Run.
@@ -159,13 +189,29 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 		b.Release()
 		return err
 	}
-	if s.idle(b.Op) {
-		b.Release()
-		return nil
-	}
 	if s.rowID && b.Op != schema.Upsert && b.Record != nil {
 		b.Release()
 		return fmt.Errorf("the source sent an %s to %s, which has no key", b.Op, b.Table.Name)
+	}
+	parts, err := o.screen(ctx, t, s, b)
+	for i, part := range parts {
+		if err = o.send(ctx, t, part, part.Op == b.Op); err != nil {
+			for _, rest := range parts[i+1:] {
+				rest.Release()
+			}
+			break
+		}
+	}
+	return err
+}
+
+// send hands a batch to the writer. Rows that only a filter turned away are
+// not counted.
+func (o *output) send(ctx context.Context, t *table, b schema.Batch, counted bool) error {
+	s, err := o.shape(ctx, t, b.Table)
+	if err != nil || s.idle(b.Op) {
+		b.Release()
+		return err
 	}
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
 	if b, err = o.batch(s, b); err != nil {
@@ -174,6 +220,9 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 	}
 	if err := o.plan.Writer.Write(ctx, b); err != nil {
 		return t.stop(fmt.Errorf("write %s: %w", t.destination, err))
+	}
+	if !counted {
+		return nil
 	}
 	p := t.count(op, rows, bytes)
 	if o.plan.Observe != nil {
@@ -249,7 +298,7 @@ func (o *output) Passes(ctx context.Context, st *schema.Table, f schema.Format) 
 		return false, nil
 	}
 	s, err := o.shape(ctx, t, st)
-	if err != nil || !s.plain {
+	if err != nil || !s.plain || t.filter != nil {
 		return false, err
 	}
 	return o.plan.Writer.Accepts(ctx, s.table, f)

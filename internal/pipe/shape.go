@@ -9,9 +9,11 @@ import (
 	"hash"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/schema"
@@ -27,16 +29,21 @@ type shape struct {
 	masked bool            // a column is
 	plain  bool            // the columns are the source's, in number and values
 	ownKey bool            // the key is the user's, about which the source promises nothing
+
+	// The table's filter, for batches of whole rows and of parts of rows;
+	// nil: there is none.
+	whole, some *schema.Selector
 }
 
 // A part is a column of the destination's table.
 type part struct {
-	from int // index of the source's column
-	typ  schema.Type
-	was  string // its name, the earlier one if a rename was carried
-	mask schemaconfig.Mask
-	hash *sync.Pool // of hashers, for masks that hash
-	lost *loss      // set for a column whose values are converted to a locked type
+	from  int // index of the source's column
+	typ   schema.Type
+	start bool   // it says since when the row holds
+	was   string // its name, the earlier one if a rename was carried
+	mask  schemaconfig.Mask
+	hash  *sync.Pool // of hashers, for masks that hash
+	lost  *loss      // set for a column whose values are converted to a locked type
 }
 
 // shape returns what batches described by st become, and sees to it that the
@@ -75,12 +82,19 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 	}
 	s := &shape{source: slices.Clone(st.Columns), table: &schema.Table{Name: t.destination, Mode: t.treat.Mode}}
 	for i, c := range st.Columns {
-		how := t.treat.Column(c.Name)
-		if how.Blocked {
+		if !t.wants(c) {
 			continue
 		}
+		if t.starts(c) {
+			s.parts = append(s.parts, part{from: i, typ: c.Type, start: true})
+			s.table.Columns = append(s.table.Columns, schema.Column{Name: schema.Start, Type: c.Type})
+			continue
+		}
+		how := t.treat.Column(c.Name)
 		p := part{from: i, typ: c.Type, was: cmp.Or(how.As, c.Name), mask: how.Mask}
-		to := schema.Column{Name: t.columns[c.Name], Type: c.Type, Key: c.Key || how.Key}
+		// Text has any length in the destination: a limit would have to be
+		// widened again and again, and saves nothing there.
+		to := schema.Column{Name: t.columns[c.Name], Type: c.Type.AnyLength(), Key: c.Key || how.Key}
 		if p.mask.How != "" {
 			if len(o.plan.Secret) == 0 {
 				return nil, fmt.Errorf("column %s is to be masked, but there is no key to do it with", c.Name)
@@ -102,9 +116,12 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 		s.table.Columns = append(s.table.Columns, to)
 	}
 	s.plain = len(s.parts) == len(st.Columns) && !s.masked && !s.ownKey &&
-		!slices.ContainsFunc(s.parts, func(p part) bool { return p.lost != nil })
+		!slices.ContainsFunc(s.parts, func(p part) bool { return p.lost != nil || p.start })
 	if len(st.Columns) == 0 {
 		return s, nil
+	}
+	if err := s.bind(t.filter); err != nil {
+		return nil, err
 	}
 	if missing := t.missingKey(s.table); missing != "" {
 		return nil, &setup.Problem{Code: "key_missing", Message: fmt.Sprintf(
@@ -121,6 +138,9 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 func (o *output) meet(t *table, st *schema.Table) error {
 	known := len(t.met)
 	for _, c := range st.Columns {
+		if c.IsStart() {
+			continue
+		}
 		if i := t.index(c.Name); i >= 0 {
 			if i >= t.offers {
 				t.met[i].Type = schema.Join(t.met[i].Type, c.Type)
@@ -168,7 +188,8 @@ func (o *output) batch(s *shape, b schema.Batch) (schema.Batch, error) {
 		}
 	}
 	if s.rowID {
-		id := rowIDs(o.idHash(s), s.was(), columns, int(rec.NumRows()))
+		names, values := s.identity(columns)
+		id := rowIDs(o.idHash(s), names, values, int(rec.NumRows()))
 		defer id.Release()
 		columns = append(columns, id)
 	}
@@ -179,6 +200,8 @@ func (o *output) batch(s *shape, b schema.Batch) (schema.Batch, error) {
 			made = mask(columns[i], p.typ, p.mask, p.hash)
 		case p.lost != nil:
 			made = convert(columns[i], p.typ, s.table.Columns[i].Type, p.lost)
+		case p.start && columns[i].NullN() > 0:
+			made = filled(columns[i].(*array.Timestamp), o.plan.Start)
 		default:
 			continue
 		}
@@ -206,17 +229,42 @@ func (o *output) idHash(s *shape) hash.Hash {
 	return sha256.New()
 }
 
-func (s *shape) was() []schema.Column {
-	columns := make([]schema.Column, len(s.parts))
+// identity returns what a row's id is made of: all that the source has of it,
+// under the names that it had first.
+func (s *shape) identity(columns []arrow.Array) (names []schema.Column, values []arrow.Array) {
 	for i, p := range s.parts {
-		columns[i] = schema.Column{Name: p.was}
+		if !p.start {
+			names, values = append(names, schema.Column{Name: p.was}), append(values, columns[i])
+		}
 	}
-	return columns
+	return names, values
+}
+
+// filled returns c with a time in the place of NULL.
+func filled(c *array.Timestamp, at time.Time) arrow.Array {
+	b := array.NewTimestampBuilder(memory.DefaultAllocator, c.DataType().(*arrow.TimestampType))
+	defer b.Release()
+	b.Reserve(c.Len())
+	for r := range c.Len() {
+		if c.IsNull(r) {
+			b.Append(arrow.Timestamp(at.UnixMicro()))
+		} else {
+			b.Append(c.Value(r))
+		}
+	}
+	return b.NewArray()
 }
 
 // idle reports whether an update sets nothing, because all that it would set
 // is blocked.
 func (s *shape) idle(op schema.Op) bool {
-	return op == schema.Update && len(s.parts) < len(s.source) &&
-		!slices.ContainsFunc(s.table.Columns, func(c schema.Column) bool { return !c.Key })
+	if op != schema.Update || len(s.parts) == len(s.source) {
+		return false
+	}
+	for i, p := range s.parts {
+		if !s.table.Columns[i].Key && !p.start {
+			return false
+		}
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,15 +19,18 @@ import (
 type table struct {
 	source, destination schema.Name
 	treat               schemaconfig.Treatment
-	asked               schema.Table // what the source is asked for: as it offered it, less what is blocked
-	offers              int          // columns that the source offered
+	asked               schema.Table   // what the source is asked for: as it offered it, less what is blocked
+	offers              int            // columns that the source offered
+	filter              *schema.Filter // what rows must meet; nil: nothing
 
 	mu      sync.Mutex        // guards what follows
 	met     []schema.Column   // the source's columns: those offered, then those found in rows
 	columns map[string]string // destination's name by source's, of what is not blocked
 	shapes  []*shape          // of the batches met so far, the latest first
 	target  *schema.Table     // as it stands in the destination; nil: nobody has looked
+	absent  bool              // it was not there when somebody looked
 	losses  []*loss           // what was not converted
+	blank   *bool             // it had no live row when this sync wrote its first; nil: nobody has looked
 	broken  error             // why nothing more can be written of it in this sync
 	sent    Progress
 	done    TableOutcome
@@ -61,18 +65,38 @@ func (o *output) choose(ctx context.Context, offered []schema.Table) ([]*table, 
 		case !t.treat.Wanted:
 			continue
 		}
+		var err error
+		if t.filter, err = t.filterOf(st.Columns); err != nil {
+			t.stop(err)
+		}
+		blocked := 0
 		for _, c := range st.Columns {
-			if !t.treat.Column(c.Name).Blocked {
+			if t.treat.Column(c.Name).Blocked {
+				blocked++
+			}
+			if t.wants(c) || t.filter != nil && slices.Contains(t.filter.Columns(), c.Name) { // it is told to the filter only
 				t.asked.Columns = append(t.asked.Columns, c)
 			}
 		}
-		if len(t.asked.Columns) == 0 && len(st.Columns) > 0 { // all of it is blocked
+		if blocked > 0 && blocked == len(st.Columns) {
 			continue
 		}
 		tables = append(tables, t)
 	}
 	return tables, nil
 }
+
+// wants reports whether values of a column reach the writer. When rows changed
+// only history mode has use for, whatever was chosen.
+func (t *table) wants(c schema.Column) bool {
+	if c.IsStart() {
+		return t.starts(c)
+	}
+	return !t.treat.Column(c.Name).Blocked
+}
+
+// starts reports whether c says since when each version holds.
+func (t *table) starts(c schema.Column) bool { return t.treat.Mode == schema.History && c.IsStart() }
 
 // name gives every table and column its destination's name and returns the
 // tables that can be synced. Two things of one source that would get the same
@@ -134,15 +158,10 @@ func (o *output) nameColumns(t *table) error {
 		taken[n] = ""
 	}
 	for _, c := range t.met {
-		how := t.treat.Column(c.Name)
-		if how.Blocked {
+		if c.IsStart() || !t.wants(c) {
 			continue
 		}
-		called := c.Name
-		if how.As != "" {
-			called = how.As
-		}
-		name := schema.Shorten(o.plan.Naming.Column(called), o.plan.MaxName)
+		name := o.called(t, c.Name)
 		if other, ok := taken[name]; ok {
 			what := fmt.Sprintf("columns %q and %q would both be called %q", other, c.Name, name)
 			if other == "" {
@@ -157,6 +176,12 @@ func (o *output) nameColumns(t *table) error {
 	return nil
 }
 
+// called returns the name of a source's column in the destination.
+func (o *output) called(t *table, column string) string {
+	how := t.treat.Column(column)
+	return schema.Shorten(o.plan.Naming.Column(cmp.Or(how.As, column)), o.plan.MaxName)
+}
+
 // describe finds out what the destination has of t.
 func (o *output) describe(ctx context.Context, t *table) error {
 	if t.target != nil {
@@ -167,7 +192,7 @@ func (o *output) describe(ctx context.Context, t *table) error {
 		return err
 	}
 	if have == nil {
-		have = &schema.Table{Name: t.destination}
+		have, t.absent = &schema.Table{Name: t.destination}, true
 	}
 	t.target = have
 	return nil
@@ -184,6 +209,9 @@ func (o *output) migrate(ctx context.Context, t *table, s *shape) error {
 		want.Columns[i].Key = false // the source says what the key is, now
 	}
 	for _, c := range s.table.Columns {
+		if t.starts(c) {
+			continue
+		}
 		i := want.Index(c.Name)
 		if i < 0 {
 			want.Columns = append(want.Columns, c)
@@ -219,7 +247,7 @@ func (t *table) stop(err error) error {
 }
 
 // ownProblems are those that this package finds in a table.
-var ownProblems = map[string]bool{"name_collision": true, "key_missing": true, "null_in_key": true}
+var ownProblems = map[string]bool{"name_collision": true, "key_missing": true, "null_in_key": true, "row_filter": true}
 
 func (t *table) count(op schema.Op, rows, bytes int64) Progress {
 	t.mu.Lock()

@@ -2,6 +2,9 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -108,5 +111,111 @@ func TestColumnKeysAreAccounts(t *testing.T) {
 	f := newFixture(t)
 	if a, b := f.store.ColumnKey("a"), f.store.ColumnKey("b"); a == b || a != f.store.ColumnKey("a") {
 		t.Error("accounts share a key, or it changes")
+	}
+}
+
+// A dropper drops columns, but for those that are held.
+type dropper struct {
+	writer
+	held    map[string]bool
+	dropped *[]string
+}
+
+func (d dropper) Drop(_ context.Context, _ schema.Name, column string) error {
+	if d.held[column] {
+		return &destination.TableError{Err: errors.New("a view depends on it")}
+	}
+	*d.dropped = append(*d.dropped, column)
+	return nil
+}
+
+// A column that is marked is dropped once, however the sync ends, and stays
+// blocked; one that was enabled again in the meantime is not.
+func TestDropsColumns(t *testing.T) {
+	f := newFixture(t)
+	text := schema.Type{Kind: schema.String}
+	for _, n := range []string{"A", "B", "C"} {
+		f.tables[0].Columns = append(f.tables[0].Columns, schema.Column{Name: n, Type: text})
+	}
+	person := f.tables[0].Name
+	var dropped []string
+	held := map[string]bool{"b": true}
+	f.writer = func(destination.Options) (destination.Writer, error) { return dropper{writer{f}, held, &dropped}, nil }
+	f.run(ctx, Watch{})
+	column := func(edit func(name string, c *schemaconfig.Column)) {
+		t.Helper()
+		_, _, err := f.store.UpdateSchema(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+			for _, n := range []string{"A", "B", "C"} {
+				edit(n, cfg.ColumnOf(cat, person, n))
+			}
+			return nil
+		})
+		f.ok(err)
+	}
+	column(func(_ string, c *schemaconfig.Column) { c.Enabled, c.Drop = new(false), true })
+	column(func(n string, c *schemaconfig.Column) {
+		if n == "C" {
+			c.Enabled = new(true)
+		}
+	})
+	f.sync = func(context.Context, connector.Request, connector.Output) error { return errors.New("away") }
+	if o := f.run(ctx, Watch{}); len(o.Warnings) != 2 || o.Warnings[0].Code != "column_not_dropped" {
+		t.Errorf("warnings %+v", o.Warnings)
+	}
+	marks := map[string]bool{}
+	column(func(n string, c *schemaconfig.Column) { marks[n] = c.Drop && !*c.Enabled })
+	if want := map[string]bool{"A": false, "B": true, "C": false}; !maps.Equal(marks, want) || !slices.Equal(dropped, []string{"a"}) {
+		t.Errorf("marked are %v, dropped %v", marks, dropped)
+	}
+	held["b"] = false
+	f.sync = func(_ context.Context, req connector.Request, _ connector.Output) error {
+		if len(req.Tables[0].Columns) != 2 {
+			t.Errorf("asked for was %v", req.Tables[0].Columns)
+		}
+		return nil
+	}
+	for range 2 {
+		if o := f.run(ctx, Watch{}); o.Kind != store.RunSucceeded || !slices.Equal(dropped, []string{"a", "b"}) {
+			t.Errorf("outcome %+v, dropped %v", o, dropped)
+		}
+	}
+}
+
+// A forgetter's state says only that it has forgotten.
+type forgetter struct{ source }
+
+func (forgetter) Forget(json.RawMessage, []schema.Name) (json.RawMessage, error) {
+	return json.RawMessage(`"forgotten"`), nil
+}
+
+// A table whose key is hashed from now on is read anew: its rows would not be
+// found by the hashes.
+func TestHashedKeyIsReadAnew(t *testing.T) {
+	f := newFixture(t)
+	f.runner.connectors["source"].Open = func(json.RawMessage, connector.Env) (connector.Source, error) {
+		return forgetter{source{f, nil}}, nil
+	}
+	var states []string
+	f.sync = func(ctx context.Context, req connector.Request, out connector.Output) error {
+		states = append(states, string(req.State))
+		return out.Checkpoint(ctx, "read")
+	}
+	hash := func(hashed bool) {
+		t.Helper()
+		_, _, err := f.store.UpdateSchema(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+			cfg.ColumnOf(cat, f.tables[0].Name, "id").Hashed = hashed
+			return nil
+		})
+		f.ok(err)
+	}
+	f.run(ctx, Watch{})
+	f.run(ctx, Watch{})
+	hash(true)
+	f.run(ctx, Watch{})
+	f.run(ctx, Watch{})
+	hash(false)
+	f.run(ctx, Watch{})
+	if want := []string{"", `"read"`, `"forgotten"`, `"read"`, `"forgotten"`}; !slices.Equal(states, want) {
+		t.Errorf("states %q, want %q", states, want)
 	}
 }

@@ -28,7 +28,11 @@ func (r *Runner) Forgets(ctx context.Context, connectionID string) (bool, error)
 
 // forget takes the tables that are to be read again out of a state.
 func (l *ledger) forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	f, ok := l.source.(connector.Forgetter)
+	return forget(l.source, state, tables)
+}
+
+func forget(src connector.Source, state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	f, ok := src.(connector.Forgetter)
 	if !ok {
 		return nil, &setup.Problem{Code: "resync_not_supported", Message: fmt.Sprintf(
 			"Table %s cannot be re-synced alone. Re-sync the connection.", tables[0])}

@@ -135,7 +135,10 @@ func (d target) Writer(_ context.Context, opt destination.Options) (destination.
 
 type writer struct{ f *fixture }
 
-func (writer) Table(context.Context, schema.Name) (*schema.Table, error) { return nil, nil }
+func (writer) Table(_ context.Context, n schema.Name) (*schema.Table, error) {
+	return &schema.Table{Name: n}, nil
+}
+func (writer) Drop(context.Context, schema.Name, string) error { return nil }
 func (w writer) Migrate(_ context.Context, t *schema.Table) error {
 	w.f.written = append(w.f.written, t.Name)
 	return nil

@@ -96,12 +96,9 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	if err != nil {
 		return out, fmt.Errorf("connection: %w", err)
 	}
-	d, err := r.Store.Destination(ctx, c.GroupID)
-	if errors.Is(err, store.ErrNotFound) {
-		return out, &setup.Problem{Code: "no_destination", Message: fmt.Sprintf("Group %s has no destination. Create one.", c.GroupID)}
-	}
+	d, err := r.destinationOf(ctx, c)
 	if err != nil {
-		return out, fmt.Errorf("destination: %w", err)
+		return out, err
 	}
 	service, src, err := r.source(ctx, c, s.log)
 	if err != nil {
@@ -125,35 +122,44 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 			err = fmt.Errorf("close the destination: %w", cerr)
 		}
 	}()
-	p, err := s.plan(ctx, c, service, src, target, w)
+	p, err := r.plan(ctx, c, service, target)
 	if err != nil {
 		return out, err
 	}
+	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src, w, &ledger{s}, s.choose(c, service), s.start, s.observe
 	out, err = pipe.Run(ctx, p)
-	return out, errors.Join(err, s.keepFound(ctx, out))
+	return out, errors.Join(err, s.keepColumns(ctx, out))
 }
 
-func (s *syncing) plan(ctx context.Context, c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) (pipe.Plan, error) {
-	group, err := s.runner.Store.Group(ctx, c.GroupID)
+// destinationOf returns the destination of a connection.
+func (r *Runner) destinationOf(ctx context.Context, c *store.Connection) (*store.Destination, error) {
+	d, err := r.Store.Destination(ctx, c.GroupID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &setup.Problem{Code: "no_destination", Message: fmt.Sprintf("Group %s has no destination. Create one.", c.GroupID)}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("destination: %w", err)
+	}
+	return d, nil
+}
+
+// plan returns what a connection's syncs have in common: names and the key of
+// masks.
+func (r *Runner) plan(ctx context.Context, c *store.Connection, service *connector.Service, target *destination.Service) (pipe.Plan, error) {
+	group, err := r.Store.Group(ctx, c.GroupID)
 	if err != nil {
 		return pipe.Plan{}, fmt.Errorf("group: %w", err)
 	}
-	key := s.runner.Store.ColumnKey(group.AccountID)
+	key := r.Store.ColumnKey(group.AccountID)
 	naming := service.Naming
 	if c.SchemaNames == sourceNames {
 		naming = schema.SourceNaming
 	}
 	return pipe.Plan{
-		Source:  src,
-		Writer:  w,
-		Ledger:  &ledger{s},
 		Naming:  naming,
 		Schema:  schemaNames(service.SchemaFormat, c, naming),
 		MaxName: target.MaxName,
-		Choose:  s.choose(c, service),
 		Secret:  key[:],
-		Start:   s.start,
-		Observe: s.observe,
 	}, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -97,7 +96,14 @@ func (r *Runner) test(ctx context.Context, owner, id string, trust Trust,
 	limited, cancel := context.WithTimeout(ctx, r.TestTimeout)
 	defer cancel()
 	for round := 1; ; round++ {
-		results, err := r.timed(limited, run, log)
+		results, err := timed(limited, run, log)
+		var fault *faultError
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			results, err = tooLong(r.TestTimeout), nil
+		case errors.As(err, &fault):
+			results, err = refused(err.Error()), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -127,45 +133,6 @@ func (r *Runner) approve(ctx context.Context, owner, id, by string, results []se
 		any = true
 	}
 	return any, nil
-}
-
-// patience is how long tests may take to notice that their time is up.
-const patience = 5 * time.Second
-
-// timed runs tests and returns in time even if they do not.
-func (r *Runner) timed(ctx context.Context, run func(context.Context) ([]setup.TestResult, error), log *slog.Logger) ([]setup.TestResult, error) {
-	type answer struct {
-		results []setup.TestResult
-		err     error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				log.Error("panic in a setup test", "panic", p, "stack", string(debug.Stack()))
-				done <- answer{results: refused(fmt.Sprintf("a fault in the program: %v", p))}
-			}
-		}()
-		results, err := run(ctx)
-		done <- answer{results, err}
-	}()
-	late := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(patience, func() { close(late) })
-	})
-	defer stop()
-	select {
-	case a := <-done:
-		if errors.Is(a.err, context.DeadlineExceeded) {
-			return tooLong(r.TestTimeout), nil
-		}
-		return a.results, a.err
-	case <-late:
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, ctx.Err()
-		}
-		return tooLong(r.TestTimeout), nil
-	}
 }
 
 // Titles of the results that are no service's own.

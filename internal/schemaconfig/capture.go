@@ -1,6 +1,7 @@
 package schemaconfig
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,23 +115,30 @@ func (t *CatalogTable) knew(col CatalogColumn, is *CatalogTable) bool {
 // names.
 func (c *Config) followRenames(cat *Catalog, was, is *CatalogTable) {
 	t := c.find(cat, is.Name)
-	if was == nil || t == nil || len(t.Columns) == 0 {
+	if was == nil || t == nil {
 		return
 	}
-	before := t.Columns
-	t.Columns = map[string]*Column{}
-	for n, col := range before {
-		t.Columns[n] = col
-	}
+	renamed := map[string]string{} // the new name by the one before
 	for _, col := range is.Columns {
 		if len(col.Former) == 0 || was.Column(col.Name) != nil && slices.Equal(was.Column(col.Name).Former, col.Former) {
 			continue
 		}
-		if choice := before[col.Former[len(col.Former)-1]]; choice != nil {
+		renamed[col.Former[len(col.Former)-1]] = col.Name
+	}
+	if len(renamed) == 0 {
+		return
+	}
+	before := t.Columns
+	t.Columns = maps.Clone(before)
+	for from, to := range renamed {
+		if choice := before[from]; choice != nil {
 			moved := *choice
 			moved.Drop = false
-			t.Columns[col.Name] = &moved
+			t.Columns[to] = &moved
 		}
+	}
+	if f, err := schema.ParseFilter(t.Filter); err == nil {
+		t.Filter = f.Rename(renamed).String()
 	}
 }
 

@@ -243,12 +243,16 @@ func TestChoicesFollowRenames(t *testing.T) {
 		choices(&c, false, "s.t.secret")
 		n := schema.Name{Schema: "s", Table: "t"}
 		c.ColumnOf(&cat, n, "email").Hashed = true
+		c.TableOf(&cat, n).Filter = "email = 5 AND id < 3"
 		c, cat = schemaconfig.Capture(c, cat, parse("s.t id*#1 email#2 secret#3 phone#4"), at)
 		for _, now := range []string{"s.t id*#1 mail#2 hidden#3 tel#4", "s.t id*#1 post#2 deep#3 fon#4 secret#5"} {
 			c, cat = schemaconfig.Capture(c, cat, parse(now), at)
 			table := parse(now)[0]
 			treat := schemaconfig.Resolve(&c, &cat, table)
 			email, secret, phone := treat.Column(table.Columns[1].Name), treat.Column(table.Columns[2].Name), treat.Column(table.Columns[3].Name)
+			if want := table.Columns[1].Name + " = 5 AND id < 3"; treat.Filter != want {
+				t.Errorf("carry %v, %s: the filter is %s", carry, now, treat.Filter)
+			}
 			if email.Blocked || email.Mask.How != schemaconfig.MaskHash || !secret.Blocked || phone.Blocked || phone.Mask.How != schemaconfig.MaskRedact {
 				t.Errorf("carry %v, %s: %+v", carry, now, treat.Columns)
 			}

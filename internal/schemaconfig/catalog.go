@@ -25,6 +25,10 @@ type CatalogTable struct {
 	schema.Name                 // Schema is "" for a source without schemas
 	Columns     []CatalogColumn `json:"columns"` // in the source's order, those that are gone last
 	Gone        bool            `json:"gone,omitempty"`
+
+	// Key is how the values of the key's columns were last sent, joined by
+	// commas; "" if they were sent as they are.
+	Key string `json:"key,omitempty"`
 }
 
 // A CatalogColumn is one column of a table, as it was last seen.
@@ -89,8 +93,14 @@ func (t *CatalogTable) Keyed() bool {
 // they are now, then those that it has no more.
 func (t *CatalogTable) merge(offered schema.Table, carry bool) CatalogTable {
 	after := CatalogTable{Name: offered.Name}
+	if t != nil {
+		after.Key = t.Key
+	}
 	used := map[*CatalogColumn]bool{}
 	for _, c := range offered.Columns {
+		if c.IsStart() { // it is not the row's, but says when the row changed
+			continue
+		}
 		was := t.earlier(c, offered)
 		if was != nil {
 			used[was] = true

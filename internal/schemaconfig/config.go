@@ -43,7 +43,7 @@ type Table struct {
 	Mode    *schema.Mode       `json:"mode,omitempty"` // nil: SoftDelete
 	Columns map[string]*Column `json:"columns,omitempty"`
 	Paused  bool               `json:"paused,omitempty"` // not synced for now; what is there stays
-	Filter  string             `json:"filter,omitempty"` // a condition that rows must meet
+	Filter  string             `json:"filter,omitempty"` // what rows must meet to be copied, as [schema.ParseFilter] reads it; "": all are
 }
 
 // A Column is the choices for one column.
@@ -79,7 +79,12 @@ type Treatment struct {
 	Paused  bool // wanted, but not to be read now; what is there stays
 	Mode    schema.Mode
 	Locked  bool                       // the destination's types stay as they are
+	Filter  string                     // what rows must meet, see [Table]
 	Columns map[string]ColumnTreatment // by the source's name; one without an entry is copied as it is
+
+	// Drop are the columns, by the source's name, that the destination's table
+	// is to lose. All of them are blocked, and the source may not have them.
+	Drop []string
 
 	// Other says what becomes of columns that the source did not offer and
 	// sends all the same. nil: they are copied as they are.

@@ -71,6 +71,14 @@ func (c *Config) ColumnOf(cat *Catalog, n schema.Name, column string) *Column {
 	return c.column(cat.Schema(n.Schema), n.Table, column)
 }
 
+// Dropped notes that the destination has a column no more: what was asked for
+// is done.
+func (c *Config) Dropped(cat *Catalog, n schema.Name, column string) {
+	if t := c.find(cat, n); t != nil && t.Columns[column] != nil {
+		t.Columns[column].Drop = false
+	}
+}
+
 func (c *Config) schema(name string) *Schema {
 	if c.Schemas == nil {
 		c.Schemas = map[string]*Schema{}

@@ -1,6 +1,7 @@
 package schemaconfig
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/penstock-data/penstock/schema"
@@ -22,6 +23,7 @@ func Resolve(c *Config, cat *Catalog, t schema.Table) Treatment {
 		Wanted: r.wanted(),
 		Paused: choice.Paused,
 		Locked: c.TypeLocked,
+		Filter: choice.Filter,
 		Other:  func(column string) ColumnTreatment { return r.column(schema.Column{Name: column}) },
 	}
 	key := false
@@ -36,6 +38,7 @@ func Resolve(c *Config, cat *Catalog, t schema.Table) Treatment {
 		}
 		out.Columns[col.Name] = treat
 	}
+	out.Drop = r.drop(t)
 	if choice.Mode != nil && (key || *choice.Mode != schema.History) {
 		out.Mode = *choice.Mode
 	}
@@ -93,6 +96,23 @@ func (r *resolver) column(col schema.Column) ColumnTreatment {
 	}
 	out.Key = out.Key || !r.keyed && !out.Blocked && choice.Key != nil && *choice.Key
 	out.Mask = r.mask(col.Name, known, choice, out.Key)
+	return out
+}
+
+// drop returns the columns that are marked to be dropped and blocked still.
+func (r *resolver) drop(t schema.Table) (out []string) {
+	if r.choice == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.choice.Columns)) {
+		col := schema.Column{Name: name}
+		if i := t.Index(name); i >= 0 {
+			col = t.Columns[i]
+		}
+		if choice := r.choice.Columns[name]; choice != nil && choice.Drop && r.column(col).Blocked {
+			out = append(out, name)
+		}
+	}
 	return out
 }
 

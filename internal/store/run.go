@@ -236,8 +236,14 @@ func (s *Store) Stop(ctx context.Context, runID, how string) error {
 	return err
 }
 
-// expireLeases makes all living runs free to be taken over.
+// expireLeases makes all living runs free to be taken over, and ends
+// verifications.
 func (s *Store) expireLeases(ctx context.Context) error {
-	_, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`)
-	return err
+	if _, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`); err != nil {
+		return err
+	}
+	if _, err := s.write.ExecContext(ctx, `update verifications set lease_until = 0 where state = $1`, VerificationRunning); err != nil {
+		return err
+	}
+	return interrupt(ctx, s.write, now(), "")
 }

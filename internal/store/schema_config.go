@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/schema"
 )
 
 // Schema statuses of a connection, as the API spells them.
@@ -39,11 +40,28 @@ func (s *Store) Catalog(ctx context.Context, connectionID string) (*schemaconfig
 
 // UpdateSchema changes the choices for a connection and what is known of its
 // source by f, which may not keep them, and returns both as stored. Nothing
-// changes if f returns an error. It is the only way to write either, and no
-// two of its calls for a connection interleave. It is ErrNotFound if there is
-// no such connection.
+// changes if f returns an error. It is the only way to write either but for
+// [Store.UpdateFilters], and no two of their calls for a connection interleave.
+// It is ErrNotFound if there is no such connection.
 func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	return s.updateSchema(ctx, connectionID, f, func(*sql.Tx, []schema.Name) error { return nil })
+}
+
+// UpdateFilters is UpdateSchema for changes by which other rows than before
+// may be wanted of some tables. A table whose filter changes is to be read
+// again, as if [Store.AskResync] had been told in the same moment: rows that
+// were left out so far have not changed.
+func (s *Store) UpdateFilters(ctx context.Context, connectionID string,
+	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	return s.updateSchema(ctx, connectionID, f, func(tx *sql.Tx, tables []schema.Name) error {
+		return askResync(ctx, tx, connectionID, tables)
+	})
+}
+
+// updateSchema tells refiltered which tables have another filter than before.
+func (s *Store) updateSchema(ctx context.Context, connectionID string, f func(*schemaconfig.Config, *schemaconfig.Catalog) error,
+	refiltered func(*sql.Tx, []schema.Name) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	var cfg *schemaconfig.Config
 	var cat *schemaconfig.Catalog
 	err := s.in(ctx, func(tx *sql.Tx) error {
@@ -59,7 +77,11 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 		if cat, oldCatalog, err = scanCatalog(tx.QueryRowContext(ctx, catalogOf, connectionID)); err != nil {
 			return err
 		}
+		filters := cfg.Filters(cat)
 		if err := f(cfg, cat); err != nil {
+			return err
+		}
+		if err := refiltered(tx, changedFilters(filters, cfg.Filters(cat))); err != nil {
 			return err
 		}
 		if err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig); err != nil {
@@ -71,6 +93,20 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 		return nil, nil, err
 	}
 	return cfg, cat, nil
+}
+
+func changedFilters(before, after map[schema.Name]string) (tables []schema.Name) {
+	for n, f := range after {
+		if before[n] != f {
+			tables = append(tables, n)
+		}
+	}
+	for n := range before {
+		if after[n] == "" {
+			tables = append(tables, n)
+		}
+	}
+	return tables
 }
 
 // scanSchemaConfig also returns the document.

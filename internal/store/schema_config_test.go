@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,4 +176,53 @@ func TestMigrateOldDatabase(t *testing.T) {
 			same(t, must(s.Catalog(ctx, "c"))(t), &schemaconfig.Catalog{})
 		})
 	}
+}
+
+// A table whose filter somebody changes is to be read again, in the same
+// moment; one whose filter follows a renamed column is not.
+func TestUpdateFilters(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		due(t, s, g, "c")
+		a := schema.Name{Table: "a"}
+		set := func(filters map[string]string) func(*schemaconfig.Config, *schemaconfig.Catalog) error {
+			return func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+				*cat = schemaconfig.Catalog{CapturedAt: t0, Unnamed: "app", Tables: []schemaconfig.CatalogTable{{Name: a}, {Name: schema.Name{Table: "b"}}}}
+				for table, f := range filters {
+					cfg.TableOf(cat, schema.Name{Table: table}).Filter = f
+				}
+				return nil
+			}
+		}
+		r := claim(t, s, "a", t0)
+		check(t, s.SetState(ctx, r.Token(), json.RawMessage(`1`), 0, t0))
+		asked := func() []schema.Name {
+			t.Helper()
+			all := must(s.AskedResyncs(ctx, "c"))(t)
+			must(s.Forget(ctx, r.Token(), t0, func(state json.RawMessage, _ []schema.Name) (json.RawMessage, error) { return state, nil }))(t)
+			return all
+		}
+		for _, tt := range []struct {
+			change map[string]string
+			want   []schema.Name
+		}{
+			{nil, nil}, {map[string]string{"a": "x = 1"}, []schema.Name{a}}, {map[string]string{"a": "x = 1", "b": ""}, nil},
+			{map[string]string{"a": "x = 2"}, []schema.Name{a}}, {map[string]string{"a": ""}, []schema.Name{a}}, {map[string]string{"a": ""}, nil},
+		} {
+			_, _, err := s.UpdateFilters(ctx, "c", set(tt.change))
+			check(t, err)
+			same(t, asked(), tt.want)
+		}
+		_, _, err := s.UpdateSchema(ctx, "c", set(map[string]string{"a": "y = 2"}))
+		check(t, err)
+		same(t, asked(), []schema.Name(nil))
+		refused := errors.New("no")
+		_, _, err = s.UpdateFilters(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+			check(t, set(map[string]string{"a": "y = 3"})(cfg, cat))
+			return refused
+		})
+		wantErr(t, err, refused)
+		same(t, asked(), []schema.Name(nil))
+	})
 }

@@ -77,19 +77,21 @@ func saveState(ctx context.Context, tx *sql.Tx, v *StateVersion, state json.RawM
 // AskResync notes that tables are to be read again from their beginning. The
 // next sync to begin does it; until then it can be asked for again.
 func (s *Store) AskResync(ctx context.Context, connectionID string, tables []schema.Name) error {
-	return s.in(ctx, func(tx *sql.Tx) error {
-		for _, t := range tables {
-			_, err := tx.ExecContext(ctx, `insert into table_resyncs (connection_id, source_schema, source_table, asked_at) values ($1, $2, $3, $4)
-				on conflict do nothing`, connectionID, t.Schema, t.Table, now().UnixMicro())
-			if errors.Is(known(err), ErrInUse) {
-				return ErrNotFound
-			}
-			if err != nil {
-				return err
-			}
+	return s.in(ctx, func(tx *sql.Tx) error { return askResync(ctx, tx, connectionID, tables) })
+}
+
+func askResync(ctx context.Context, tx *sql.Tx, connectionID string, tables []schema.Name) error {
+	for _, t := range tables {
+		_, err := tx.ExecContext(ctx, `insert into table_resyncs (connection_id, source_schema, source_table, asked_at) values ($1, $2, $3, $4)
+			on conflict do nothing`, connectionID, t.Schema, t.Table, now().UnixMicro())
+		if errors.Is(known(err), ErrInUse) {
+			return ErrNotFound
 		}
-		return nil
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AskedResyncs returns the tables that are to be read again, in the order of

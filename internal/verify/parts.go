@@ -68,7 +68,8 @@ func (t *table) examine(ctx context.Context, parts []part) error {
 			break
 		}
 		size := 1
-		for size < len(parts) && rowsOf(parts[:size+1]) <= batchRows && len(within(parts[:size+1])) <= maxRanges {
+		most := int64(min(batchRows, batchCells/max(1, len(t.source.Columns))))
+		for size < len(parts) && rowsOf(parts[:size+1]) <= most && len(within(parts[:size+1])) <= maxRanges {
 			size++
 		}
 		if err := t.rows(ctx, within(parts[:size])); err != nil {
@@ -77,13 +78,18 @@ func (t *table) examine(ctx context.Context, parts []part) error {
 		parts = parts[size:]
 	}
 	t.trim()
+	for _, c := range t.source.Columns {
+		if t.different[c.Name] {
+			t.out.DifferentColumns = append(t.out.DifferentColumns, c.Name)
+		}
+	}
 	return nil
 }
 
 // rows compares the rows whose keys' hashes are in ranges.
 func (t *table) rows(ctx context.Context, ranges []schema.HashRange) error {
 	source := map[string]schema.Digest{}
-	err := t.ask(ctx, ranges, 0, func(d schema.Digest) error {
+	err := t.ask(ctx, schema.DigestQuery{Within: ranges}, func(d schema.Digest) error {
 		source[keyText(d.Key)] = d
 		return nil
 	}, func(d schema.Digest) error {
@@ -93,7 +99,10 @@ func (t *table) rows(ctx context.Context, ranges []schema.HashRange) error {
 		if !ok {
 			t.note(Difference{Key: d.Key, What: "extra"})
 		} else if columns := t.differing(is.Columns, d.Columns); columns != nil {
-			t.note(Difference{Key: d.Key, What: "different", Columns: columns, Late: is.Changed > 0})
+			t.note(Difference{Key: d.Key, What: "different", Columns: columns, Null: t.nulled(is.Columns, d.Columns), Late: is.Changed > 0})
+			for _, c := range columns {
+				t.different[c] = true
+			}
 		}
 		return nil
 	})
@@ -104,4 +113,14 @@ func (t *table) rows(ctx context.Context, ranges []schema.HashRange) error {
 		t.note(Difference{Key: d.Key, What: "missing", Late: d.Changed > 0})
 	}
 	return nil
+}
+
+// nulled names the columns that only the source has a value of.
+func (t *table) nulled(source, destination []schema.ColumnDigest) (names []string) {
+	for i, c := range t.source.Columns {
+		if source[i].Values > destination[i].Values {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }

@@ -30,6 +30,10 @@ type Comparison struct {
 	// List is how many differing rows of a table are listed; those that are
 	// lost come first.
 	List int
+
+	// Pause is called before each query to either side; its error ends the
+	// comparison of the table. nil: nothing is.
+	Pause func(context.Context) error
 }
 
 // A Pair is a table on both sides.
@@ -37,6 +41,8 @@ type Pair struct {
 	Source      schema.Table
 	Destination schema.Table      // without columns if there is none
 	Columns     map[string]string // the destination's names by the source's
+	Filter      *schema.Filter    // what the source's rows must meet to be compared; nil: nothing
+	Masked      map[string]bool   // the source's columns whose values were replaced on their way: they are not compared
 }
 
 // A Result says how a table of the source and the destination's differ.
@@ -47,7 +53,8 @@ type Result struct {
 	DestinationRows  int64        `json:"destination_rows"` // those that are live
 	AbsentTable      bool         `json:"absent_table,omitempty"`
 	AbsentColumns    []string     `json:"absent_columns,omitempty"`    // that the destination lacks
-	DifferentColumns []string     `json:"different_columns,omitempty"` // whose checksums differ
+	MaskedColumns    []string     `json:"masked_columns,omitempty"`    // that were not compared, because syncs hash or mask them
+	DifferentColumns []string     `json:"different_columns,omitempty"` // that differ in rows which both have; of tables whose rows cannot be told apart, whose checksums do
 	Lost             int64        `json:"lost"`                        // rows missing or different, not written since the last sync
 	Late             int64        `json:"late"`                        // rows missing or different, written since
 	Extra            int64        `json:"extra"`                       // rows that the source has not, or no longer
@@ -61,11 +68,17 @@ func (r *Result) Equal() bool {
 	return r.Error == "" && !r.AbsentTable && len(r.AbsentColumns)+len(r.DifferentColumns) == 0 && r.Lost+r.Late+r.Extra+r.Unexamined == 0
 }
 
+// Bad reports whether something is wrong that the next sync may not mend.
+func (r *Result) Bad() bool {
+	return r.Error != "" || r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0
+}
+
 // A Difference is a row that the two sides do not have alike.
 type Difference struct {
 	Key     []string `json:"key"`
 	What    string   `json:"what"`              // "missing", "different", "extra"
 	Columns []string `json:"columns,omitempty"` // the source's, of what is different
+	Null    []string `json:"null,omitempty"`    // those of Columns that have a value in the source alone
 	Late    bool     `json:"late,omitempty"`
 }
 
@@ -75,6 +88,7 @@ const (
 	mostParts  = 1 << 25
 	fewRows    = 1 << 12 // of a part that need no finer look
 	batchRows  = 1 << 18 // looked at one by one at a time, held in memory
+	batchCells = 1 << 22 // of these rows together
 	batches    = 8       // of them at most
 	maxRanges  = 64      // in one query
 )
@@ -87,10 +101,10 @@ func (c *Comparison) Table(ctx context.Context, p Pair) (Result, error) {
 		return out, err
 	}
 	parts := int64(firstParts)
-	if len(p.Source.Key()) == 0 {
+	if !t.paired {
 		parts = 1
 	}
-	source, destination, err := t.digests(ctx, nil, parts)
+	source, destination, err := t.digests(ctx, schema.DigestQuery{Parts: parts, Whole: true})
 	if err != nil {
 		return out, err
 	}
@@ -101,15 +115,13 @@ func (c *Comparison) Table(ctx context.Context, p Pair) (Result, error) {
 		out.Late, out.Lost = all.Changed, all.Rows-all.Changed
 		return out, nil
 	}
-	out.DifferentColumns = t.differing(all.Columns, have.Columns)
 	differ := compareParts(source, destination, parts)
-	if len(t.source.Key()) == 0 {
-		t.keyless(all, have, len(differ) > 0)
-		return out, nil
+	if !t.paired {
+		return out, t.keyless(ctx, all, have, len(differ) > 0)
 	}
 	for len(differ) > 0 && parts < mostParts && rowsOf(differ) > fewRows*int64(len(differ)) && len(differ) <= maxRanges {
 		parts *= finer
-		source, destination, err := t.digests(ctx, within(differ), parts)
+		source, destination, err := t.digests(ctx, schema.DigestQuery{Within: within(differ), Parts: parts, Whole: true})
 		if err != nil {
 			return out, err
 		}
@@ -124,18 +136,34 @@ type table struct {
 	out         *Result
 	source      schema.Table // what is compared
 	destination schema.Table
+	filter      *schema.Filter // of the source's rows
 	as          []schema.Type
+	paired      bool // rows can be told apart by their keys
+	blind       bool // there is nothing to compare but the number of rows
+	different   map[string]bool
 }
 
-// match finds the columns that both sides have.
+// match finds the columns that both sides have and that can be compared.
 func (c *Comparison) match(p *Pair, out *Result) (*table, error) {
-	t := &table{Comparison: c, out: out, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
+	t := &table{Comparison: c, out: out, filter: p.Filter, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
 	out.AbsentTable = len(p.Destination.Columns) == 0
+	t.paired, t.different = len(p.Source.Key()) > 0, map[string]bool{}
+	each := t.paired
 	for _, col := range p.Source.Columns {
+		if p.Masked[col.Name] {
+			out.MaskedColumns = append(out.MaskedColumns, col.Name)
+			t.paired = t.paired && !col.Key
+		}
+	}
+	t.blind = len(out.MaskedColumns) == len(p.Source.Columns)
+	for _, col := range p.Source.Columns {
+		if p.Masked[col.Name] && !t.blind {
+			continue
+		}
 		as := col.Type
 		if !out.AbsentTable {
 			i := p.Destination.Index(p.Columns[col.Name])
-			if i < 0 && col.Key {
+			if i < 0 && col.Key && t.paired {
 				return nil, fmt.Errorf("%s lacks the key column %s", p.Destination.Name, col.Name)
 			}
 			if i < 0 {
@@ -143,12 +171,24 @@ func (c *Comparison) match(p *Pair, out *Result) (*table, error) {
 				continue
 			}
 			to := p.Destination.Columns[i]
-			to.Key = col.Key
+			// Each row counts, even if its key cannot be compared. Without
+			// anything to compare, so do those of a table without a key: equal
+			// rows are one there already, but masked ones are equal too often.
+			to.Key = each || t.blind
+			if t.paired {
+				to.Key = col.Key
+			}
 			as = common(col.Type, to.Type)
 			t.destination.Columns = append(t.destination.Columns, to)
 		}
+		if !t.paired {
+			col.Key = each
+		}
 		t.source.Columns = append(t.source.Columns, col)
 		t.as = append(t.as, as)
+	}
+	if len(t.source.Columns) == 0 {
+		return nil, fmt.Errorf("%s has none of the columns of %s", p.Destination.Name, p.Source.Name)
 	}
 	return t, nil
 }
@@ -168,28 +208,45 @@ func common(source, destination schema.Type) schema.Type {
 }
 
 // digests asks both sides for digests of parts.
-func (t *table) digests(ctx context.Context, ranges []schema.HashRange, parts int64) (source, destination map[int64]schema.Digest, err error) {
+func (t *table) digests(ctx context.Context, q schema.DigestQuery) (source, destination map[int64]schema.Digest, err error) {
 	source, destination = map[int64]schema.Digest{}, map[int64]schema.Digest{}
 	into := func(m map[int64]schema.Digest) func(schema.Digest) error {
 		return func(d schema.Digest) error { m[d.Part] = d; return nil }
 	}
-	if err = t.ask(ctx, ranges, parts, into(source), into(destination)); err != nil {
+	if err = t.ask(ctx, q, into(source), into(destination)); err != nil {
 		return nil, nil, err
 	}
 	return source, destination, nil
 }
 
-func (t *table) ask(ctx context.Context, ranges []schema.HashRange, parts int64, source, destination func(schema.Digest) error) error {
-	q := schema.DigestQuery{Table: t.source, As: t.as, Within: ranges, Parts: parts}
+// ask puts q to both sides, one after the other.
+func (t *table) ask(ctx context.Context, q schema.DigestQuery, source, destination func(schema.Digest) error) error {
+	if err := t.pause(ctx); err != nil {
+		return err
+	}
+	q.Table, q.As, q.Filter = t.source, t.as, t.filter
 	if err := t.Source.Digest(ctx, t.State, q, source); err != nil {
 		return fmt.Errorf("digest of %s in the source: %w", t.source.Name, err)
 	}
 	if t.out.AbsentTable {
 		return nil
 	}
-	q.Table = t.destination
+	if err := t.pause(ctx); err != nil {
+		return err
+	}
+	q.Table, q.Filter = t.destination, nil
 	if err := t.Destination.Digest(ctx, q, destination); err != nil {
 		return fmt.Errorf("digest of %s in the destination: %w", t.destination.Name, err)
+	}
+	return nil
+}
+
+func (t *table) pause(ctx context.Context) error {
+	if t.Pause == nil {
+		return nil
+	}
+	if err := t.Pause(ctx); err != nil {
+		return &pauseError{err}
 	}
 	return nil
 }
@@ -214,8 +271,17 @@ func at(columns []schema.ColumnDigest, i int) schema.ColumnDigest {
 
 // keyless judges a table whose rows cannot be told apart: by what the source
 // wrote since, as a whole.
-func (t *table) keyless(source, destination schema.Digest, differ bool) {
+func (t *table) keyless(ctx context.Context, source, destination schema.Digest, differ bool) error {
 	more := source.Rows - destination.Rows
+	if t.blind {
+		differ = more != 0
+	} else if differ {
+		a, b, err := t.digests(ctx, schema.DigestQuery{Parts: 1})
+		if err != nil {
+			return err
+		}
+		t.out.DifferentColumns = t.differing(total(a).Columns, total(b).Columns)
+	}
 	switch {
 	case !differ:
 	case more < 0:
@@ -225,6 +291,7 @@ func (t *table) keyless(source, destination schema.Digest, differ bool) {
 	default:
 		t.out.Lost = max(1, more)
 	}
+	return nil
 }
 
 func total(parts map[int64]schema.Digest) (sum schema.Digest) {

@@ -5,9 +5,11 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,8 +22,11 @@ type side struct {
 	rows    map[string][]string
 	changed map[string]bool
 	place   func(key string) int64 // a key's hash
+	first   bool                   // the first column is not asked for
 	queries []schema.DigestQuery
 }
+
+const null = "NULL"
 
 func hash(text string) int64 {
 	sum := md5.Sum([]byte(text))
@@ -42,8 +47,17 @@ func (s *side) digest(q schema.DigestQuery, yield func(schema.Digest) error) err
 		if s.changed[key] {
 			d.Changed = 1
 		}
+		if s.first {
+			row = row[1:]
+		}
 		for i := range q.Table.Columns {
 			d.Columns = append(d.Columns, schema.ColumnDigest{Values: 1, Sum: hash(row[i])})
+			if row[i] == null {
+				d.Columns[i] = schema.ColumnDigest{}
+			}
+		}
+		if q.Whole {
+			d.Columns = []schema.ColumnDigest{{Values: 1, Sum: hash(strings.Join(row, "|"))}}
 		}
 		if q.Parts == 0 {
 			d.Key = []string{key}
@@ -115,23 +129,27 @@ func TestTable(t *testing.T) {
 	}{
 		{"equal", false, state, func(*source, *target) {}, Result{SourceRows: 5000, DestinationRows: 5000}},
 		{"empty destination", false, nil, func(_ *source, b *target) { clear(b.rows) },
-			Result{SourceRows: 5000, DestinationRows: 0, DifferentColumns: []string{"ID", "V"}, Lost: 5000}},
+			Result{SourceRows: 5000, DestinationRows: 0, Lost: 5000}},
 		{"lost among the late", false, state, func(a *source, b *target) {
 			for i := range 50 {
 				delete(b.rows, fmt.Sprint(i))
 				a.changed[fmt.Sprint(i)] = true
 			}
 			delete(b.rows, "4000")
-		}, Result{SourceRows: 5000, DestinationRows: 4949, DifferentColumns: []string{"ID", "V"}, Lost: 1, Late: 50}},
+		}, Result{SourceRows: 5000, DestinationRows: 4949, Lost: 1, Late: 50}},
 		{"nothing is late without a state", false, nil, func(a *source, b *target) {
 			delete(b.rows, "7")
 			a.changed["7"] = true
-		}, Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Lost: 1}},
+		}, Result{SourceRows: 5000, DestinationRows: 4999, Lost: 1}},
 		{"different and extra", false, state, func(a *source, b *target) {
 			b.rows["8"] = []string{"8", "x"}
 			b.rows["9"], a.changed["9"] = []string{"9", "x"}, true
 			delete(a.rows, "10")
-		}, Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"ID", "V"}, Lost: 1, Late: 1, Extra: 1}},
+		}, Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"V"}, Lost: 1, Late: 1, Extra: 1}},
+		{"no value in the destination", false, state, func(_ *source, b *target) { b.rows["8"] = []string{"8", null} },
+			Result{SourceRows: 5000, DestinationRows: 5000, DifferentColumns: []string{"V"}, Lost: 1}},
+		{"values changed places", false, state, func(_ *source, b *target) { b.rows["8"], b.rows["9"] = []string{"8", "v9"}, []string{"9", "v8"} },
+			Result{SourceRows: 5000, DestinationRows: 5000, DifferentColumns: []string{"V"}, Lost: 2}},
 		{"keyless, equal", true, state, func(*source, *target) {}, Result{SourceRows: 5000, DestinationRows: 5000}},
 		{"keyless, lost", true, state, func(_ *source, b *target) { delete(b.rows, "8") },
 			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Lost: 1}},
@@ -196,7 +214,7 @@ func TestMuchDiffers(t *testing.T) {
 		differ[i] = part{HashRange: schema.HashRange{Lo: int64(i), Hi: int64(i) + 1}, rows: batchRows / 2}
 	}
 	a, b := sides(0)
-	tb := &table{Comparison: &Comparison{Source: a, Destination: b}, out: &Result{}}
+	tb := &table{Comparison: &Comparison{Source: a, Destination: b}, out: &Result{}, source: schema.Table{Columns: make([]schema.Column, 2)}}
 	if err := tb.examine(t.Context(), differ); err != nil || len(a.queries) != batches {
 		t.Fatalf("%d queries, %v", len(a.queries), err)
 	}
@@ -220,6 +238,64 @@ func TestColumns(t *testing.T) {
 	p.Destination.Columns = nil
 	if got, err := c.Table(t.Context(), p); err != nil || !got.AbsentTable || got.Lost != 10 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestMasked has columns whose values are other ones in the destination.
+func TestMasked(t *testing.T) {
+	lose := func(_ *source, b *target) { delete(b.rows, "8") }
+	change := func(_ *source, b *target) { b.rows["8"] = []string{"8", "x"} }
+	tests := []struct {
+		name   string
+		masked string
+		keyed  bool
+		change func(*source, *target)
+		want   string // of Lost, DifferentColumns, and the listed rows
+	}{
+		{"a value", "V", true, change, "0 [] []"},
+		{"a value, lost", "V", true, lose, "1 [] [{[8] missing [] [] false}]"},
+		{"the key", "ID", true, change, "1 [V] []"}, // which row it is, nobody may know
+		{"the key, lost", "ID", true, lose, "1 [V] []"},
+		{"all", "ID V", true, change, "0 [] []"},
+		{"all, lost", "ID V", true, lose, "1 [] []"},
+		{"all, keyless", "ID V", false, change, "0 [] []"},
+	}
+	for _, tt := range tests {
+		a, b := sides(100)
+		tt.change(a, b)
+		p := pairOf(tt.keyed)
+		p.Masked = map[string]bool{}
+		for _, c := range strings.Fields(tt.masked) {
+			p.Masked[c] = true
+		}
+		a.first, b.first = p.Masked["ID"] && !p.Masked["V"], p.Masked["ID"] && !p.Masked["V"]
+		c := Comparison{Source: a, Destination: b, List: 5}
+		got, err := c.Table(t.Context(), p)
+		if s := fmt.Sprint(got.Lost, " ", got.DifferentColumns, " ", got.Differences); err != nil || s != tt.want {
+			t.Errorf("%s: %s, %v, want %s", tt.name, s, err, tt.want)
+		}
+		if !slices.Equal(got.MaskedColumns, strings.Fields(tt.masked)) {
+			t.Errorf("%s: masked are %v", tt.name, got.MaskedColumns)
+		}
+	}
+}
+
+// TestPause ends the comparison before any of its queries.
+func TestPause(t *testing.T) {
+	for n := range 4 {
+		a, b := sides(100)
+		delete(b.rows, "8")
+		enough := errors.New("enough")
+		calls := 0
+		c := Comparison{Source: a, Destination: b, Pause: func(context.Context) error {
+			if calls++; calls > n {
+				return enough
+			}
+			return nil
+		}}
+		if _, err := c.Table(t.Context(), pairOf(true)); !errors.Is(err, enough) || len(a.queries)+len(b.queries) != n {
+			t.Errorf("after %d queries: %v", len(a.queries)+len(b.queries), err)
+		}
 	}
 }
 

@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/penstock-data/penstock/internal/runner"
+	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
+)
+
+var (
+	// ErrVerifying says that a connection is being verified.
+	ErrVerifying = errors.New("the connection is being verified already")
+
+	// ErrNotConnected says that a connection's last setup tests did not pass.
+	ErrNotConnected = errors.New("the connection is not connected: its setup tests have to pass first")
+
+	// ErrStopping says that this server is about to end.
+	ErrStopping = errors.New("the server is stopping")
+
+	// ErrPlanTime says that a plan could not be made in time.
+	ErrPlanTime = runner.ErrPlanTime
+)
+
+type (
+	// A ColumnPlan is what becomes of a column of the destination's table.
+	ColumnPlan = runner.ColumnPlan
+
+	// A TablePlan is what the next sync would do with a table.
+	TablePlan = runner.TablePlan
+
+	// A VerifyResult is what a [store.TableCheck] has as its Result.
+	VerifyResult = runner.VerifyResult
+
+	// A CannotVerify says that the service or the destination of a connection
+	// cannot be verified.
+	CannotVerify = runner.CannotVerify
+
+	// A LookError is an error of a connection's source or destination.
+	LookError = runner.LookError
+)
+
+// atOnce is how many verifications a process runs at a time; each puts one
+// query to a source or a destination. The others wait.
+const atOnce = 2
+
+// saveEvery is how often the store is told how far a verification is, at most.
+const saveEvery = time.Second
+
+// A checking is a verification that this process runs.
+type checking struct {
+	e      *InProcess
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex
+	v     store.Verification
+	saved time.Time
+}
+
+// Verify implements [Engine].
+func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name, list int) (*store.Verification, error) {
+	c, err := e.Store.Connection(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.SetupState != store.Connected {
+		return nil, ErrNotConnected
+	}
+	if err := e.Runner.CanVerify(ctx, id); err != nil {
+		return nil, err
+	}
+	k := &checking{e: e, v: store.Verification{ConnectionID: id, StartedAt: e.Now(), Findings: store.Findings{Tables: tables, List: list}}}
+	k.ctx, k.cancel = context.WithCancelCause(context.Background())
+	err = e.Store.CreateVerification(ctx, &k.v, e.Now().Add(e.Lease))
+	if errors.Is(err, store.ErrExists) {
+		return nil, ErrVerifying
+	}
+	if err != nil {
+		return nil, err
+	}
+	begun := k.v
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		k.cancel(ErrStopping)
+		k.end(nil)
+		return nil, ErrStopping
+	}
+	e.checks[k.v.ID] = k
+	e.left.Go(k.run)
+	return &begun, nil
+}
+
+// endChecks cuts the verifications of a connection off, those of all if id is
+// "".
+func (e *InProcess) endChecks(id string, why error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, k := range e.checks {
+		if id == "" || k.v.ConnectionID == id {
+			k.cancel(why)
+		}
+	}
+}
+
+// CancelVerification implements [Engine].
+func (e *InProcess) CancelVerification(ctx context.Context, id, verification string) (*store.Verification, error) {
+	v, err := e.Store.CancelVerification(ctx, id, verification, e.Now())
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if k := e.checks[verification]; k != nil {
+		k.cancel(store.ErrStale)
+	}
+	return v, nil
+}
+
+// Plan implements [Engine].
+func (e *InProcess) Plan(ctx context.Context, id string, change func(*schemaconfig.Config, *schemaconfig.Catalog) error) ([]TablePlan, error) {
+	return e.Runner.Plan(ctx, id, change)
+}
+
+func (k *checking) run() {
+	defer func() {
+		k.cancel(nil)
+		k.e.mu.Lock()
+		defer k.e.mu.Unlock()
+		delete(k.e.checks, k.v.ID)
+	}()
+	beating, stop := context.WithCancel(k.ctx)
+	var beat sync.WaitGroup
+	beat.Go(func() { k.beat(beating) })
+	err := k.turn()
+	stop()
+	beat.Wait()
+	k.end(err)
+}
+
+// turn waits for the verification's turn and does it.
+func (k *checking) turn() error {
+	k.note(runner.Progress{Waiting: len(k.e.turns) == cap(k.e.turns)})
+	select {
+	case k.e.turns <- struct{}{}:
+		defer func() { <-k.e.turns }()
+	case <-k.ctx.Done():
+		return k.ctx.Err()
+	}
+	v := k.v.Findings
+	return k.e.Runner.Verify(k.ctx, &store.Verification{ConnectionID: k.v.ConnectionID, Findings: v}, k.note)
+}
+
+// beat keeps the verification's lease.
+func (k *checking) beat(ctx context.Context) {
+	every := time.NewTicker(k.e.Lease / 3)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			k.mu.Lock()
+			k.save(ctx)
+			k.mu.Unlock()
+		}
+	}
+}
+
+// note takes how far the verification is.
+func (k *checking) note(p runner.Progress) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.v.Checks, k.v.Waiting = p.Checks, p.Waiting
+	k.v.Total, k.v.Done, k.v.Wrong = len(p.Checks), 0, 0
+	for _, c := range p.Checks {
+		if c.State == store.CheckDone {
+			k.v.Done++
+		}
+		if c.Wrong {
+			k.v.Wrong++
+		}
+	}
+	if k.e.Now().Sub(k.saved) >= saveEvery {
+		k.save(k.ctx)
+	}
+}
+
+// save tells the store how the verification stands. One that the store says
+// has ended is cut off.
+func (k *checking) save(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.e.Lease/3)
+	defer cancel()
+	k.saved = k.e.Now()
+	err := k.e.Store.SaveVerification(ctx, &k.v, k.e.Now().Add(k.e.Lease))
+	if errors.Is(err, store.ErrStale) {
+		k.cancel(err)
+	} else if err != nil && ctx.Err() == nil {
+		k.e.Log.Warn("note the progress of a verification", "connection", k.v.ConnectionID, "error", err)
+	}
+	return err
+}
+
+// end records how the verification ended, unless somebody has ended it.
+func (k *checking) end(err error) {
+	log := k.e.Log.With("connection", k.v.ConnectionID, "verification", k.v.ID)
+	if errors.Is(context.Cause(k.ctx), store.ErrStale) {
+		log.Info("verification ended by somebody else")
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.v.State, k.v.Waiting, k.v.EndedAt = store.VerificationDone, false, k.e.Now()
+	switch {
+	case k.ctx.Err() != nil:
+		k.v.State, k.v.Reason = store.VerificationFailed, store.Interrupted
+	case err != nil:
+		k.v.State, k.v.Reason = store.VerificationFailed, err.Error()
+	}
+	log.Info("verification ended", "state", k.v.State, "tables", k.v.Done, "wrong", k.v.Wrong, "reason", k.v.Reason)
+	if err := k.save(context.WithoutCancel(k.ctx)); err != nil && !errors.Is(err, store.ErrStale) {
+		log.Error("record the end of a verification", "error", err) // its lease runs out
+	}
+}

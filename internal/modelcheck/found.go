@@ -1,0 +1,19 @@
+package modelcheck
+
+// found are scripts that once led to something else than the rules say, as
+// they were printed.
+var found = []string{
+	`source log
+	put 1 a=1
+	sync 1
+	hash k
+	set 1 a=2
+	sync 1
+	delete 1
+	sync 1`,
+	`source sweep
+	put 1 a=1
+	sync 1
+	hash k
+	sync 1`,
+}
