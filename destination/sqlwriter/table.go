@@ -80,6 +80,9 @@ func (t *table) migrate(ctx context.Context, want *schema.Table) error {
 			t.known = false
 			return err
 		}
+		if !t.found.Schema && t.w.opt.Made != nil {
+			t.w.opt.Made(t.name.Schema)
+		}
 	}
 	if t.found.Table == nil {
 		t.counted, t.fresh, t.blank = true, true, true

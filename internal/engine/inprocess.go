@@ -231,6 +231,7 @@ func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
 		case c.RunID == "" || force:
 			c.TriggeredAt = e.Now()
 		}
+		c.Told = append(c.Told, store.ForceUpdate)
 		return nil
 	})
 	if err != nil {
@@ -260,6 +261,7 @@ func (e *InProcess) followUp(ctx context.Context, c *store.Connection) error {
 func (e *InProcess) Resync(ctx context.Context, id string) error {
 	c, err := e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
 		c.Reset, c.Historical = true, true
+		c.Told = append(c.Told, store.ResyncConnector)
 		c.TriggeredAt = e.Now()
 		return nil
 	})

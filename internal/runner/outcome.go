@@ -9,6 +9,10 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
+// syncFailed is the code of the warning of a sync that failed and that nobody
+// need mend.
+const syncFailed = "sync_failed"
+
 // outcome says in the store's terms how a sync ended.
 func outcome(ctx context.Context, out pipe.Outcome, err error) store.Outcome {
 	o := store.Outcome{Kind: store.RunSucceeded, Rows: out.Rows, Bytes: out.Bytes}
@@ -45,7 +49,7 @@ func outcome(ctx context.Context, out pipe.Outcome, err error) store.Outcome {
 		if p := setup.AsProblem(err); p != nil {
 			o.Task = &store.Alert{Code: p.Code, Message: o.Reason}
 		} else { // nobody need act, but everybody should be able to see it
-			o.Warnings = append(o.Warnings, store.Alert{Code: "sync_failed", Message: o.Reason})
+			o.Warnings = append(o.Warnings, store.Alert{Code: syncFailed, Message: o.Reason})
 		}
 	}
 	return o

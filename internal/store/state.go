@@ -88,8 +88,21 @@ func (s *Store) AskResync(ctx context.Context, connectionID string, tables []sch
 				return err
 			}
 		}
-		return nil
+		return s.toldResyncs(ctx, tx, connectionID, tables)
 	})
+}
+
+// toldResyncs records who has asked for tables to be read again.
+func (s *Store) toldResyncs(ctx context.Context, tx *sql.Tx, connectionID string, tables []schema.Name) error {
+	c := Connection{ID: connectionID}
+	events := make([]Event, len(tables))
+	for i, t := range tables {
+		var err error
+		if events[i], err = c.done(ctx, ResyncTable, map[string]any{"schema": t.Schema, "table": t.Table}); err != nil {
+			return err
+		}
+	}
+	return s.record(ctx, tx, events...)
 }
 
 // AskedResyncs returns the tables that are to be read again, in the order of
