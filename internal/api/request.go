@@ -33,6 +33,7 @@ type request struct {
 	destination *store.Destination
 	connection  *store.Connection
 	user        *store.User
+	webhook     *store.Webhook
 }
 
 // id returns the path's main id.

@@ -55,12 +55,13 @@ type InProcess struct {
 	owner   string // this process, to others
 	metrics *metrics
 	wake    chan struct{} // something is to be looked at
+	tidied  time.Time     // Run's
 
 	orphans atomic.Bool // the store may say of runs that are not live here that they are
 
 	mu   sync.Mutex
 	live map[string]*live // by run id
-	left sync.WaitGroup   // the runs in live
+	left sync.WaitGroup   // the runs in live, and what else Run has begun
 }
 
 var _ Engine = (*InProcess)(nil)
@@ -99,6 +100,7 @@ func New(c Config) *InProcess {
 func (e *InProcess) Run(ctx context.Context) error {
 	var trouble time.Duration // how long to wait because the store failed
 	for ctx.Err() == nil {
+		e.tidy(ctx)
 		wait, err := e.fill(ctx)
 		if err != nil && ctx.Err() == nil {
 			e.orphans.Store(true) // a claim may have succeeded
@@ -112,6 +114,23 @@ func (e *InProcess) Run(ctx context.Context) error {
 	}
 	e.windDown()
 	return nil
+}
+
+// tidyEvery is how often the engine removes what is kept no longer.
+const tidyEvery = 6 * time.Hour
+
+// tidy removes events that are kept no longer, if it is time to.
+func (e *InProcess) tidy(ctx context.Context) {
+	now := e.Now()
+	if now.Before(e.tidied.Add(tidyEvery)) {
+		return
+	}
+	e.tidied = now
+	e.left.Go(func() {
+		if err := e.Store.ForgetEvents(ctx, now.Add(-store.EventsKept)); err != nil && ctx.Err() == nil {
+			e.Log.Error("remove old events", "error", err)
+		}
+	})
 }
 
 // forever stands for a wait that only something that happens ends.

@@ -1,11 +1,14 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,9 +48,10 @@ type writing struct {
 type rows struct{ upserted, updated, deleted int64 }
 
 const (
-	tellEvery   = 2 * time.Second // how often events go to the store
-	rowsEvery   = time.Minute     // how often the rows of one table are told of, at most
-	journalRoom = 20_000          // events that may wait for the store
+	tellEvery    = 2 * time.Second  // how often events go to the store
+	tellPatience = 30 * time.Second // how long the store may take for them
+	rowsEvery    = time.Minute      // how often the rows of one table are told of, at most
+	journalRoom  = 20_000           // events that may wait for the store
 )
 
 func newJournal(now func() time.Time) *journal {
@@ -119,12 +123,21 @@ func (j *journal) durable() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := j.now()
-	for name, w := range j.writing {
+	for _, name := range j.open() {
+		w := j.writing[name]
 		w.durable = w.sent
 		if now.Sub(w.since) >= rowsEvery {
 			j.close(name, w)
 		}
 	}
+}
+
+// open returns the tables that are being written to, in an order that does
+// not change. The caller holds the lock.
+func (j *journal) open() []schema.Name {
+	return slices.SortedFunc(maps.Keys(j.writing), func(a, b schema.Name) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
+	})
 }
 
 // close tells of a table's durable rows. The caller holds the lock.
@@ -165,8 +178,8 @@ func (j *journal) end(run *store.Run, o *store.Outcome) []store.Event {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for name, w := range j.writing {
-		if w.durable != j.told[name] || w.durable == w.sent {
+	for _, name := range j.open() {
+		if w := j.writing[name]; w.durable != j.told[name] {
 			j.close(name, w)
 		}
 	}
@@ -209,7 +222,9 @@ func (j *journal) tell(st *store.Store, t store.Token, log *slog.Logger) (stop f
 			j.mu.Lock()
 			events := j.take()
 			j.mu.Unlock()
-			err := st.Log(context.WithoutCancel(ctx), t, events...)
+			limited, done := context.WithTimeout(context.WithoutCancel(ctx), tellPatience)
+			err := st.Log(limited, t, events...)
+			done()
 			if err == nil || errors.Is(err, store.ErrStale) {
 				continue
 			}

@@ -227,8 +227,11 @@ func (s *Store) Stop(ctx context.Context, runID, how string) error {
 	return err
 }
 
-// expireLeases makes all living runs free to be taken over.
+// expireLeases makes all living runs and deliveries free to be taken over.
 func (s *Store) expireLeases(ctx context.Context) error {
-	_, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`)
+	if _, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`); err != nil {
+		return err
+	}
+	_, err := s.write.ExecContext(ctx, `update webhook_lanes set lease_until = 0 where lease_until > 0`)
 	return err
 }
