@@ -42,8 +42,8 @@ type WebhookTested struct {
 }
 
 // WebhookEvents are the events that webhooks can be told of (Fivetran's page
-// "Webhooks", 2026-11). Those of the last lines are deprecated, and there are
-// none of them.
+// "Webhooks", 2026-11). The last four are deprecated, and there are none of
+// them.
 var WebhookEvents = []string{
 	"sync_start", "sync_end",
 	"create_connector", "pause_connector", "resume_connector", "edit_connector", "delete_connector",

@@ -148,7 +148,7 @@ func TestDeliveries(t *testing.T) {
 		}
 		off(false)
 		event("a", "y")
-		seen = enqueue(t, s, seen)
+		enqueue(t, s, seen)
 		off(true)
 		seen = enqueue(t, s, 0)
 		late := at.Add(24 * time.Hour)
@@ -182,6 +182,7 @@ func TestDeliveriesAreMadeOnce(t *testing.T) {
 		got := map[string][]int64{} // events by webhook and connection
 		var all sync.WaitGroup
 		quit, cancel := context.WithCancel(ctx)
+		defer cancel()
 		for range readers {
 			all.Go(func() {
 				var seen int64

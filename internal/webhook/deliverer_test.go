@@ -155,8 +155,8 @@ func (w *world) since(t time.Time) []string {
 
 var errDown = errors.New("down")
 
-// pass lets time pass, in steps: the database works while the bubble's clock
-// stands still only if somebody waits for it.
+// pass lets time pass and waits until everybody has done what was to be done
+// by then.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -218,7 +218,7 @@ func TestOrder(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
-		var last map[string]string = map[string]string{}
+		last := map[string]string{}
 		for _, e := range w.told {
 			key := e.webhook + e.connection
 			if e.event < last[key] {
