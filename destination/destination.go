@@ -60,6 +60,10 @@ type Options struct {
 	// Warn is told of values that could not be kept, by table, column and
 	// value. nil: they are errors.
 	Warn func(setup.Warning)
+
+	// Made is told of each schema that the writer has made, from any
+	// goroutine; some may be told twice. nil: nobody is told.
+	Made func(schema string)
 }
 
 // A Writer writes the tables of one sync. Everything it does is safe to

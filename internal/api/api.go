@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/webhook"
 )
 
 // Config is what the API works with.
@@ -20,6 +21,7 @@ type Config struct {
 	Engine       engine.Engine
 	Connectors   []connector.Service
 	Destinations []destination.Service
+	Webhooks     *webhook.Sender  // nil: one with the zero Policy
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
 	PublicURL    string           // by which people and agents reach the server; "": as the request did
@@ -39,6 +41,9 @@ type server struct {
 // every request with JSON, those to paths that it does not know as well.
 func New(c Config) http.Handler {
 	s := &server{Config: c, log: c.Log, now: c.Now, sources: newSources(c.Connectors), targets: newTargets(c.Destinations)}
+	if s.Webhooks == nil {
+		s.Webhooks = webhook.NewSender(webhook.Policy{})
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

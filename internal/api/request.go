@@ -38,6 +38,7 @@ type request struct {
 	link           *store.PrivateLink
 	project        *store.Project
 	transformation *store.Transformation
+	webhook        *store.Webhook
 }
 
 // id returns the path's main id.

@@ -24,6 +24,7 @@ func (s *server) routes() []route {
 		connections  = "/v1/connections"
 		metadata     = "/v1/metadata"
 		id           = "/{id}"
+		webhooks     = "/v1/webhooks"
 		schemas      = connections + "/{id}/schemas"
 		table        = schemas + "/{schema}/tables/{table}"
 		ours         = "/v1/penstock/connections/{id}" // what Fivetran has not
@@ -190,6 +191,23 @@ func (s *server) routes() []route {
 			route{method: post, path: transforms + id + "/run", handle: s.runTransformation, message: fivetran.TransformationStarted},
 			route{method: post, path: transforms + id + "/cancel", handle: s.cancelTransformation, message: fivetran.TransformationCanceled},
 			route{method: post, path: transforms + id + "/upgrade", handle: s.upgradeTransformation, message: fivetran.TransformationUpgraded},
+		),
+
+		on(grouped(access.Webhooks),
+			route{method: get, path: webhooks, handle: s.listWebhooks, message: fivetran.WebhooksListed},
+		),
+		on(whole(access.Webhooks),
+			route{method: post, path: webhooks + "/account", handle: s.createWebhook, message: fivetran.AccountWebhookCreated},
+		),
+		on(aWebhookGroup,
+			route{method: post, path: webhooks + "/group/{id}", does: access.Create, handle: s.createWebhook, message: fivetran.GroupWebhookCreated},
+		),
+		on(aWebhook,
+			route{method: get, path: webhooks + id, handle: s.showWebhook, message: fivetran.WebhookRetrieved},
+			route{method: patch, path: webhooks + id, handle: s.updateWebhook, message: fivetran.WebhookUpdated},
+			route{method: del, path: webhooks + id, handle: s.deleteWebhook, message: fivetran.WebhookDeleted},
+			route{method: post, path: webhooks + id + "/{what}", handle: s.testWebhook, message: fivetran.WebhookTestCompleted},
+			route{method: get, path: "/v1/penstock/webhooks/{id}/deliveries", handle: s.webhookDeliveries, message: fivetran.DeliveriesListed},
 		),
 	)
 	return append(all, legacy(all)...)

@@ -191,6 +191,7 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 			return rt, nil, err
 		}
 		r.caller = caller
+		r.Request = r.WithContext(store.As(r.Context(), caller.ID()))
 		if err := e.server.authorize(r, &rt.about, rt.does); err != nil {
 			return rt, nil, err
 		}

@@ -17,7 +17,8 @@ const module = "github.com/penstock-data/penstock/"
 var may = []struct{ pkg, imports string }{
 	{"cmd/penstock", "*"},
 	{"internal/bench", ""},
-	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/schedule internal/schemaconfig internal/secret internal/store schema setup"},
+	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/schedule internal/schemaconfig internal/secret internal/store internal/webhook schema setup"},
+	{"internal/webhook", "internal/fivetran internal/store"},
 	{"internal/engine", "internal/runner internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/runner", "connector destination internal/pipe internal/schedule internal/schemaconfig internal/store internal/verify schema setup"},
 	{"internal/verify", "connector destination internal/pipe schema"},

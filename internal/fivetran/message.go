@@ -103,6 +103,15 @@ const (
 	PackageMetadataListed   = "Transformation package metadata list retrieved successfully"
 	PackageMetadataShown    = "Transformation package metadata details retrieved successfully"
 
+	WebhooksListed        = "Webhooks retrieved successfully"
+	AccountWebhookCreated = "Account webhook has been created"
+	GroupWebhookCreated   = "Group webhook has been created"
+	WebhookRetrieved      = "Webhook details retrieved successfully"
+	WebhookUpdated        = "Webhook has been updated"
+	WebhookDeleted        = "Webhook with id '{id}' has been deleted"
+	WebhookTestCompleted  = "Webhook test completed successfully"
+	DeliveriesListed      = "Webhook deliveries retrieved successfully" // ours
+
 	UsersListed   = "Users list retrieved successfully"
 	UserRetrieved = "User details retrieved successfully"
 

@@ -173,7 +173,7 @@ func TestOutcome(t *testing.T) {
 			if got.EndedAt.IsZero() {
 				t.Error("it has no end")
 			}
-			got.EndedAt, got.Tables = time.Time{}, nil
+			got.EndedAt, got.Tables, got.Events = time.Time{}, nil, nil
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Errorf("-want +got\n%s", d)
 			}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,9 @@ type Caller struct {
 	Role        string // of the user in the account
 	Grants      access.Grants
 }
+
+// ID returns the id of the user, or of the system key.
+func (c *Caller) ID() string { return cmp.Or(c.UserID, c.SystemKeyID) }
 
 const callerByKey = `select k.hash, u.id, u.account_id, u.role
 	from api_keys k join users u on u.id = k.user_id where k.id = $1`

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -63,6 +64,10 @@ type Connection struct {
 
 	RunID string    // the living run, "": none; set by the store
 	DueAt time.Time // when it is to run next, zero: never by itself; set by the store
+
+	// Told are kinds of events that UpdateConnection records with a change,
+	// beside those that the change itself tells. It is not stored.
+	Told []string
 }
 
 // An Alert is a task, which a person must see to, or a warning.
@@ -201,8 +206,17 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 			if err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...)
-			return err
+			if _, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...); err != nil {
+				return err
+			}
+			is := c.properties()
+			is["service"], is["schema"], is["paused"] = c.Service, c.Schema, c.Paused
+			maps.DeleteFunc(is, func(_ string, v any) bool { return v == "" })
+			e, err := c.done(ctx, CreateConnector, map[string]any{"properties": is})
+			if err != nil {
+				return err
+			}
+			return s.record(ctx, tx, e)
 		})
 		if errors.Is(err, ErrInUse) {
 			return ErrNotFound
@@ -214,13 +228,14 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 // UpdateConnection changes a connection by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. DueAt follows
 // from the rest; a changed config makes a connection due that waited after a
-// failure. Whoever changes what a running engine goes by tells it.
+// failure. Events tell what has changed, and who changed it, see [As]. Whoever changes what a running engine goes by tells it.
 func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connection) error) (*Connection, error) {
 	var c Connection
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
 		if c, err = s.lockConnection(ctx, tx, id); err != nil {
 			return err
 		}
+		before := c
 		runID, failures, config := c.RunID, c.Failures, string(c.Config)
 		if err := f(&c); err != nil {
 			return err
@@ -230,7 +245,15 @@ func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connect
 			c.Failures = failures
 			c.Mended()
 		}
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		events, err := c.changes(ctx, &before)
+		c.Told = nil
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, events...)
 	})
 	if err != nil {
 		return nil, err
@@ -268,9 +291,20 @@ func (s *Store) saveConnection(ctx context.Context, tx *sql.Tx, c *Connection) e
 // can write nothing more here; whoever runs it must still be told.
 func (s *Store) DeleteConnection(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
+		c, err := s.lockConnection(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, ConnectionOwner, id); err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `delete from connections where id = $1`, id))
+		if err := one(tx.ExecContext(ctx, `delete from connections where id = $1`, id)); err != nil {
+			return err
+		}
+		e, err := c.done(ctx, DeleteConnector, nil)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, e)
 	})
 }

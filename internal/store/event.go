@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -15,11 +16,35 @@ const (
 	Severe  = "SEVERE"
 )
 
-// Kinds of events that the store itself records. Their names are those of
-// Fivetran's log and webhooks (reference of its Platform Connector, 2026-11).
+// Kinds of events. Their names and what their data say are those of Fivetran's
+// log and webhooks (reference of its Platform Connector, 2026-11).
 const (
 	SyncStart = "sync_start"
 	SyncEnd   = "sync_end"
+
+	CreateConnector = "create_connector"
+	EditConnector   = "edit_connector"
+	DeleteConnector = "delete_connector"
+	PauseConnector  = "pause_connector"
+	ResumeConnector = "resume_connector"
+	ForceUpdate     = "force_update_connector" // somebody asked for a sync
+	ResyncConnector = "resync_connector"
+	ResyncTable     = "resync_table"
+
+	ChangeSchemaConfig = "change_schema_config"
+
+	ConnectionSuccessful = "connection_successful" // the setup is in order again
+	ConnectionFailure    = "connection_failure"    // it is not, and a person must act
+
+	CreateSchema    = "create_schema"
+	CreateTable     = "create_table"
+	AlterTable      = "alter_table"
+	WriteStart      = "write_to_table_start"
+	WriteEnd        = "write_to_table_end"
+	RecordsModified = "records_modified"
+	ExtractSummary  = "extract_summary"
+	SyncStats       = "sync_stats"
+	Warned          = "warning"
 )
 
 // An Event is something that happened. Events are numbered in the order in
@@ -58,37 +83,90 @@ func (s *Store) record(ctx context.Context, tx *sql.Tx, events ...Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	if err := identify(ctx, tx, events); err != nil {
+		return err
+	}
 	var last int64
 	err := tx.QueryRowContext(ctx, `update counters set value = value + $1 where name = 'events' returning value`, len(events)).Scan(&last)
 	if err != nil {
 		return err
 	}
-	for i, e := range events {
-		e.ID = last - int64(len(events)-1-i)
+	for i := range events {
+		events[i].ID = last - int64(len(events)-1-i)
+	}
+	for some := range slices.Chunk(events, eventsAtOnce) {
+		var values []any
+		for _, e := range some {
+			values = append(values, e.ID, e.AccountID, e.GroupID, e.ConnectionID, e.Service, e.Schema,
+				e.RunID, e.Level, e.Kind, orNullJSON(e.Data), micros(e.At))
+		}
+		if _, err := tx.ExecContext(ctx, eventColumns.insertMany("events", len(some)), values...); err != nil {
+			return err
+		}
+	}
+	s.appended.expect(tx)
+	return nil
+}
+
+// eventsAtOnce is how many events one statement inserts.
+const eventsAtOnce = 100
+
+// identify fills in what events leave out.
+func identify(ctx context.Context, tx *sql.Tx, events []Event) error {
+	connections, accounts := map[string]Event{}, map[string]string{}
+	for i := range events {
+		e := &events[i]
 		created(&e.At)
 		if e.Level == "" {
 			e.Level = Info
 		}
 		if e.ConnectionID != "" && e.GroupID == "" {
-			err := tx.QueryRowContext(ctx, `select group_id, service, schema_name from connections where id = $1`, e.ConnectionID).
-				Scan(&e.GroupID, &e.Service, &e.Schema)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return err
+			c, ok := connections[e.ConnectionID]
+			if !ok {
+				err := tx.QueryRowContext(ctx, `select group_id, service, schema_name from connections where id = $1`, e.ConnectionID).
+					Scan(&c.GroupID, &c.Service, &c.Schema)
+				if err != nil && !errors.Is(err, sql.ErrNoRows) {
+					return err
+				}
+				connections[e.ConnectionID] = c
 			}
+			e.GroupID, e.Service, e.Schema = c.GroupID, c.Service, c.Schema
 		}
 		if e.AccountID == "" {
-			err := tx.QueryRowContext(ctx, `select account_id from groups where id = $1`, e.GroupID).Scan(&e.AccountID)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				return err
+			account, ok := accounts[e.GroupID]
+			if !ok {
+				err := tx.QueryRowContext(ctx, `select account_id from groups where id = $1`, e.GroupID).Scan(&account)
+				if err != nil && !errors.Is(err, sql.ErrNoRows) {
+					return err
+				}
+				accounts[e.GroupID] = account
 			}
-		}
-		_, err := tx.ExecContext(ctx, eventColumns.insert("events"), e.ID, e.AccountID, e.GroupID, e.ConnectionID, e.Service, e.Schema,
-			e.RunID, e.Level, e.Kind, orNullJSON(e.Data), micros(e.At))
-		if err != nil {
-			return err
+			e.AccountID = account
 		}
 	}
 	return nil
+}
+
+// Log adds events of a run that is still the token's; [ErrStale] if it is not.
+func (s *Store) Log(ctx context.Context, t Token, events ...Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return s.in(ctx, func(tx *sql.Tx) error {
+		if err := holds(ctx, tx, t); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, ofRun(t, events)...)
+	})
+}
+
+// ofRun returns events as those of a run.
+func ofRun(t Token, events []Event) []Event {
+	all := slices.Clone(events)
+	for i := range all {
+		all[i].RunID, all[i].ConnectionID = t.RunID, t.ConnectionID
+	}
+	return all
 }
 
 var (
@@ -140,8 +218,20 @@ func (s *Store) EventCursor(ctx context.Context, consumer string) (int64, error)
 	return at, err
 }
 
-// ForgetEvents removes events from before a time.
+// EventsKept is how long events are kept.
+const EventsKept = 30 * 24 * time.Hour
+
+// ForgetEvents removes events from before a time, a few thousand in one
+// transaction, so that nobody waits for it.
 func (s *Store) ForgetEvents(ctx context.Context, before time.Time) error {
-	_, err := s.write.ExecContext(ctx, `delete from events where created_at < $1`, before.UnixMicro())
-	return err
+	for {
+		r, err := s.write.ExecContext(ctx, `delete from events where id in
+			(select id from events where created_at < $1 order by created_at limit 5000)`, before.UnixMicro())
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+	}
 }

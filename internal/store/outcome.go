@@ -18,6 +18,7 @@ type Outcome struct {
 	RescheduledFor time.Time // with RunRescheduled
 	Rows, Bytes    int64
 	Tables         []RunTable
+	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
 
 // SyncFailed is the code of the warning that a failed sync leaves if nobody
@@ -53,9 +54,17 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 			t.ConnectionID, o.EndedAt.Add(-history).UnixMicro()); err != nil {
 			return err
 		}
+		before := c
 		c.end(o)
 		if err := s.saveConnection(ctx, tx, &c); err != nil {
 			return err
+		}
+		events := ofRun(t, o.Events)
+		if e, err := c.verdict(ctx, &before); err != nil {
+			return err
+		} else if e != nil {
+			e.RunID, e.At = t.RunID, o.EndedAt
+			events = append(events, *e)
 		}
 		e := c.event(t.RunID, SyncEnd, o.EndedAt)
 		if e.Data, err = o.summary(); err != nil {
@@ -64,7 +73,7 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 		if o.Kind == RunFailed {
 			e.Level = Severe
 		}
-		return s.record(ctx, tx, e)
+		return s.record(ctx, tx, append(events, e)...)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrStale
@@ -73,7 +82,7 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 }
 
 // summary is what the event of a run's end says, in the words of Fivetran's
-// webhooks and log (2026-11).
+// log (2026-11).
 func (o *Outcome) summary() (json.RawMessage, error) {
 	var data struct {
 		Status         string     `json:"status"`
@@ -96,11 +105,6 @@ func (o *Outcome) summary() (json.RawMessage, error) {
 		data.Status = "SUCCESSFUL"
 	}
 	return json.Marshal(data)
-}
-
-// event returns an event of the connection's.
-func (c *Connection) event(runID, kind string, at time.Time) Event {
-	return Event{GroupID: c.GroupID, ConnectionID: c.ID, Service: c.Service, Schema: c.Schema, RunID: runID, Kind: kind, At: at}
 }
 
 // end makes the connection tell the outcome of its run.
