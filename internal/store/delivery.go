@@ -220,9 +220,13 @@ func (s *Store) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time
 
 // claimLanes returns the connections of lanes that are the caller's now.
 func (s *Store) claimLanes(ctx context.Context, tx *sql.Tx, r Room, now time.Time, lease time.Duration) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, `update webhook_lanes set lease_until = $3 where webhook_id = $1 and lease_until <= $2 and connection_id in
+	// Not materialized, PostgreSQL may run the inner query once for each row of
+	// the outer one, and each time find others.
+	rows, err := tx.QueryContext(ctx, `with due as materialized
 		(select connection_id from webhook_lanes where webhook_id = $1 and due_at <= $2 and lease_until <= $2 order by due_at limit $4`+
-		s.dialect.skipLocked+`) returning connection_id`, r.WebhookID, now.UnixMicro(), now.Add(lease).UnixMicro(), r.Places)
+		s.dialect.skipLocked+`)
+		update webhook_lanes set lease_until = $3 where webhook_id = $1 and connection_id in (select connection_id from due)
+		returning connection_id`, r.WebhookID, now.UnixMicro(), now.Add(lease).UnixMicro(), r.Places)
 	if err != nil {
 		return nil, err
 	}
