@@ -122,7 +122,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 		return nil, err
 	}
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Log: p.log, PublicURL: p.public}, metrics)
+	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Log: p.log, PublicURL: p.public, Closing: ctx.Done()}, metrics)
 	return p, nil
 }
 

@@ -24,7 +24,11 @@ type Config struct {
 	Webhooks     *webhook.Sender  // nil: one with the zero Policy
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
-	PublicURL    string           // by which people and agents reach the server; "": as the request did
+
+	// Closing is closed when the server is about to stop: what follows a log
+	// ends then. nil: it never does.
+	Closing   <-chan struct{}
+	PublicURL string // by which people and agents reach the server; "": as the request did
 }
 
 type server struct {

@@ -118,7 +118,7 @@ func (s *server) downloadPackage(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &download{"code.zip", p.Size, func(ctx context.Context, w io.Writer) error { return s.Store.WritePackage(ctx, p, w) }}, nil
+	return &download{s, "code.zip", p.Size, func(ctx context.Context, w io.Writer) error { return s.Store.WritePackage(ctx, p, w) }}, nil
 }
 
 func wirePackage(p *store.Package) fivetran.Package {

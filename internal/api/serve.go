@@ -42,7 +42,7 @@ type route struct {
 	status       int            // of a success
 	large        bool           // its body may name each column of a large source
 	upload       bool           // its body is multipart, with a file
-	download     bool           // it answers with a file
+	download     bool           // it answers with a file, or for as long as something happens
 	public       bool           // needs no API key
 	legacy       bool           // an older name of the path
 }
@@ -141,8 +141,8 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	w.Header()["X-Request-Id"] = []string{id}
 	var n int
-	if file, ok := data.(*download); ok && err == nil {
-		n = s.send(w, hr, file)
+	if own, ok := data.(reply); ok && err == nil {
+		n = own.send(w, hr)
 	} else {
 		n = write(w, hr.Method, status, &res)
 	}
@@ -260,16 +260,22 @@ func write(w http.ResponseWriter, method string, status int, res *fivetran.Respo
 	return int(n)
 }
 
-// A download is a file in place of a response in JSON.
-type download struct {
-	name  string
-	size  int64
-	write func(context.Context, io.Writer) error
+// A reply is what a route answers in place of a response in JSON. It returns
+// how many bytes were sent.
+type reply interface {
+	send(w http.ResponseWriter, r *http.Request) int
 }
 
-// send sends a file and returns how many bytes were sent. If it ends before
-// its size the client notices.
-func (s *server) send(w http.ResponseWriter, r *http.Request, d *download) int {
+// A download is a file.
+type download struct {
+	server *server
+	name   string
+	size   int64
+	write  func(context.Context, io.Writer) error
+}
+
+// send sends a file. If it ends before its size the client notices.
+func (d *download) send(w http.ResponseWriter, r *http.Request) int {
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Length", strconv.FormatInt(d.size, 10))
@@ -280,7 +286,7 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, d *download) int {
 	}
 	sent := &counter{Writer: w}
 	if err := d.write(r.Context(), sent); err != nil {
-		s.log.LogAttrs(r.Context(), slog.LevelWarn, "download ended early", slog.String("path", r.URL.Path), slog.Any("error", err))
+		d.server.log.LogAttrs(r.Context(), slog.LevelWarn, "download ended early", slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	return sent.n
 }

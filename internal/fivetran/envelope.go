@@ -39,6 +39,7 @@ const (
 	NotFoundTable        = "NotFound_Table"
 	NotFoundColumn       = "NotFound_Column"
 	NotFoundState        = "NotFound_State"
+	NotFoundRun          = "NotFound_Run"
 	NotFoundVerification = "NotFound_Verification"
 
 	// No client compares these, and no document shows them.

@@ -126,6 +126,9 @@ const (
 	VerificationRetrieved  = "Verification retrieved successfully"
 	VerificationCanceled   = "Verification has been canceled"
 	PlanMade               = "Plan has been made"
+	RunsListed             = "Runs retrieved successfully"
+	RunRetrieved           = "Run details retrieved successfully"
+	RunLogRetrieved        = "Run log retrieved successfully"
 	TablesListed           = "Tables retrieved successfully"
 
 	PublicConnectorTypesShown = "Connector metadata retrieved successfully"
