@@ -117,6 +117,17 @@ func FindRole(name string, at Level) *Role {
 // Allows returns the actions that the role allows on a resource.
 func (r *Role) Allows(res Resource) Actions { return r.allows[res] }
 
+// Covers reports whether somebody with the grants may give the role at a
+// place: whoever gives more than they have would gain by it.
+func (gs Grants) Covers(r *Role, p Place) bool {
+	for res := Account; res <= Connections; res++ {
+		if a := r.allows[res]; a != 0 && !gs.May(res, a, p) {
+			return false
+		}
+	}
+	return true
+}
+
 // accountGrants are the grants of account roles, made once: they are looked up
 // with every request.
 var accountGrants = func() map[string]Grants {

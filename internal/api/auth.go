@@ -43,6 +43,10 @@ type subject struct {
 	// names none.
 	find func(*server, *request) (access.Place, error)
 
+	// own reports whether what find has read is the caller, who may always be
+	// read by itself; nil: it never is.
+	own func(*request) bool
+
 	// gone is the error of a thing that is not there, or that the caller may
 	// not see.
 	gone func(*request) error
@@ -105,6 +109,7 @@ var (
 			}
 			return access.Place{ID: r.user.ID}, nil
 		},
+		own:  func(r *request) bool { return r.user.ID == r.caller.UserID },
 		gone: func(r *request) error { return noUser(r.id()) },
 	}
 )
@@ -122,6 +127,9 @@ func (s *server) authorize(r *request, about *subject, does access.Actions) erro
 	switch {
 	case about.find != nil:
 		place, err := about.find(s, r)
+		if err == nil && about.own != nil && about.own(r) && (does == access.Read || g.May(about.resource, does, place)) {
+			return nil
+		}
 		if errors.Is(err, store.ErrNotFound) || err == nil && !g.May(about.resource, access.Read, place) {
 			return about.gone(r)
 		}

@@ -63,6 +63,10 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := access.Place{Group: c.GroupID, ID: c.ID}
+	if err := s.keep(r, c.ID, access.Connections, p, access.ConnectionLevel, access.ManageConnection); err != nil {
+		return nil, err
+	}
 	if c.ConnectCard != nil {
 		return s.connectionWithCard(r, src, c)
 	}

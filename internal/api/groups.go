@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -33,7 +34,20 @@ func (s *server) createGroup(r *request) (any, error) {
 	if err := s.Store.CreateGroup(r.Context(), g); err != nil {
 		return nil, groupNameTaken(err, req.Name)
 	}
+	if err := s.keep(r, g.ID, access.Destinations, groupPlace(g.ID), access.GroupLevel, access.ManageDestination); err != nil {
+		return nil, err
+	}
 	return wireGroup(g), nil
+}
+
+// keep gives whoever has made something the role to manage it, if they have not
+// the rights to anyway.
+func (s *server) keep(r *request, id string, res access.Resource, p access.Place, level access.Level, role string) error {
+	if r.caller.UserID == "" || r.caller.Grants.May(res, access.Read|access.Edit, p) {
+		return nil
+	}
+	m := store.Member{Kind: store.UserMember, ID: r.caller.UserID, Level: level}
+	return s.Store.CreateMembership(r.Context(), &store.Membership{Member: m, Place: id, Role: role})
 }
 
 func groupNameTaken(err error, name string) error {
@@ -75,10 +89,80 @@ func (s *server) groupConnections(r *request) (any, error) {
 	return s.connectionsPage(r, r.group.ID)
 }
 
-// groupUsers lists the users who have a role in the account: they are members
-// of every group.
+// groupUsers lists the members of a group, and those who see it because of
+// their role in the account.
 func (s *server) groupUsers(r *request) (any, error) {
-	return s.listUsers(r)
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	if active, err := strconv.ParseBool(r.URL.Query().Get("active")); err == nil && !active {
+		return newPage(nil, "", wireUser), nil
+	}
+	users, next, err := s.Store.GroupUsers(r.Context(), r.caller.AccountID, r.group.ID, page)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(users, next, wireUser), nil
+}
+
+// addGroupUser gives somebody a role in a group, by their e-mail address. Who is
+// not known yet is invited.
+func (s *server) addGroupUser(r *request) (any, error) {
+	var req fivetran.NewGroupUser
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	switch {
+	case req.Email == "":
+		return nil, fieldRequired("email")
+	case req.Role == "":
+		return nil, fieldRequired("role")
+	}
+	if err := checkEmail(req.Email); err != nil {
+		return nil, err
+	}
+	if err := r.mayGive(req.Role, access.GroupLevel, groupPlace(r.group.ID)); err != nil {
+		return nil, err
+	}
+	u, err := s.Store.UserByEmail(r.Context(), req.Email)
+	if errors.Is(err, store.ErrNotFound) {
+		u = &store.User{AccountID: r.caller.AccountID, Email: req.Email, Invited: true}
+		err = s.Store.CreateUser(r.Context(), u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.AccountID != r.caller.AccountID {
+		return nil, conflict("User with email '%s' already exists", req.Email)
+	}
+	m := store.Member{Kind: store.UserMember, ID: u.ID, Level: access.GroupLevel}
+	err = s.Store.CreateMembership(r.Context(), &store.Membership{Member: m, Place: r.group.ID, Role: req.Role})
+	if errors.Is(err, store.ErrExists) {
+		return nil, conflict("User with email '%s' is a member of the group already", req.Email)
+	}
+	return nil, err
+}
+
+// removeGroupUser takes a user's role in a group away. Whoever sees the group
+// because of a role in the account sees it still.
+func (s *server) removeGroupUser(r *request) (any, error) {
+	id := r.PathValue("user")
+	u, err := s.Store.User(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && u.AccountID != r.caller.AccountID {
+		return nil, noUser(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.DeleteMembership(r.Context(), store.Member{Kind: store.UserMember, ID: id, Level: access.GroupLevel}, r.group.ID)
+	if errors.Is(err, store.ErrNotFound) && !access.OfAccountRole(u.Role).May(access.Destinations, access.Read, groupPlace(r.group.ID)) {
+		return nil, notFound(fivetran.NotFound, "User with id '%s' is not a member of the group.", id)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return nil, err
 }
 
 func (s *server) groupPublicKey(r *request) (any, error) {

@@ -33,6 +33,7 @@ type request struct {
 	destination *store.Destination
 	connection  *store.Connection
 	user        *store.User
+	team        *store.Team
 
 	agent          *store.Agent
 	link           *store.PrivateLink
@@ -63,6 +64,14 @@ func (r *request) read(v any) error {
 		return badJSON(err)
 	}
 	return nil
+}
+
+// value returns a field's value, "" if it is null or absent.
+func value(n fivetran.Nullable[string]) string {
+	if n.Value == nil {
+		return ""
+	}
+	return *n.Value
 }
 
 func (r *request) body() ([]byte, error) {

@@ -19,6 +19,7 @@ func (s *server) routes() []route {
 		get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 
 		users        = "/v1/users"
+		teams        = "/v1/teams"
 		groups       = "/v1/groups"
 		destinations = "/v1/destinations"
 		connections  = "/v1/connections"
@@ -47,10 +48,37 @@ func (s *server) routes() []route {
 
 		on(whole(access.Users),
 			route{method: get, path: users, handle: s.listUsers, message: fivetran.UsersListed},
+			route{method: post, path: users, handle: s.createUser, message: fivetran.UserCreated, status: 201},
 		),
 		on(aUser,
 			route{method: get, path: users + id, handle: s.showUser, message: fivetran.UserRetrieved},
+			route{method: patch, path: users + id, handle: s.updateUser, message: fivetran.UserUpdated},
+			route{method: del, path: users + id, handle: s.deleteUser, message: fivetran.UserDeleted},
+			route{method: del, path: users + id + "/role", does: access.Edit, handle: s.removeUserRole, message: fivetran.UserRoleRemoved},
 		),
+		on(aUser, memberRoutes(users+id+"/groups", memberships{s, store.UserMember, access.GroupLevel}, fivetran.UserGroupsListed, fivetran.UserGroupRetrieved)...),
+		on(aUser, memberRoutes(users+id+"/connections", memberships{s, store.UserMember, access.ConnectionLevel}, fivetran.UserConnectionsListed, fivetran.UserConnectionRetrieved)...),
+
+		on(whole(access.Roles),
+			route{method: get, path: "/v1/roles", handle: s.listRoles, message: fivetran.RolesListed},
+		),
+		on(grouped(access.Teams),
+			route{method: get, path: teams, handle: s.listTeams, message: fivetran.TeamsListed},
+			route{method: post, path: teams, handle: s.createTeam, message: fivetran.TeamCreated, status: 201},
+		),
+		on(aTeam,
+			route{method: get, path: teams + id, handle: s.showTeam, message: fivetran.TeamRetrieved},
+			route{method: patch, path: teams + id, handle: s.updateTeam, message: fivetran.TeamUpdated},
+			route{method: del, path: teams + id, handle: s.deleteTeam, message: fivetran.TeamDeleted},
+			route{method: del, path: teams + id + "/role", does: access.Edit, handle: s.removeTeamRole, message: fivetran.TeamRoleRemoved},
+			route{method: get, path: teams + id + "/users", handle: s.listTeamUsers, message: fivetran.TeamUsersListed},
+			route{method: post, path: teams + id + "/users", handle: s.addTeamUser, message: fivetran.TeamUserAdded, status: 201},
+			route{method: get, path: teams + id + "/users/{user}", handle: s.showTeamUser, message: fivetran.TeamUserRetrieved},
+			route{method: patch, path: teams + id + "/users/{user}", handle: s.updateTeamUser, message: fivetran.TeamUserUpdated},
+			route{method: del, path: teams + id + "/users/{user}", does: access.Edit, handle: s.removeTeamUser, message: fivetran.TeamUserRemoved},
+		),
+		on(aTeam, memberRoutes(teams+id+"/groups", memberships{s, store.TeamMember, access.GroupLevel}, fivetran.TeamGroupsListed, fivetran.TeamGroupRetrieved)...),
+		on(aTeam, memberRoutes(teams+id+"/connections", memberships{s, store.TeamMember, access.ConnectionLevel}, fivetran.TeamConnectionsListed, fivetran.TeamConnectionRetrieved)...),
 
 		on(grouped(access.Destinations),
 			route{method: get, path: groups, handle: s.listGroups, message: fivetran.GroupsListed},
@@ -62,6 +90,8 @@ func (s *server) routes() []route {
 			route{method: del, path: groups + id, handle: s.deleteGroup, message: fivetran.GroupDeleted},
 			route{method: get, path: groups + id + "/connections", handle: s.groupConnections, message: fivetran.GroupConnectionsListed},
 			route{method: get, path: groups + id + "/users", handle: s.groupUsers, message: fivetran.GroupUsersListed},
+			route{method: post, path: groups + id + "/users", handle: s.addGroupUser, message: fivetran.GroupUserAdded},
+			route{method: del, path: groups + id + "/users/{user}", does: access.Edit, handle: s.removeGroupUser, message: fivetran.GroupUserRemoved},
 			route{method: get, path: groups + id + "/public-key", handle: s.groupPublicKey, message: fivetran.GroupPublicKeyShown},
 			route{method: get, path: groups + id + "/service-account", handle: s.groupServiceAccount, message: fivetran.GroupServiceAccountIs},
 		),
@@ -232,6 +262,23 @@ func on(about subject, routes ...route) []route {
 	return routes
 }
 
+// memberRoutes returns the routes of memberships, which have one set of
+// messages for changes at each level.
+func memberRoutes(path string, ms memberships, listed, retrieved string) []route {
+	created, updated, deleted := fivetran.GroupMembershipCreated, fivetran.GroupMembershipUpdated, fivetran.GroupMembershipDeleted
+	if ms.level == access.ConnectionLevel {
+		created, updated, deleted = fivetran.ConnectionMembershipCreated, fivetran.ConnectionMembershipUpdated, fivetran.ConnectionMembershipDeleted
+	}
+	one := path + "/{place}"
+	return []route{
+		{method: http.MethodGet, path: path, handle: ms.list, message: listed},
+		{method: http.MethodPost, path: path, handle: ms.create, message: created, status: http.StatusCreated},
+		{method: http.MethodGet, path: one, handle: ms.show, message: retrieved},
+		{method: http.MethodPatch, path: one, handle: ms.update, message: updated},
+		{method: http.MethodDelete, path: one, does: access.Edit, handle: ms.remove, message: deleted},
+	}
+}
+
 // usually returns what a method does, to a thing that the path names or to a
 // list of things.
 func usually(method string, named bool) access.Actions {
@@ -252,6 +299,8 @@ func legacy(table []route) []route {
 	older := strings.NewReplacer(
 		"/v1/connections", "/v1/connectors",
 		"/v1/groups/{id}/connections", "/v1/groups/{id}/connectors",
+		"/v1/users/{id}/connections", "/v1/users/{id}/connectors",
+		"/v1/teams/{id}/connections", "/v1/teams/{id}/connectors",
 		"/v1/metadata/connector-types", "/v1/metadata/connectors",
 	)
 	var aliases []route

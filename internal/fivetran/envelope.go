@@ -27,6 +27,7 @@ const (
 	NotFoundConnector   = "NotFound_Connector" // on the older paths
 	NotFoundDestination = "NotFound_Destination"
 	NotFoundGroup       = "NotFound_Group"
+	NotFoundTeam        = "NotFound_Team"
 	NotFoundAgent       = "NotFound_RemoteExecutionAgent"
 
 	NotFoundPackage        = "NotFound_ConnectorSdkPackage"

@@ -20,6 +20,11 @@ func scopeArgs(s access.Scope) []any {
 	if s.All {
 		return []any{1, ",", ","}
 	}
-	list := func(ids []string) string { return "," + strings.Join(ids, ",") + "," }
+	list := func(ids []string) string {
+		if len(ids) == 0 {
+			return ","
+		}
+		return "," + strings.Join(ids, ",") + ","
+	}
 	return []any{0, list(s.Groups), list(s.IDs)}
 }
