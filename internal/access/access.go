@@ -82,6 +82,25 @@ func (gs Grants) May(r Resource, a Actions, p Place) bool {
 	return false
 }
 
+// Includes reports whether the grants allow all that g does, everywhere that g
+// does.
+func (gs Grants) Includes(g Grant) bool {
+	if g.everywhere() {
+		return gs.May(g.Resource, g.Actions, Place{})
+	}
+	for _, id := range g.Groups {
+		if !gs.May(g.Resource, g.Actions, Place{Group: id}) {
+			return false
+		}
+	}
+	for _, id := range g.IDs {
+		if !gs.May(g.Resource, g.Actions, Place{ID: id}) {
+			return false
+		}
+	}
+	return true
+}
+
 // Anywhere reports whether the actions are allowed on anything at all.
 func (gs Grants) Anywhere(r Resource, a Actions) bool {
 	return slices.ContainsFunc(gs, func(g Grant) bool { return g.Resource == r && g.Actions&a == a })

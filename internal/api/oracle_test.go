@@ -48,6 +48,7 @@ var nullable = map[string]string{
 	"DestinationExtendedResponse": "private_link_id proxy_agent_id hybrid_deployment_agent_id local_processing_agent_id external_secrets_manager_id",
 	"UserResponse":                "picture phone role logged_in_at",
 	"TeamResponse":                "role",
+	"SystemKeyResponse":           "expired_at last_used_at",
 	"RoleResponse":                "replacement_role_name",
 
 	"ProxyAgentUsageResponse":                "schema",       // of a destination, says its description

@@ -34,6 +34,7 @@ type request struct {
 	connection  *store.Connection
 	user        *store.User
 	team        *store.Team
+	systemKey   *store.SystemKey
 
 	agent          *store.Agent
 	link           *store.PrivateLink

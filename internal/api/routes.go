@@ -20,6 +20,8 @@ func (s *server) routes() []route {
 
 		users        = "/v1/users"
 		teams        = "/v1/teams"
+		systemKeys   = "/v1/system-keys"
+		apiKeys      = "/v1/penstock/api-keys"
 		groups       = "/v1/groups"
 		destinations = "/v1/destinations"
 		connections  = "/v1/connections"
@@ -58,6 +60,22 @@ func (s *server) routes() []route {
 		),
 		on(aUser, memberRoutes(users+id+"/groups", memberships{s, store.UserMember, access.GroupLevel}, fivetran.UserGroupsListed, fivetran.UserGroupRetrieved)...),
 		on(aUser, memberRoutes(users+id+"/connections", memberships{s, store.UserMember, access.ConnectionLevel}, fivetran.UserConnectionsListed, fivetran.UserConnectionRetrieved)...),
+
+		on(whole(access.Account),
+			route{method: get, path: systemKeys, handle: s.listSystemKeys, message: fivetran.SystemKeysListed},
+			route{method: post, path: systemKeys, handle: s.createSystemKey, message: fivetran.SystemKeyCreated, status: 201},
+		),
+		on(aSystemKey,
+			route{method: get, path: systemKeys + id, handle: s.showSystemKey, message: fivetran.SystemKeyRetrieved},
+			route{method: patch, path: systemKeys + id, handle: s.updateSystemKey, message: fivetran.SystemKeyUpdated},
+			route{method: del, path: systemKeys + id, handle: s.deleteSystemKey, message: fivetran.SystemKeyDeleted},
+			route{method: post, path: systemKeys + id + "/rotate", handle: s.rotateSystemKey, message: fivetran.SystemKeyRotated},
+		),
+		on(anybody, // each handler knows whose keys one may see
+			route{method: get, path: apiKeys, handle: s.listAPIKeys, message: fivetran.APIKeysListed},
+			route{method: post, path: apiKeys, handle: s.createAPIKey, message: fivetran.APIKeyCreated, status: 201},
+			route{method: del, path: apiKeys + id, handle: s.deleteAPIKey, message: fivetran.APIKeyDeleted},
+		),
 
 		on(whole(access.Roles),
 			route{method: get, path: "/v1/roles", handle: s.listRoles, message: fivetran.RolesListed},

@@ -151,6 +151,17 @@ const (
 
 	RolesListed = "Roles list retrieved successfully"
 
+	SystemKeysListed   = "System keys retrieved successfully"
+	SystemKeyCreated   = "System key has been created"
+	SystemKeyRetrieved = "System key details retrieved successfully"
+	SystemKeyUpdated   = "System key has been updated"
+	SystemKeyDeleted   = "System key with id '{id}' has been deleted"
+	SystemKeyRotated   = "System key with id '{id}' has been rotated"
+
+	APIKeysListed = "API keys retrieved successfully" // these are ours
+	APIKeyCreated = "API key has been created"
+	APIKeyDeleted = "API key '{id}' has been deleted"
+
 	ConnectorTypesListed   = "Connectors list retrieved successfully"
 	ConnectorTypeRetrieved = "Connector configuration retrieved successfully"
 	StatesListed           = "Connection states retrieved successfully" // these are ours

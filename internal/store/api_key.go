@@ -31,6 +31,16 @@ func (s *Store) PutAPIKey(ctx context.Context, userID, key, keySecret string) er
 	return known(err)
 }
 
+// APIKey returns a user's key.
+func (s *Store) APIKey(ctx context.Context, key string) (*APIKey, error) {
+	var k APIKey
+	err := s.row(ctx, `select id, user_id, created_at from api_keys where id = $1`, key).Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt})
+	if err != nil {
+		return nil, known(err)
+	}
+	return &k, nil
+}
+
 // APIKeys returns a user's keys, the oldest first.
 func (s *Store) APIKeys(ctx context.Context, userID string) ([]APIKey, error) {
 	rows, err := s.read.QueryContext(ctx, `select id, user_id, created_at from api_keys where user_id = $1 order by created_at, id`, userID)

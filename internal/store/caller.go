@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -80,6 +79,11 @@ const memberRoles = `
 	select case when group_id is null then 'CONNECTOR' else 'DESTINATION' end, role, coalesce(group_id, connection_id)
 	from memberships where user_id = $1 or team_id in (select team_id from team_users where user_id = $1)`
 
+// Grants returns what a user may do.
+func (s *Store) Grants(ctx context.Context, u *User) (access.Grants, error) {
+	return s.userGrants(ctx, u.ID, u.Role)
+}
+
 // userGrants returns what a user may do who has a role in the account.
 func (s *Store) userGrants(ctx context.Context, userID, role string) (access.Grants, error) {
 	grants := access.OfAccountRole(role)
@@ -108,58 +112,4 @@ func (s *Store) userGrants(ctx context.Context, userID, role string) (access.Gra
 		}
 	}
 	return grants, rows.Err()
-}
-
-// A SystemKey lets programs use the API, independent of any user. Of its
-// secret only a keyed hash is stored.
-type SystemKey struct {
-	ID          string
-	AccountID   string
-	Name        string // unique in the account
-	Key         string // the public half
-	Permissions []Permission
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	ExpiresAt   time.Time // zero: never
-	LastUsedAt  time.Time // zero: never; to the minute
-}
-
-// A Permission is what a system key allows on one kind of resource, in the
-// words of the API.
-type Permission struct {
-	Resource string   `json:"resource_type"`
-	Level    string   `json:"access_level"` // NONE, READ or MANAGE
-	IDs      []string `json:"ids,omitempty"`
-	GroupIDs []string `json:"group_ids,omitempty"`
-}
-
-// Grants returns what the key allows.
-func (k *SystemKey) Grants() access.Grants {
-	var gs access.Grants
-	for _, p := range k.Permissions {
-		r, ok := access.ParseResource(p.Resource)
-		actions := map[string]access.Actions{"READ": access.Read, "MANAGE": access.Manage}[p.Level]
-		if ok && actions != 0 {
-			gs = append(gs, access.Grant{Resource: r, Actions: actions, Groups: p.GroupIDs, IDs: p.IDs})
-		}
-	}
-	return gs
-}
-
-var systemKeyColumns = columns{"id", "account_id", "name", "key", "permissions", "created_at", "updated_at", "expires_at", "last_used_at"}
-
-func scanSystemKey(row scanner, more ...any) (k SystemKey, err error) {
-	var permissions string
-	err = row.Scan(append([]any{&k.ID, &k.AccountID, &k.Name, &k.Key, &permissions,
-		stamp{&k.CreatedAt}, stamp{&k.UpdatedAt}, stamp{&k.ExpiresAt}, stamp{&k.LastUsedAt}}, more...)...)
-	if err != nil {
-		return k, known(err)
-	}
-	return k, json.Unmarshal([]byte(permissions), &k.Permissions)
-}
-
-// systemKeyBy returns the system key that has a value in a column, and its hash.
-func (s *Store) systemKeyBy(ctx context.Context, column, value string) (k SystemKey, hash []byte, err error) {
-	k, err = scanSystemKey(s.row(ctx, `select `+systemKeyColumns.list()+`, hash from system_keys where `+column+` = $1`, value), &hash)
-	return k, hash, err
 }
