@@ -103,20 +103,30 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	if err != nil {
 		return out, fmt.Errorf("destination: %w", err)
 	}
-	service, src, err := r.source(ctx, c, s.log)
+	src, err := r.source(ctx, c, s.log)
 	if err != nil {
 		return out, err
 	}
 	defer src.Close()
-	s.source = src
+	s.source = src.Source
 	if c.SchemaStatus == store.BlockedOnCapture {
-		return out, s.captureOnly(ctx, c, service, src)
+		return out, src.tunnel.Explain(s.captureOnly(ctx, c, src))
 	}
-	target, dst, err := r.destination(ctx, d, s.log)
+	dst, err := r.destination(ctx, d, s.log)
 	if err != nil {
 		return out, err
 	}
-	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: r.share.Writer, Warn: s.warn})
+	defer dst.tunnel.Close()
+	out, err = s.move(ctx, c, src, dst)
+	if ctx.Err() == nil {
+		err = src.tunnel.Explain(dst.tunnel.Explain(err))
+	}
+	return out, err
+}
+
+// move moves rows from the source to the destination.
+func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource, dst *openDestination) (out pipe.Outcome, err error) {
+	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: s.runner.share.Writer, Warn: s.warn})
 	if err != nil {
 		return out, err
 	}
@@ -125,7 +135,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 			err = fmt.Errorf("close the destination: %w", cerr)
 		}
 	}()
-	p, err := s.plan(ctx, c, service, src, target, w)
+	p, err := s.plan(ctx, c, src, dst.service, w)
 	if err != nil {
 		return out, err
 	}
@@ -133,24 +143,24 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	return out, errors.Join(err, s.keepFound(ctx, out))
 }
 
-func (s *syncing) plan(ctx context.Context, c *store.Connection, service *connector.Service, src connector.Source, target *destination.Service, w destination.Writer) (pipe.Plan, error) {
+func (s *syncing) plan(ctx context.Context, c *store.Connection, src *openSource, target *destination.Service, w destination.Writer) (pipe.Plan, error) {
 	group, err := s.runner.Store.Group(ctx, c.GroupID)
 	if err != nil {
 		return pipe.Plan{}, fmt.Errorf("group: %w", err)
 	}
 	key := s.runner.Store.ColumnKey(group.AccountID)
-	naming := service.Naming
+	naming := src.service.Naming
 	if c.SchemaNames == sourceNames {
 		naming = schema.SourceNaming
 	}
 	return pipe.Plan{
-		Source:  src,
+		Source:  src.Source,
 		Writer:  w,
 		Ledger:  &ledger{s},
 		Naming:  naming,
-		Schema:  schemaNames(service.SchemaFormat, c, naming),
+		Schema:  schemaNames(src.service.SchemaFormat, c, naming),
 		MaxName: target.MaxName,
-		Choose:  s.choose(c, service),
+		Choose:  s.choose(c, src.service),
 		Secret:  key[:],
 		Start:   s.start,
 		Observe: s.observe,
