@@ -53,7 +53,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 			return nil, connectionGone(err, r)
 		}
 	}
-	if req.IsHistoricalSync != nil && *req.IsHistoricalSync {
+	if isTrue(req.IsHistoricalSync) {
 		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
 			return nil, connectionGone(err, r)
 		}
@@ -115,6 +115,8 @@ func connectCardConfig(raw json.RawMessage) (json.RawMessage, error) {
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 func isFalse(b *bool) bool { return b != nil && !*b }
+
+func isTrue(b *bool) bool { return b != nil && *b }
 
 // wantTests reports whether setup tests follow an update. By default they do
 // where the config has changed: a client that pauses a connection is not to

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -337,13 +338,13 @@ func (e *testEngine) test(ctx context.Context, owner, id string, config json.Raw
 			return nil, err
 		}
 		if trust.Certificates {
-			c := &store.Certificate{Owner: owner, OwnerID: id, Hash: testHash, DER: testDER, ValidatedBy: trust.By}
-			if err := e.store.CreateCertificate(ctx, c); err != nil {
+			a := store.Approval{Owner: owner, OwnerID: id, Kind: store.Certificates, Hash: testHash, Data: testDER, ValidatedBy: trust.By}
+			if err := e.store.Approve(ctx, &a); err != nil {
 				return nil, err
 			}
-			approved[testHash] = true
+			approved = append(approved, a)
 		}
-		if !approved[testHash] {
+		if !slices.ContainsFunc(approved, func(a store.Approval) bool { return a.Hash == testHash }) {
 			results = append(results, setup.TestResult{Title: "Encryption", Status: setup.Failed, Message: "The certificate is not trusted.",
 				Certificate: &setup.Certificate{Hash: testHash, Subject: "CN=db", DER: testDER}})
 		}

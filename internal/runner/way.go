@@ -44,8 +44,11 @@ func (r *Runner) way(ctx context.Context, owner, id, group string, config json.R
 		}
 	}
 	t, err := setup.TunnelOf(config)
-	if t == nil || err != nil {
-		return w, err
+	if err != nil {
+		return nil, &setup.Problem{Code: "config_incomplete", Message: err.Error()}
+	}
+	if t == nil {
+		return w, nil
 	}
 	w.tunnel, err = tunnel.New(tunnel.Server{
 		Host: t.TunnelHost, Port: int(t.TunnelPort), User: t.TunnelUser,
