@@ -30,11 +30,14 @@ func (s *server) updateConnection(r *request) (any, error) {
 			return err
 		}
 		blocked = setSchemaStatus(c, req.SchemaStatus)
-		if !given(req.Config) {
-			return nil
+		config := c.Config
+		if given(req.Config) {
+			var err error
+			if config, err = src.config.Merge(config, req.Config); err != nil {
+				return err
+			}
 		}
-		config, err := src.config.Merge(c.Config, req.Config)
-		if err != nil {
+		if err := s.reachSource(c, src, &req.ConnectionSettings, &config); err != nil {
 			return err
 		}
 		if changed = string(config) != string(c.Config); changed {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -48,7 +49,7 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
-	c, err := newConnection(src, &req)
+	c, err := s.newConnection(src, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (s *server) createConnection(r *request) (any, error) {
 
 // newConnection returns the connection that a request asks for, with the
 // defaults of the API where it says nothing.
-func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection, error) {
+func (s *server) newConnection(src *source, req *fivetran.NewConnection) (*store.Connection, error) {
 	c := &store.Connection{
 		GroupID:          req.GroupID,
 		Service:          req.Service,
@@ -105,6 +106,9 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 	if c.Schema, err = src.schemaName(config); err != nil {
 		return nil, err
 	}
+	if err := s.reachSource(c, src, &req.ConnectionSettings, &config); err != nil {
+		return nil, err
+	}
 	// What is missing may follow later, but not if it is to be tested now.
 	if missing := src.config.Missing(config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return nil, fieldRequired(missing[0])
@@ -113,12 +117,14 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 	return c, nil
 }
 
+// reachSource changes how c's source is reached, in c and in its config.
+func (s *server) reachSource(c *store.Connection, src *source, req *fivetran.ConnectionSettings, config *json.RawMessage) error {
+	return s.reach(networked{src.config, c.GroupID, &c.NetworkingMethod, config, true},
+		links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}, req.Config)
+}
+
 // applyConnection changes c by what a request says beside the config.
 func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.Paused; v != nil {
 		c.Paused = *v
 	}

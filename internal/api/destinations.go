@@ -70,13 +70,14 @@ func (s *server) createDestination(r *request) (any, error) {
 		return nil, err
 	}
 	var err error
-	if isFalse(req.RunSetupTests) {
-		d.Config, err = target.Config.Normalize(req.Config)
-	} else {
-		d.Config, err = target.Config.Check(req.Config)
-	}
-	if err != nil {
+	if d.Config, err = target.Config.Normalize(req.Config); err != nil {
 		return nil, err
+	}
+	if err := s.reachTarget(d, target, &req.DestinationSettings); err != nil {
+		return nil, err
+	}
+	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return nil, fieldRequired(missing[0])
 	}
 	err = s.Store.CreateDestination(r.Context(), d)
 	if errors.Is(err, store.ErrExists) {
@@ -91,12 +92,14 @@ func (s *server) createDestination(r *request) (any, error) {
 	return s.testedDestination(r, target, d.ID, req.Tests)
 }
 
+// reachTarget changes how a destination is reached, in d and in its config.
+func (s *server) reachTarget(d *store.Destination, target *destination.Service, req *fivetran.DestinationSettings) error {
+	return s.reach(networked{target.Config, d.ID, &d.NetworkingMethod, &d.Config, false},
+		links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}, req.Config)
+}
+
 // applyDestination changes d by what a request says beside the config.
 func applyDestination(d *store.Destination, req *fivetran.DestinationSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.TimeZoneOffset; v != nil {
 		if !schedule.ValidZone(*v) {
 			return invalidInput("Invalid value for field 'time_zone_offset'")
@@ -146,11 +149,13 @@ func (s *server) updateDestination(r *request) (any, error) {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err
 		}
-		if !given(req.Config) {
-			return nil
-		}
 		before := string(d.Config)
-		d.Config, err = target.Config.Merge(d.Config, req.Config)
+		if given(req.Config) {
+			if d.Config, err = target.Config.Merge(d.Config, req.Config); err != nil {
+				return err
+			}
+		}
+		err := s.reachTarget(d, target, &req.DestinationSettings)
 		changed = string(d.Config) != before
 		return err
 	})

@@ -28,6 +28,9 @@ import (
 //     lower case
 //   - ports of destinations are integers; the service sends strings
 //   - approving a certificate is 200; clients insist on 201
+//   - what approving a fingerprint answers with is not in an envelope; clients
+//     look for data
+//   - POST /v1/fingerprints is not there any more
 //   - /public/connector-types has one service; its description says all
 //   - maps by name, of schemas, tables and columns, are objects with one
 //     property, called "schema", "table", "column": they are maps
@@ -203,12 +206,15 @@ func (o *oracle) checkSuccess(r *http.Request, status int, envelope map[string]a
 	}
 	op := o.operation(r.Method, path)
 	if op == nil {
-		if slices.ContainsFunc([]string{"/force", "/resync"}, func(s string) bool { return strings.HasSuffix(path, s) }) {
+		if slices.ContainsFunc([]string{"/force", "/resync", "/v1/fingerprints"}, func(s string) bool { return strings.HasSuffix(path, s) }) {
 			return nil // not in the definition, and without data
 		}
 		return fmt.Errorf("the definition has no such operation")
 	}
-	if status == http.StatusCreated && op.OperationID != "" && strings.HasPrefix(op.OperationID, "approve_") {
+	if status == http.StatusCreated && strings.HasPrefix(op.OperationID, "approve_") {
+		if strings.HasSuffix(op.OperationID, "_fingerprint") {
+			return o.visit(op.Responses.Status(status).Value.Content.Get("application/json").Schema, envelope["data"])
+		}
 		status = http.StatusOK
 	}
 	ref := op.Responses.Status(status)
