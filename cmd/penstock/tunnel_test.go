@@ -130,7 +130,7 @@ func TestTunnelToMariaDB(t *testing.T) {
 	sshd := sshtest.Start(t)
 	source, _ := small(t)
 	s := serve(t, t.TempDir())
-	sshd.Authorize(t, s.publicKey(t, seedGroup))
+	sshd.Authorize(t, "restrict,port-forwarding "+s.publicKey(t, seedGroup))
 	config := tunnelled(databaseConfig(t, target.String()), sshd)
 	config["always_encrypted"] = true // with the certificate that it made itself
 	var dest struct {

@@ -29,7 +29,6 @@ type Config struct {
 	Endpoints   map[string]string // by connector's id: replaces the vendor's address
 	HTTP        *http.Client      // nil: http.DefaultClient
 	Memory      int64             // what one sync may take, in bytes; 0: pipe.DefaultMemory
-	KeepAlive   time.Duration     // of SSH tunnels; 0: 30 seconds
 	TestTimeout time.Duration     // of the setup tests of one thing together; 0: 50 seconds, less than clients wait
 	Log         *slog.Logger      // nil: no log
 	Now         func() time.Time  // nil: time.Now

@@ -43,6 +43,8 @@ type fixture struct {
 type settings struct {
 	Schema string `json:"schema" required:"true"`
 	Key    string `json:"key" secret:"true"`
+	Way    string `json:"connection_type"`
+	setup.Tunnel
 }
 
 func newFixture(t *testing.T, formats ...connector.SchemaFormat) *fixture {

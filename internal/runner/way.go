@@ -52,7 +52,7 @@ func (r *Runner) way(ctx context.Context, owner, id, group string, config json.R
 	}
 	w.tunnel, err = tunnel.New(tunnel.Server{
 		Host: t.TunnelHost, Port: int(t.TunnelPort), User: t.TunnelUser,
-		Key: r.Store.GroupKey(group), Approved: hosts, KeepAlive: r.KeepAlive,
+		Key: r.Store.GroupKey(group), Approved: hosts,
 	})
 	return w, err
 }
