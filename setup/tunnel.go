@@ -18,7 +18,7 @@ func Reaches(connectionType string, dials bool) bool {
 // A Tunnel has the fields of a config that name the SSH server through which
 // a host is reached, as in Fivetran's API definition (2026-07). The config of a
 // service that can be reached so embeds it, beside a field connection_type;
-// with the tag json:",string" where the config's ports are shown as strings.
+// with the tag quoted:"true" where the config's ports are shown as strings.
 type Tunnel struct {
 	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"Name or address of the SSH server, for connection_type SshTunnel."`
 	TunnelPort Port   `json:"tunnel_port,omitempty" title:"SSH port" help:"Port of the SSH server; 22 if it is left out."`

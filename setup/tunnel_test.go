@@ -45,7 +45,7 @@ func TestTunnelFields(t *testing.T) {
 		}{}), `{"connection_type":"SshTunnel","tunnel_host":"t","tunnel_port":22}`},
 		{Describe("Destination", struct {
 			Way    string `json:"connection_type"`
-			Tunnel `json:",string"`
+			Tunnel `quoted:"true"`
 		}{}), `{"connection_type":"SshTunnel","tunnel_host":"t","tunnel_port":"22"}`},
 	} {
 		for _, port := range []string{`22`, `"22"`} {

@@ -32,7 +32,7 @@ type Config struct {
 	ConnectionType  string `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
 
-	setup.Tunnel `json:",string"`
+	setup.Tunnel `quoted:"true"`
 }
 
 // MySQL and MariaDB are the destinations "mysql_warehouse" and

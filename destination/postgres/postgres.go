@@ -32,7 +32,7 @@ type Config struct {
 	ConnectionType  string `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
 
-	setup.Tunnel `json:",string"`
+	setup.Tunnel `quoted:"true"`
 
 	AWSRegionCode string `json:"aws_region_code,omitempty" title:"AWS region" help:"For auth_method AWS_IAM."`
 	RoleARN       string `json:"role_arn,omitempty" title:"Role ARN" help:"For auth_method AWS_IAM." secret:"true"`

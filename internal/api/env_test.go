@@ -82,7 +82,7 @@ var (
 				Password string `json:"password" secret:"true"`
 				Way      string `json:"connection_type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 
-				setup.Tunnel `json:",string"`
+				setup.Tunnel `quoted:"true"`
 			}{}),
 		},
 		{
