@@ -7,8 +7,10 @@ package destination
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/penstock-data/penstock/schema"
@@ -33,8 +35,12 @@ type Service struct {
 
 // Env is what a destination may use of the world. Its zero value works.
 type Env struct {
-	Log    *slog.Logger           // nil: no log
-	Trusts func(hash string) bool // as in connector.Env
+	Log *slog.Logger // nil: no log
+
+	// These are as in connector.Env.
+	Trusts      func(hash string) bool
+	Authorities *x509.CertPool
+	Dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Destination is a place that holds tables.

@@ -24,11 +24,12 @@ func (s *server) updateConnection(r *request) (any, error) {
 	case req.SchemaStatus != nil && *req.SchemaStatus != store.SchemaReady && *req.SchemaStatus != store.BlockedOnCapture:
 		return nil, invalidInput("Invalid value for field 'schema_status': it is one of %s, %s", store.SchemaReady, store.BlockedOnCapture)
 	}
-	way, err := s.way(r, r.connection.Way(), connectionLinks(&req.ConnectionSettings))
-	if err != nil {
+	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
 		return nil, err
 	}
-	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
+	n := networked{src.config, r.connection.GroupID, true}
+	way, err := s.reach(r, n, r.connection.Way(), connectionLinks(&req.ConnectionSettings), req.Config)
+	if err != nil {
 		return nil, err
 	}
 	moved, changed, blocked := way != r.connection.Way(), false, false
@@ -41,11 +42,14 @@ func (s *server) updateConnection(r *request) (any, error) {
 			c.Mended()
 		}
 		blocked = setSchemaStatus(c, req.SchemaStatus)
-		if !given(req.Config) {
-			return nil
+		config := c.Config
+		if given(req.Config) {
+			var err error
+			if config, err = src.config.Merge(config, req.Config); err != nil {
+				return err
+			}
 		}
-		config, err := src.config.Merge(c.Config, req.Config)
-		if err != nil {
+		if err := s.say(n, way.Method, &config); err != nil {
 			return err
 		}
 		if string(config) != string(c.Config) {
@@ -65,7 +69,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 			return nil, connectionGone(err, r)
 		}
 	}
-	if req.IsHistoricalSync != nil && *req.IsHistoricalSync {
+	if isTrue(req.IsHistoricalSync) {
 		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
 			return nil, connectionGone(err, r)
 		}
@@ -127,6 +131,8 @@ func connectCardConfig(raw json.RawMessage) (json.RawMessage, error) {
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 func isFalse(b *bool) bool { return b != nil && !*b }
+
+func isTrue(b *bool) bool { return b != nil && *b }
 
 // wantTests reports whether setup tests follow an update. By default they do
 // where the config has changed: a client that pauses a connection is not to

@@ -52,7 +52,7 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.complete(r, c, &req); err != nil {
+	if err := s.complete(r, src, c, &req); err != nil {
 		return nil, err
 	}
 	c.ConnectedBy = r.caller.UserID
@@ -78,16 +78,24 @@ func (s *server) createConnection(r *request) (any, error) {
 
 // complete gives a new connection what a request says of other things that
 // must be there.
-func (s *server) complete(r *request, c *store.Connection, req *fivetran.NewConnection) error {
+func (s *server) complete(r *request, src *source, c *store.Connection, req *fivetran.NewConnection) error {
 	now, err := s.wayInto(r.Context(), c.GroupID)
 	if err != nil {
 		return err
 	}
-	way, err := s.way(r, now, connectionLinks(&req.ConnectionSettings))
+	n := networked{src.config, c.GroupID, true}
+	way, err := s.reach(r, n, now, connectionLinks(&req.ConnectionSettings), req.Config)
 	if err != nil {
 		return err
 	}
 	c.SetWay(way)
+	if err := s.say(n, way.Method, &c.Config); err != nil {
+		return err
+	}
+	// What is missing may follow later, but not if it is to be tested now.
+	if missing := src.config.Missing(c.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return fieldRequired(missing[0])
+	}
 	c.PackageID = packageOf(c.Service, c.Config)
 	return s.freePackage(r, c.PackageID, "")
 }
@@ -139,10 +147,6 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 	}
 	if c.Schema, err = src.schemaName(config); err != nil {
 		return nil, err
-	}
-	// What is missing may follow later, but not if it is to be tested now.
-	if missing := src.config.Missing(config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
-		return nil, fieldRequired(missing[0])
 	}
 	c.Config = config
 	return c, nil

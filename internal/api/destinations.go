@@ -65,7 +65,8 @@ func (s *server) createDestination(r *request) (any, error) {
 		Service: req.Service,
 		Region:  regions[0],
 	}
-	way, err := s.way(r, store.Way{Method: store.Directly}, destinationLinks(&req.DestinationSettings))
+	n := networked{target.Config, d.ID, false}
+	way, err := s.reach(r, n, store.Way{Method: store.Directly}, destinationLinks(&req.DestinationSettings), req.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +74,14 @@ func (s *server) createDestination(r *request) (any, error) {
 	if err := applyDestination(d, &req.DestinationSettings); err != nil {
 		return nil, err
 	}
-	if isFalse(req.RunSetupTests) {
-		d.Config, err = target.Config.Normalize(req.Config)
-	} else {
-		d.Config, err = target.Config.Check(req.Config)
-	}
-	if err != nil {
+	if d.Config, err = target.Config.Normalize(req.Config); err != nil {
 		return nil, err
+	}
+	if err := s.say(n, way.Method, &d.Config); err != nil {
+		return nil, err
+	}
+	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return nil, fieldRequired(missing[0])
 	}
 	err = s.Store.CreateDestination(r.Context(), d)
 	if errors.Is(err, store.ErrExists) {
@@ -145,7 +147,8 @@ func (s *server) updateDestination(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	way, err := s.way(r, r.destination.Way(), destinationLinks(&req.DestinationSettings))
+	n := networked{target.Config, r.id(), false}
+	way, err := s.reach(r, n, r.destination.Way(), destinationLinks(&req.DestinationSettings), req.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -154,15 +157,17 @@ func (s *server) updateDestination(r *request) (any, error) {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err
 		}
-		if changed = moved; moved {
+		before := string(d.Config)
+		if moved {
 			d.SetWay(way)
 		}
-		if !given(req.Config) {
-			return nil
+		if given(req.Config) {
+			if d.Config, err = target.Config.Merge(d.Config, req.Config); err != nil {
+				return err
+			}
 		}
-		before := string(d.Config)
-		d.Config, err = target.Config.Merge(d.Config, req.Config)
-		changed = changed || string(d.Config) != before
+		err := s.say(n, way.Method, &d.Config)
+		changed = moved || string(d.Config) != before
 		return err
 	})
 	if err != nil {

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // links are what a request says about the way to a source or a destination.
@@ -44,9 +46,7 @@ func (l links) lead(w store.Way) (store.Way, error) {
 	}
 	if l.method != nil {
 		switch *l.method {
-		case store.Directly, store.ViaPrivateLink, store.ViaProxyAgent:
-		case "SshTunnel":
-			return w, invalidInput("Networking method '%s' is not supported", *l.method)
+		case store.Directly, setup.SSHTunnel, store.ViaPrivateLink, store.ViaProxyAgent:
 		default:
 			return w, invalidInput("Invalid value for field 'networking_method'")
 		}
@@ -94,4 +94,87 @@ func (s *server) wayInto(ctx context.Context, groupID string) (store.Way, error)
 		return store.Way{}, err
 	}
 	return store.Way{Method: store.Directly, HybridAgent: d.HybridAgentID}, nil
+}
+
+// A networked is a connection or a destination as far as it says how its host
+// is reached, which it does twice: by its networking method, and in its config
+// by connection_type. Clients use either.
+type networked struct {
+	service *setup.Description
+	group   string
+	source  bool // a connection's
+}
+
+// reach returns how something that was reached by now is to be reached after a
+// request, by its links or by the config that it gives.
+func (s *server) reach(r *request, n networked, now store.Way, asked links, given json.RawMessage) (store.Way, error) {
+	method, err := agree(now.Method, asked.method, n.connectionType(given))
+	if err != nil {
+		return now, err
+	}
+	if method == setup.SSHTunnel && !n.service.Has("tunnel_host") {
+		return now, invalidInput("Networking method '%s' is not supported", method)
+	}
+	asked.method = &method
+	return s.way(r, now, asked)
+}
+
+// say makes a config in normal form say how its host is reached. One that goes
+// through a tunnel shows the key to be let in.
+func (s *server) say(n networked, method string, config *json.RawMessage) (err error) {
+	says := map[string]string{"public_key": ""}
+	switch method {
+	case setup.SSHTunnel:
+		says["connection_type"], says["public_key"] = method, s.Store.GroupPublicKey(n.group)
+	case store.Directly:
+		says["connection_type"] = method
+	}
+	for name, value := range says {
+		if n.service.Has(name) {
+			if *config, err = n.service.Set(*config, name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// connectionType returns the networking method that a request's config asks
+// for, nil if for none. A source's config that names a tunnel asks for it
+// (Fivetran's API definition, connection_type of postgres, 2026-07).
+func (n networked) connectionType(given json.RawMessage) *string {
+	var c struct {
+		ConnectionType fivetran.Nullable[string] `json:"connection_type"`
+		setup.Tunnel
+	}
+	if !n.service.Has("connection_type") || len(given) == 0 || json.Unmarshal(given, &c) != nil {
+		return nil
+	}
+	method := store.Directly
+	switch {
+	case c.ConnectionType.Value != nil:
+		method = *c.ConnectionType.Value
+	case c.ConnectionType.Given:
+	case n.source && (c.TunnelHost != "" || c.TunnelPort != 0 || c.TunnelUser != ""):
+		method = setup.SSHTunnel
+	default:
+		return nil
+	}
+	return &method
+}
+
+// agree returns the networking method that a request asks for in one place or
+// the other. Clients repeat what is as it was, so only a change counts.
+func agree(before string, asked ...*string) (string, error) {
+	method := before
+	for _, a := range asked {
+		switch {
+		case a == nil || *a == before:
+		case method != before && method != *a:
+			return "", invalidInput("Fields 'networking_method' and 'connection_type' contradict each other")
+		default:
+			method = *a
+		}
+	}
+	return method, nil
 }

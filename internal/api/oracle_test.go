@@ -29,6 +29,9 @@ import (
 //   - ports of destinations are integers; the service sends strings
 //   - approving a certificate is 200; clients insist on 201
 //   - a proxy agent's details have no envelope; clients read data
+//   - what approving a fingerprint answers with is not in an envelope; clients
+//     look for data
+//   - POST /v1/fingerprints is not there any more
 //   - /public/connector-types has one service; its description says all
 //   - maps by name, of schemas, tables and columns, are objects with one
 //     property, called "schema", "table", "column": they are maps
@@ -230,13 +233,17 @@ func (o *oracle) checkSuccess(r *http.Request, status int, envelope map[string]a
 	if op == nil {
 		unlisted := []string{"/force", "/resync", // without data
 			"/re-auth",                 // by POST, as go-fivetran has it
+			"/v1/fingerprints",         // older
 			"/sync-history", "/errors"} // newer
 		if slices.ContainsFunc(unlisted, func(s string) bool { return strings.HasSuffix(path, s) }) {
 			return nil
 		}
 		return fmt.Errorf("the definition has no such operation")
 	}
-	if status == http.StatusCreated && op.OperationID != "" && strings.HasPrefix(op.OperationID, "approve_") {
+	if status == http.StatusCreated && strings.HasPrefix(op.OperationID, "approve_") {
+		if strings.HasSuffix(op.OperationID, "_fingerprint") {
+			return o.visit(op.Responses.Status(status).Value.Content.Get("application/json").Schema, envelope["data"])
+		}
 		status = http.StatusOK
 	}
 	ref := op.Responses.Status(status)

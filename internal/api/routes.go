@@ -32,7 +32,8 @@ func (s *server) routes() []route {
 		table        = schemas + "/{schema}/tables/{table}"
 		ours         = "/v1/penstock/connections/{id}" // what Fivetran has not
 		certificates = "/{id}/certificates"
-		hash         = "/{id}/certificates/{hash...}" // base64 may have slashes
+		fingerprints = "/{id}/fingerprints"
+		hash         = "/{hash...}" // base64 may have slashes
 		proxy        = "/v1/proxy"
 		hybrid       = "/v1/hybrid-deployment-agents"
 		links        = "/v1/private-links"
@@ -40,11 +41,19 @@ func (s *server) routes() []route {
 		projects     = "/v1/transformation-projects"
 		transforms   = "/v1/transformations"
 	)
+	var (
+		destinationCertificates = approvals{s, store.DestinationOwner, &certificate}
+		destinationFingerprints = approvals{s, store.DestinationOwner, &fingerprint}
+		connectionCertificates  = approvals{s, store.ConnectionOwner, &certificate}
+		connectionFingerprints  = approvals{s, store.ConnectionOwner, &fingerprint}
+	)
 	all := slices.Concat(
 		on(anybody,
 			route{method: get, path: "/v1/account/info", handle: s.accountInfo, message: fivetran.AccountInfoRetrieved},
 			route{method: get, path: metadata + "/connector-types", handle: s.listConnectorTypes, message: fivetran.ConnectorTypesListed},
 			route{method: get, path: metadata + "/connector-types/{id}", handle: s.connectorType, message: fivetran.ConnectorTypeRetrieved},
+			route{method: post, path: "/v1/certificates", handle: s.approveNamed(&certificate), message: fivetran.CertificateApproved},
+			route{method: post, path: "/v1/fingerprints", handle: s.approveNamed(&fingerprint), message: fivetran.FingerprintApproved},
 			route{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
 		),
 
@@ -123,10 +132,14 @@ func (s *server) routes() []route {
 			route{method: patch, path: destinations + id, handle: s.updateDestination, message: fivetran.DestinationUpdated},
 			route{method: del, path: destinations + id, handle: s.deleteDestination, message: fivetran.DestinationDeleted},
 			route{method: post, path: destinations + id + "/test", handle: s.testDestination, message: fivetran.SetupTestsCompleted},
-			route{method: get, path: destinations + certificates, handle: s.listCertificates(store.DestinationOwner), message: fivetran.DestinationCertificatesListed},
-			route{method: post, path: destinations + certificates, handle: s.approveCertificate(store.DestinationOwner), message: fivetran.CertificateApproved, status: 201},
-			route{method: get, path: destinations + hash, handle: s.certificate(store.DestinationOwner), message: fivetran.DestinationCertificateShown},
-			route{method: del, path: destinations + hash, does: access.Edit, handle: s.revokeCertificate(store.DestinationOwner), message: fivetran.DestinationCertificateRevoked},
+			route{method: get, path: destinations + certificates, handle: destinationCertificates.list, message: fivetran.DestinationCertificatesListed},
+			route{method: post, path: destinations + certificates, handle: destinationCertificates.approve, message: fivetran.CertificateApproved, status: 201},
+			route{method: get, path: destinations + certificates + hash, handle: destinationCertificates.show, message: fivetran.DestinationCertificateShown},
+			route{method: del, path: destinations + certificates + hash, does: access.Edit, handle: destinationCertificates.revoke, message: fivetran.DestinationCertificateRevoked},
+			route{method: get, path: destinations + fingerprints, handle: destinationFingerprints.list, message: fivetran.DestinationFingerprintsListed},
+			route{method: post, path: destinations + fingerprints, handle: destinationFingerprints.approve, message: fivetran.FingerprintApproved, status: 201},
+			route{method: get, path: destinations + fingerprints + hash, handle: destinationFingerprints.show, message: fivetran.DestinationFingerprintShown},
+			route{method: del, path: destinations + fingerprints + hash, does: access.Edit, handle: destinationFingerprints.revoke, message: fivetran.DestinationFingerprintRevoked},
 		),
 
 		on(grouped(access.Connections),
@@ -158,10 +171,14 @@ func (s *server) routes() []route {
 			route{method: post, path: connections + id + "/connect-card", handle: s.createConnectCard, message: fivetran.ConnectCardCreatedFor},
 			route{method: get, path: connections + id + "/sync-history", handle: s.syncHistory, message: fivetran.SyncHistoryListed},
 			route{method: get, path: connections + id + "/errors", handle: s.connectionErrors, message: fivetran.ConnectionErrorsShown},
-			route{method: get, path: connections + certificates, handle: s.listCertificates(store.ConnectionOwner), message: fivetran.ConnectionCertificatesListed},
-			route{method: post, path: connections + certificates, handle: s.approveCertificate(store.ConnectionOwner), message: fivetran.CertificateApproved, status: 201},
-			route{method: get, path: connections + hash, handle: s.certificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateShown},
-			route{method: del, path: connections + hash, does: access.Edit, handle: s.revokeCertificate(store.ConnectionOwner), message: fivetran.ConnectionCertificateRevoked},
+			route{method: get, path: connections + certificates, handle: connectionCertificates.list, message: fivetran.ConnectionCertificatesListed},
+			route{method: post, path: connections + certificates, handle: connectionCertificates.approve, message: fivetran.CertificateApproved, status: 201},
+			route{method: get, path: connections + certificates + hash, handle: connectionCertificates.show, message: fivetran.ConnectionCertificateShown},
+			route{method: del, path: connections + certificates + hash, does: access.Edit, handle: connectionCertificates.revoke, message: fivetran.ConnectionCertificateRevoked},
+			route{method: get, path: connections + fingerprints, handle: connectionFingerprints.list, message: fivetran.ConnectionFingerprintsListed},
+			route{method: post, path: connections + fingerprints, handle: connectionFingerprints.approve, message: fivetran.FingerprintApproved, status: 201},
+			route{method: get, path: connections + fingerprints + hash, handle: connectionFingerprints.show, message: fivetran.ConnectionFingerprintShown},
+			route{method: del, path: connections + fingerprints + hash, does: access.Edit, handle: connectionFingerprints.revoke, message: fivetran.ConnectionFingerprintRevoked},
 
 			route{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
 			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
@@ -215,7 +232,6 @@ func (s *server) routes() []route {
 			route{method: patch, path: packages + id, handle: s.updatePackage, message: fivetran.PackageUpdated, upload: true},
 			route{method: del, path: packages + id, handle: s.deletePackage, message: fivetran.PackageDeleted},
 			route{method: get, path: packages + id + "/download", handle: s.downloadPackage, download: true},
-			route{method: post, path: "/v1/certificates", handle: s.approveCertificateOf, message: fivetran.CertificateApproved},
 		),
 		on(grouped(access.Connections),
 			route{method: post, path: packages, handle: s.createPackage, message: fivetran.PackageCreated, status: 201, upload: true},

@@ -73,3 +73,9 @@ type CertificateDetails struct {
 	EncodedCert string `json:"encoded_cert"`
 	Subject     string `json:"subject"`
 }
+
+// FingerprintDetails are the same for an SSH server's host key.
+type FingerprintDetails struct {
+	Hash      string `json:"hash"`
+	PublicKey string `json:"public_key"`
+}

@@ -53,6 +53,14 @@ const (
 	DestinationCertificateRevoked = "Certificate '{hash}' has been revoked for destination '{id}'"
 	CertificateApproved           = "The certificate has been approved."
 
+	ConnectionFingerprintsListed  = "Connection fingerprints retrieved successfully"
+	ConnectionFingerprintShown    = "Connection fingerprint details retrieved successfully"
+	ConnectionFingerprintRevoked  = "Fingerprint with hash '{hash}' has been revoked for connection with id '{id}'"
+	DestinationFingerprintsListed = "Destination fingerprints retrieved successfully"
+	DestinationFingerprintShown   = "Destination fingerprint details retrieved successfully"
+	DestinationFingerprintRevoked = "Fingerprint with hash = '{hash}' has been revoked for destination id = '{id}'"
+	FingerprintApproved           = "The fingerprint has been approved."
+
 	ConnectCardCreatedFor = "Connection Connect Card has been created"
 	SyncHistoryListed     = "Connection sync history retrieved successfully" // not published; so is the next
 	ConnectionErrorsShown = "Connection errors retrieved successfully"

@@ -104,20 +104,30 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
-	service, src, err := r.source(ctx, c, s.log)
+	src, err := r.source(ctx, c, s.log)
 	if err != nil {
 		return out, err
 	}
 	defer src.Close()
-	s.source = src
+	s.source = src.Source
 	if c.SchemaStatus == store.BlockedOnCapture {
-		return out, s.captureOnly(ctx, c, service, src)
+		return out, src.tunnel.Explain(s.captureOnly(ctx, c, src))
 	}
-	target, dst, err := r.destination(ctx, d, s.log)
+	dst, err := r.destination(ctx, d, s.log)
 	if err != nil {
 		return out, err
 	}
-	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: r.share.Writer, Warn: s.warn, Made: s.events.made})
+	defer dst.tunnel.Close()
+	out, err = s.move(ctx, c, src, dst)
+	if ctx.Err() == nil {
+		err = src.tunnel.Explain(dst.tunnel.Explain(err))
+	}
+	return out, err
+}
+
+// move moves rows from the source to the destination.
+func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource, dst *openDestination) (out pipe.Outcome, err error) {
+	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: s.runner.share.Writer, Warn: s.warn, Made: s.events.made})
 	if err != nil {
 		return out, err
 	}
@@ -126,11 +136,11 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 			err = fmt.Errorf("close the destination: %w", cerr)
 		}
 	}()
-	p, err := r.plan(ctx, c, service, target)
+	p, err := s.runner.plan(ctx, c, src.service, dst.service)
 	if err != nil {
 		return out, err
 	}
-	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src, w, &ledger{s}, s.choose(c, service), s.start, s.observe
+	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))

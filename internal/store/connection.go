@@ -287,7 +287,7 @@ func (s *Store) saveConnection(ctx context.Context, tx *sql.Tx, c *Connection) e
 }
 
 // DeleteConnection removes a connection with its state, its runs and its
-// certificates. What it wrote stays in the destination. A living run of it
+// approvals. What it wrote stays in the destination. A living run of it
 // can write nothing more here; whoever runs it must still be told.
 func (s *Store) DeleteConnection(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
@@ -295,7 +295,7 @@ func (s *Store) DeleteConnection(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, ConnectionOwner, id); err != nil {
+		if err := forgetApprovals(ctx, tx, ConnectionOwner, id); err != nil {
 			return err
 		}
 		if err := one(tx.ExecContext(ctx, `delete from connections where id = $1`, id)); err != nil {

@@ -148,7 +148,7 @@ func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destin
 	return &d, nil
 }
 
-// DeleteDestination removes a destination and its certificates. It is
+// DeleteDestination removes a destination and its approvals. It is
 // ErrInUse while its group has connections.
 func (s *Store) DeleteDestination(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
@@ -159,7 +159,7 @@ func (s *Store) DeleteDestination(ctx context.Context, id string) error {
 		if n > 0 {
 			return ErrInUse
 		}
-		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, DestinationOwner, id); err != nil {
+		if err := forgetApprovals(ctx, tx, DestinationOwner, id); err != nil {
 			return err
 		}
 		return one(tx.ExecContext(ctx, `delete from destinations where id = $1`, id))

@@ -256,30 +256,33 @@ func TestAPIKeys(t *testing.T) {
 	})
 }
 
-func TestCertificates(t *testing.T) {
+func TestApprovals(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		u, g := seed(t, s)
 		c := connection(g, "app")
 		check(t, s.CreateConnection(ctx, c))
-		cert := &Certificate{Owner: ConnectionOwner, OwnerID: c.ID, Hash: "h1", DER: []byte{1}, ValidatedBy: u.ID, ValidatedAt: t0}
-		check(t, s.CreateCertificate(ctx, cert))
+		cert := &Approval{Owner: ConnectionOwner, OwnerID: c.ID, Kind: Certificates, Hash: "h1", Data: []byte{1}, ValidatedBy: u.ID, ValidatedAt: t0}
+		key := &Approval{Owner: ConnectionOwner, OwnerID: c.ID, Kind: Fingerprints, Hash: "h1", Data: []byte("ssh-ed25519 AAAA"), ValidatedAt: t0.Add(time.Second)}
+		check(t, s.Approve(ctx, cert))
+		check(t, s.Approve(ctx, key))
 		again := *cert
 		again.ValidatedAt = t0.Add(time.Hour)
-		check(t, s.CreateCertificate(ctx, &again))
-		same(t, must(s.Certificate(ctx, ConnectionOwner, c.ID, "h1"))(t), cert)
-		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), map[string]bool{"h1": true})
-		same(t, must(s.Approved(ctx, DestinationOwner, c.ID))(t), map[string]bool{})
-		items, next, err := s.Certificates(ctx, ConnectionOwner, c.ID, Page{})
+		check(t, s.Approve(ctx, &again))
+		same(t, must(s.Approval(ctx, ConnectionOwner, c.ID, Certificates, "h1"))(t), cert)
+		same(t, must(s.Approval(ctx, ConnectionOwner, c.ID, Fingerprints, "h1"))(t), key)
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval{*cert, *key})
+		same(t, must(s.Approved(ctx, DestinationOwner, c.ID))(t), []Approval(nil))
+		items, next, err := s.Approvals(ctx, ConnectionOwner, c.ID, Certificates, Page{})
 		check(t, err)
 		if len(items) != 1 || next != "" {
 			t.Errorf("%d certificates", len(items))
 		}
-		check(t, s.DeleteCertificate(ctx, ConnectionOwner, c.ID, "h1"))
-		wantErr(t, s.DeleteCertificate(ctx, ConnectionOwner, c.ID, "h1"), ErrNotFound)
-		check(t, s.CreateCertificate(ctx, cert))
+		check(t, s.Revoke(ctx, ConnectionOwner, c.ID, Certificates, "h1"))
+		wantErr(t, s.Revoke(ctx, ConnectionOwner, c.ID, Certificates, "h1"), ErrNotFound)
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval{*key})
 		check(t, s.DeleteConnection(ctx, c.ID))
-		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), map[string]bool{})
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval(nil))
 	})
 }
 
