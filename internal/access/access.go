@@ -82,9 +82,13 @@ func (gs Grants) May(r Resource, a Actions, p Place) bool {
 	return false
 }
 
-// Includes reports whether the grants allow all that g does, everywhere that g
-// does.
-func (gs Grants) Includes(g Grant) bool {
+// Includes reports whether the grants allow all that the others do, everywhere
+// that they do.
+func (gs Grants) Includes(others Grants) bool {
+	return !slices.ContainsFunc(others, func(g Grant) bool { return !gs.includes(g) })
+}
+
+func (gs Grants) includes(g Grant) bool {
 	if g.everywhere() {
 		return gs.May(g.Resource, g.Actions, Place{})
 	}

@@ -118,8 +118,16 @@ func FindRole(name string, at Level) *Role {
 func (r *Role) Allows(res Resource) Actions { return r.allows[res] }
 
 // Covers reports whether somebody with the grants may give the role at a
-// place: whoever gives more than they have would gain by it.
+// place, or take it away: whoever gives more than they have would gain by it.
+// A role in a group reaches all that stands in it, so rights on some of it are
+// not enough.
 func (gs Grants) Covers(r *Role, p Place) bool {
+	switch r.Level {
+	case AccountLevel:
+		p = Place{}
+	case GroupLevel:
+		p = Place{Group: p.Group}
+	}
 	for res := Account; res <= Connections; res++ {
 		if a := r.allows[res]; a != 0 && !gs.May(res, a, p) {
 			return false

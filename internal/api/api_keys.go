@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"errors"
-	"slices"
 
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -20,20 +19,19 @@ func (s *server) keysOf(r *request, userID string) (string, error) {
 	if userID == r.caller.UserID {
 		return userID, nil
 	}
-	u, err := s.Store.User(r.Context(), userID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && u.AccountID != r.caller.AccountID {
-		return "", noUser(userID)
-	}
+	u, err := s.userIn(r, userID, noUser(userID))
 	if err != nil {
 		return "", err
+	}
+	mine := r.caller.Grants
+	if !mine.May(access.Users, access.Read, access.Place{ID: userID}) {
+		return "", noUser(userID)
 	}
 	grants, err := s.Store.Grants(r.Context(), u)
 	if err != nil {
 		return "", err
 	}
-	mine := r.caller.Grants
-	if !mine.May(access.Users, access.Edit, access.Place{ID: userID}) ||
-		slices.ContainsFunc(grants, func(g access.Grant) bool { return !mine.Includes(g) }) {
+	if !mine.May(access.Users, access.Edit, access.Place{ID: userID}) || !mine.Includes(grants) {
 		return "", errForbidden
 	}
 	return userID, nil

@@ -43,8 +43,8 @@ type subject struct {
 	// names none.
 	find func(*server, *request) (access.Place, error)
 
-	// own reports whether what find has read is the caller, who may always be
-	// read by itself; nil: it never is.
+	// own reports whether what find has read is the caller, who may always
+	// read itself; nil: it never is.
 	own func(*request) bool
 
 	// gone is the error of a thing that is not there, or that the caller may
@@ -93,7 +93,7 @@ var (
 			if r.connection, err = s.Store.ConnectionIn(r.Context(), r.caller.AccountID, r.id()); err != nil {
 				return p, err
 			}
-			return access.Place{Group: r.connection.GroupID, ID: r.connection.ID}, nil
+			return connectionPlace(r.connection), nil
 		},
 		gone: noConnection,
 	}
@@ -127,22 +127,32 @@ func (s *server) authorize(r *request, about *subject, does access.Actions) erro
 	switch {
 	case about.find != nil:
 		place, err := about.find(s, r)
-		if err == nil && about.own != nil && about.own(r) && (does == access.Read || g.May(about.resource, does, place)) {
+		if err != nil {
+			return about.lost(err, r)
+		}
+		own := about.own != nil && about.own(r)
+		switch {
+		case !own && !g.May(about.resource, access.Read, place):
+			return about.gone(r)
+		case own && does == access.Read, g.May(about.resource, does, place):
 			return nil
 		}
-		if errors.Is(err, store.ErrNotFound) || err == nil && !g.May(about.resource, access.Read, place) {
-			return about.gone(r)
-		}
-		if err == nil && !g.May(about.resource, does, place) {
-			return errForbidden
-		}
-		return err
+		return errForbidden
 	case about.grouped && (does == access.Read && len(g) > 0 || g.Anywhere(about.resource, does)):
 		return nil
 	case !about.grouped && g.May(about.resource, does, access.Place{}):
 		return nil
 	}
 	return errForbidden
+}
+
+// lost makes an error of the store that says that what the path names is not
+// there, as it may be gone since it was read, the one that clients know.
+func (about *subject) lost(err error, r *request) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return about.gone(r)
+	}
+	return err
 }
 
 // allow refuses what the caller is not allowed with a thing in a group that a

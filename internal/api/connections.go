@@ -56,15 +56,11 @@ func (s *server) createConnection(r *request) (any, error) {
 		return nil, err
 	}
 	c.ConnectedBy = r.caller.UserID
-	err = s.Store.CreateConnection(r.Context(), c)
+	err = s.Store.CreateConnection(r.Context(), c, r.keep(access.Connections, access.Place{Group: c.GroupID}, access.ConnectionLevel, access.ManageConnection)...)
 	if errors.Is(err, store.ErrExists) {
 		return nil, conflict("Connection with schema name '%s' already exists in the destination", c.Schema)
 	}
 	if err != nil {
-		return nil, err
-	}
-	p := access.Place{Group: c.GroupID, ID: c.ID}
-	if err := s.keep(r, c.ID, access.Connections, p, access.ConnectionLevel, access.ManageConnection); err != nil {
 		return nil, err
 	}
 	if c.ConnectCard != nil {
@@ -253,11 +249,28 @@ func connectionGone(err error, r *request) error {
 	return err
 }
 
-func noConnection(r *request) error {
+func noConnection(r *request) error { return noConnectionWith(r, r.id()) }
+
+func noConnectionWith(r *request, id string) error {
 	if r.legacy {
-		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", r.id())
+		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", id)
 	}
-	return notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", r.id())
+	return notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", id)
+}
+
+// connectionIn returns a connection that a request names elsewhere than its
+// path's subject: one of the caller's account that the caller sees.
+func (s *server) connectionIn(r *request, id string) (*store.Connection, error) {
+	c, err := s.Store.ConnectionIn(r.Context(), r.caller.AccountID, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !r.caller.Grants.May(access.Connections, access.Read, connectionPlace(c)) {
+		return nil, noConnectionWith(r, id)
+	}
+	return c, err
+}
+
+// connectionPlace is where a connection stands.
+func connectionPlace(c *store.Connection) access.Place {
+	return access.Place{Group: c.GroupID, ID: c.ID}
 }
 
 func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionItem {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -31,23 +30,19 @@ func (s *server) createGroup(r *request) (any, error) {
 		return nil, fieldRequired("name")
 	}
 	g := &store.Group{AccountID: r.caller.AccountID, Name: req.Name, CreatedBy: r.caller.UserID}
-	if err := s.Store.CreateGroup(r.Context(), g); err != nil {
+	if err := s.Store.CreateGroup(r.Context(), g, r.keep(access.Destinations, access.Place{}, access.GroupLevel, access.ManageDestination)...); err != nil {
 		return nil, groupNameTaken(err, req.Name)
-	}
-	if err := s.keep(r, g.ID, access.Destinations, groupPlace(g.ID), access.GroupLevel, access.ManageDestination); err != nil {
-		return nil, err
 	}
 	return wireGroup(g), nil
 }
 
-// keep gives whoever has made something the role to manage it, if they have not
-// the rights to anyway.
-func (s *server) keep(r *request, id string, res access.Resource, p access.Place, level access.Level, role string) error {
+// keep returns the role by which whoever makes something at p can manage it;
+// none if they may do so anyway, or are no user.
+func (r *request) keep(res access.Resource, p access.Place, level access.Level, role string) []store.Membership {
 	if r.caller.UserID == "" || r.caller.Grants.May(res, access.Read|access.Edit, p) {
 		return nil
 	}
-	m := store.Member{Kind: store.UserMember, ID: r.caller.UserID, Level: level}
-	return s.Store.CreateMembership(r.Context(), &store.Membership{Member: m, Place: id, Role: role})
+	return []store.Membership{{Member: store.Member{Kind: store.UserMember, ID: r.caller.UserID, Level: level}, Role: role}}
 }
 
 func groupNameTaken(err error, name string) error {
@@ -96,7 +91,7 @@ func (s *server) groupUsers(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if active, err := strconv.ParseBool(r.URL.Query().Get("active")); err == nil && !active {
+	if r.wantsInactive() {
 		return newPage(nil, "", wireUser), nil
 	}
 	users, next, err := s.Store.GroupUsers(r.Context(), r.caller.AccountID, r.group.ID, page)
@@ -122,7 +117,7 @@ func (s *server) addGroupUser(r *request) (any, error) {
 	if err := checkEmail(req.Email); err != nil {
 		return nil, err
 	}
-	if err := r.mayGive(req.Role, access.GroupLevel, groupPlace(r.group.ID)); err != nil {
+	if err := r.mayChange("", req.Role, access.GroupLevel, groupPlace(r.group.ID)); err != nil {
 		return nil, err
 	}
 	u, err := s.Store.UserByEmail(r.Context(), req.Email)
@@ -144,25 +139,31 @@ func (s *server) addGroupUser(r *request) (any, error) {
 	return nil, err
 }
 
-// removeGroupUser takes a user's role in a group away. Whoever sees the group
-// because of a role in the account sees it still.
+// removeGroupUser takes a user's role in a group away. Whoever is in it because
+// of a role in the account stays. Of other users the group's manager learns
+// nothing.
 func (s *server) removeGroupUser(r *request) (any, error) {
 	id := r.PathValue("user")
-	u, err := s.Store.User(r.Context(), id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && u.AccountID != r.caller.AccountID {
-		return nil, noUser(id)
-	}
+	gone := notFound(fivetran.NotFound, "User with id '%s' is not a member of the group.", id)
+	u, err := s.userIn(r, id, gone)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.DeleteMembership(r.Context(), store.Member{Kind: store.UserMember, ID: id, Level: access.GroupLevel}, r.group.ID)
-	if errors.Is(err, store.ErrNotFound) && !access.OfAccountRole(u.Role).May(access.Destinations, access.Read, groupPlace(r.group.ID)) {
-		return nil, notFound(fivetran.NotFound, "User with id '%s' is not a member of the group.", id)
+	in, p := store.Member{Kind: store.UserMember, ID: id, Level: access.GroupLevel}, groupPlace(r.group.ID)
+	m, err := s.Store.Membership(r.Context(), in, r.group.ID)
+	if err == nil {
+		if err := r.mayChange(m.Role, "", in.Level, p); err != nil {
+			return nil, err
+		}
+		err = s.Store.DeleteMembership(r.Context(), in, r.group.ID)
 	}
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	case access.OfAccountRole(u.Role).May(access.Destinations, access.Read, p):
 		return nil, nil
 	}
-	return nil, err
+	return nil, gone
 }
 
 func (s *server) groupPublicKey(r *request) (any, error) {

@@ -20,30 +20,41 @@ func (ms memberships) member(r *request) store.Member {
 	return store.Member{Kind: ms.kind, ID: r.id(), Level: ms.level}
 }
 
+// sees returns what of the places at its level the caller sees.
+func (ms memberships) sees(r *request) access.Scope {
+	if ms.level == access.GroupLevel {
+		return r.scope(access.Destinations)
+	}
+	return r.scope(access.Connections)
+}
+
 // place returns where a group or a connection of the caller's account stands, or
 // the error of one that the caller cannot see.
 func (ms memberships) place(r *request, id string) (access.Place, error) {
 	if ms.level == access.GroupLevel {
-		gone, p := noGroup(id), groupPlace(id)
-		g, err := ms.Store.Group(r.Context(), id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (g.AccountID != r.caller.AccountID || !r.caller.Grants.May(access.Destinations, access.Read, p)) {
-			return p, gone
-		}
-		return p, err
+		return groupPlace(id), ms.groupIn(r, id, access.Destinations, access.Read, noGroup(id))
 	}
-	gone := notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", id)
-	c, err := ms.Store.ConnectionIn(r.Context(), r.caller.AccountID, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return access.Place{}, gone
-	}
+	c, err := ms.connectionIn(r, id)
 	if err != nil {
 		return access.Place{}, err
 	}
-	p := access.Place{Group: c.GroupID, ID: c.ID}
-	if !r.caller.Grants.May(access.Connections, access.Read, p) {
-		return p, gone
+	return connectionPlace(c), nil
+}
+
+// find returns the membership that the path names, with its place. One in a
+// place that the caller cannot see is as if it were not there.
+func (ms memberships) find(r *request) (*store.Membership, access.Place, error) {
+	id := r.PathValue("place")
+	m, err := ms.Store.Membership(r.Context(), ms.member(r), id)
+	if err != nil {
+		return nil, access.Place{}, membershipGone(err, r)
 	}
-	return p, nil
+	p, err := ms.place(r, id)
+	var hidden *apiError
+	if errors.As(err, &hidden) {
+		err = membershipGone(store.ErrNotFound, r)
+	}
+	return m, p, err
 }
 
 func (ms memberships) list(r *request) (any, error) {
@@ -51,7 +62,7 @@ func (ms memberships) list(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, next, err := ms.Store.Memberships(r.Context(), ms.member(r), page)
+	all, next, err := ms.Store.Memberships(r.Context(), ms.member(r), ms.sees(r), page)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +82,7 @@ func (ms memberships) create(r *request) (any, error) {
 	}
 	p, err := ms.place(r, req.ID)
 	if err == nil {
-		err = r.mayGive(req.Role, ms.level, p)
+		err = r.mayChange("", req.Role, ms.level, p)
 	}
 	if err != nil {
 		return nil, err
@@ -88,9 +99,9 @@ func (ms memberships) create(r *request) (any, error) {
 }
 
 func (ms memberships) show(r *request) (any, error) {
-	m, err := ms.Store.Membership(r.Context(), ms.member(r), r.PathValue("place"))
+	m, _, err := ms.find(r)
 	if err != nil {
-		return nil, membershipGone(err, r)
+		return nil, err
 	}
 	return wireMembership(m), nil
 }
@@ -103,22 +114,29 @@ func (ms memberships) update(r *request) (any, error) {
 	if req.Role == "" {
 		return nil, fieldRequired("role")
 	}
-	p, err := ms.place(r, r.PathValue("place"))
+	m, p, err := ms.find(r)
 	if err == nil {
-		err = r.mayGive(req.Role, ms.level, p)
+		err = r.mayChange(m.Role, req.Role, ms.level, p)
 	}
 	if err != nil {
 		return nil, err
 	}
-	m := &store.Membership{Member: ms.member(r), Place: r.PathValue("place"), Role: req.Role}
+	m.Role = req.Role
 	if err := ms.Store.UpdateMembership(r.Context(), m); err != nil {
 		return nil, membershipGone(err, r)
 	}
-	return ms.show(r)
+	return wireMembership(m), nil
 }
 
 func (ms memberships) remove(r *request) (any, error) {
-	return nil, membershipGone(ms.Store.DeleteMembership(r.Context(), ms.member(r), r.PathValue("place")), r)
+	m, p, err := ms.find(r)
+	if err == nil {
+		err = r.mayChange(m.Role, "", ms.level, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, membershipGone(ms.Store.DeleteMembership(r.Context(), m.Member, m.Place), r)
 }
 
 func membershipGone(err error, r *request) error {
@@ -132,15 +150,18 @@ func wireMembership(m *store.Membership) fivetran.Membership {
 	return fivetran.Membership{ID: m.Place, Role: m.Role, CreatedAt: m.CreatedAt}
 }
 
-// mayGive refuses a role that does not exist at a level, and one that allows
-// more at a place than the caller may do there.
-func (r *request) mayGive(role string, level access.Level, p access.Place) error {
-	found := access.FindRole(role, level)
-	if found == nil {
+// mayChange refuses to replace a role at a place by another, "" for none: one
+// that does not exist at its level, and either of them that allows more than
+// the caller may do there.
+func (r *request) mayChange(was, role string, level access.Level, p access.Place) error {
+	before, after := access.FindRole(was, level), access.FindRole(role, level)
+	if role != "" && after == nil {
 		return invalidInput("Invalid value for field 'role': there is no role '%s' for %s", role, levelNames[level])
 	}
-	if !r.caller.Grants.Covers(found, p) {
-		return errForbidden
+	for _, found := range []*access.Role{before, after} {
+		if found != nil && !r.caller.Grants.Covers(found, p) {
+			return errForbidden
+		}
 	}
 	return nil
 }

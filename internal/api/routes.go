@@ -40,6 +40,8 @@ func (s *server) routes() []route {
 		packages     = "/v1/connector-sdk/packages"
 		projects     = "/v1/transformation-projects"
 		transforms   = "/v1/transformations"
+
+		govern = access.Edit | access.Delete // what it takes to say who is in a group
 	)
 	var (
 		destinationCertificates = approvals{s, store.DestinationOwner, &certificate}
@@ -57,8 +59,10 @@ func (s *server) routes() []route {
 			route{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
 		),
 
-		on(whole(access.Users),
+		on(grouped(access.Users),
 			route{method: get, path: users, handle: s.listUsers, message: fivetran.UsersListed},
+		),
+		on(whole(access.Users),
 			route{method: post, path: users, handle: s.createUser, message: fivetran.UserCreated, status: 201},
 		),
 		on(aUser,
@@ -91,6 +95,8 @@ func (s *server) routes() []route {
 		),
 		on(grouped(access.Teams),
 			route{method: get, path: teams, handle: s.listTeams, message: fivetran.TeamsListed},
+		),
+		on(whole(access.Teams),
 			route{method: post, path: teams, handle: s.createTeam, message: fivetran.TeamCreated, status: 201},
 		),
 		on(aTeam,
@@ -109,6 +115,8 @@ func (s *server) routes() []route {
 
 		on(grouped(access.Destinations),
 			route{method: get, path: groups, handle: s.listGroups, message: fivetran.GroupsListed},
+		),
+		on(whole(access.Destinations),
 			route{method: post, path: groups, handle: s.createGroup, message: fivetran.GroupCreated, status: 201},
 		),
 		on(aGroup,
@@ -117,8 +125,8 @@ func (s *server) routes() []route {
 			route{method: del, path: groups + id, handle: s.deleteGroup, message: fivetran.GroupDeleted},
 			route{method: get, path: groups + id + "/connections", handle: s.groupConnections, message: fivetran.GroupConnectionsListed},
 			route{method: get, path: groups + id + "/users", handle: s.groupUsers, message: fivetran.GroupUsersListed},
-			route{method: post, path: groups + id + "/users", handle: s.addGroupUser, message: fivetran.GroupUserAdded},
-			route{method: del, path: groups + id + "/users/{user}", does: access.Edit, handle: s.removeGroupUser, message: fivetran.GroupUserRemoved},
+			route{method: post, path: groups + id + "/users", does: govern, handle: s.addGroupUser, message: fivetran.GroupUserAdded},
+			route{method: del, path: groups + id + "/users/{user}", does: govern, handle: s.removeGroupUser, message: fivetran.GroupUserRemoved},
 			route{method: get, path: groups + id + "/public-key", handle: s.groupPublicKey, message: fivetran.GroupPublicKeyShown},
 			route{method: get, path: groups + id + "/service-account", handle: s.groupServiceAccount, message: fivetran.GroupServiceAccountIs},
 		),

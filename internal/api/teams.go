@@ -49,7 +49,7 @@ func (s *server) createTeam(r *request) (any, error) {
 		return nil, err
 	}
 	if err := s.Store.CreateTeam(r.Context(), t); err != nil {
-		return nil, teamNameTaken(err, t.Name)
+		return nil, teamNameTaken(err, req.Name)
 	}
 	return wireTeam(t), nil
 }
@@ -64,20 +64,25 @@ func (r *request) applyTeam(t *store.Team, req *fivetran.UpdateTeam) error {
 	if v := req.Description; v != nil {
 		t.Description = *v
 	}
-	if role := value(req.Role); req.Role.Given && role != t.Role {
-		if role != "" {
-			if err := r.mayGive(role, access.AccountLevel, access.Place{}); err != nil {
-				return err
-			}
-		}
-		t.Role = role
+	if !req.Role.Given {
+		return nil
 	}
-	return nil
+	return r.changeTeamRole(t, value(req.Role))
 }
 
-func teamNameTaken(err error, name string) error {
-	if errors.Is(err, store.ErrExists) {
-		return conflict("Team with name '%s' already exists", name)
+// changeTeamRole gives a team another role in the account; "": none.
+func (r *request) changeTeamRole(t *store.Team, role string) error {
+	if role == t.Role {
+		return nil
+	}
+	err := r.mayChange(t.Role, role, access.AccountLevel, access.Place{})
+	t.Role = role
+	return err
+}
+
+func teamNameTaken(err error, name *string) error {
+	if errors.Is(err, store.ErrExists) && name != nil {
+		return conflict("Team with name '%s' already exists", *name)
 	}
 	return err
 }
@@ -89,22 +94,23 @@ func (s *server) updateTeam(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	if err := r.applyTeam(r.team, &req); err != nil {
-		return nil, err
+	t, err := s.Store.UpdateTeam(r.Context(), r.id(), func(t *store.Team) error { return r.applyTeam(t, &req) })
+	if err != nil {
+		return nil, aTeam.lost(teamNameTaken(err, req.Name), r)
 	}
-	if err := s.Store.UpdateTeam(r.Context(), r.team); err != nil {
-		return nil, teamNameTaken(err, r.team.Name)
-	}
-	return wireTeam(r.team), nil
+	return wireTeam(t), nil
 }
 
 func (s *server) deleteTeam(r *request) (any, error) {
-	return nil, s.Store.DeleteTeam(r.Context(), r.team.ID)
+	if err := r.mayChange(r.team.Role, "", access.AccountLevel, access.Place{}); err != nil {
+		return nil, err
+	}
+	return nil, aTeam.lost(s.Store.DeleteTeam(r.Context(), r.id()), r)
 }
 
 func (s *server) removeTeamRole(r *request) (any, error) {
-	r.team.Role = ""
-	return nil, s.Store.UpdateTeam(r.Context(), r.team)
+	_, err := s.Store.UpdateTeam(r.Context(), r.id(), func(t *store.Team) error { return r.changeTeamRole(t, "") })
+	return nil, aTeam.lost(err, r)
 }
 
 func wireTeam(t *store.Team) fivetran.Team {
@@ -116,6 +122,9 @@ func (s *server) listTeamUsers(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.wantsInactive() {
+		return newPage(nil, "", wireTeamUser), nil
+	}
 	users, next, err := s.Store.TeamUsers(r.Context(), r.team.ID, page)
 	if err != nil {
 		return nil, err
@@ -123,6 +132,8 @@ func (s *server) listTeamUsers(r *request) (any, error) {
 	return newPage(users, next, wireTeamUser), nil
 }
 
+// addTeamUser puts a user into a team, who has then all that the team was
+// given: only whoever has it too may do so.
 func (s *server) addTeamUser(r *request) (any, error) {
 	var req fivetran.UpdateTeamUser
 	if err := r.read(&req); err != nil {
@@ -134,13 +145,17 @@ func (s *server) addTeamUser(r *request) (any, error) {
 	if req.Role == "" {
 		req.Role = access.TeamMember
 	}
-	if err := r.mayGive(req.Role, access.TeamLevel, access.Place{ID: r.team.ID}); err != nil {
+	if err := r.mayChange("", req.Role, access.TeamLevel, access.Place{ID: r.team.ID}); err != nil {
 		return nil, err
 	}
-	u, err := s.Store.User(r.Context(), req.UserID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && u.AccountID != r.caller.AccountID {
-		return nil, noUser(req.UserID)
+	gains, err := s.Store.TeamGrants(r.Context(), r.team.ID)
+	if err != nil {
+		return nil, err
 	}
+	if !r.caller.Grants.Includes(gains) {
+		return nil, errForbidden
+	}
+	u, err := s.userIn(r, req.UserID, noUser(req.UserID))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +186,7 @@ func (s *server) updateTeamUser(r *request) (any, error) {
 	if req.Role == "" {
 		return nil, fieldRequired("role")
 	}
-	if err := r.mayGive(req.Role, access.TeamLevel, access.Place{ID: r.team.ID}); err != nil {
+	if err := r.mayChange("", req.Role, access.TeamLevel, access.Place{ID: r.team.ID}); err != nil {
 		return nil, err
 	}
 	u := &store.TeamUser{TeamID: r.team.ID, UserID: r.PathValue("user"), Role: req.Role}

@@ -125,10 +125,7 @@ func (s *server) placeTransformation(r *request, t *store.Transformation, c *fiv
 // is empty.
 func (s *server) groupOf(r *request, group string, connections []string) (string, error) {
 	for _, id := range connections {
-		c, err := s.Store.ConnectionIn(r.Context(), r.caller.AccountID, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return "", notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", id)
-		}
+		c, err := s.connectionIn(r, id)
 		if err != nil {
 			return "", err
 		}

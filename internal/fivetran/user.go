@@ -18,7 +18,7 @@ type UpdateUser struct {
 	FamilyName *string          `json:"family_name"`
 	Phone      Nullable[string] `json:"phone"`
 	Picture    Nullable[string] `json:"picture"`
-	Role       *string          `json:"role"`
+	Role       Nullable[string] `json:"role"`
 }
 
 // NewGroupUser is the body of POST /v1/groups/{groupId}/users.

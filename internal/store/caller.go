@@ -79,6 +79,19 @@ const memberRoles = `
 	select case when group_id is null then 'CONNECTOR' else 'DESTINATION' end, role, coalesce(group_id, connection_id)
 	from memberships where user_id = $1 or team_id in (select team_id from team_users where user_id = $1)`
 
+// teamRoles are the roles that a team gives to those in it, in the same form.
+const teamRoles = `
+	select 'ACCOUNT', role, '' from teams where id = $1
+	union all
+	select case when group_id is null then 'CONNECTOR' else 'DESTINATION' end, role, coalesce(group_id, connection_id)
+	from memberships where team_id = $1`
+
+// TeamGrants returns what users may do because they are in a team, beside what
+// they may do with the team.
+func (s *Store) TeamGrants(ctx context.Context, teamID string) (access.Grants, error) {
+	return s.grants(ctx, nil, teamRoles, teamID)
+}
+
 // Grants returns what a user may do.
 func (s *Store) Grants(ctx context.Context, u *User) (access.Grants, error) {
 	return s.userGrants(ctx, u.ID, u.Role)
@@ -90,11 +103,16 @@ func (s *Store) userGrants(ctx context.Context, userID, role string) (access.Gra
 	if role == access.Administrator { // there is nothing to add to it
 		return grants, nil
 	}
-	stmt, err := s.stmt(ctx, memberRoles)
+	return s.grants(ctx, grants, memberRoles, userID)
+}
+
+// grants returns grants with those of the roles that a query finds by an id.
+func (s *Store) grants(ctx context.Context, grants access.Grants, query, id string) (access.Grants, error) {
+	stmt, err := s.stmt(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := stmt.QueryContext(ctx, userID)
+	rows, err := stmt.QueryContext(ctx, id)
 	if err != nil {
 		return nil, err
 	}

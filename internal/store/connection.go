@@ -187,8 +187,8 @@ func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) 
 // CreateConnection adds a connection. An empty ID, CreatedAt, SetupState and
 // SchemaStatus are filled in, Historical, RunID and DueAt set. It is ErrExists if a
 // connection of the group has the same Schema, and ErrNotFound if there is no
-// such group.
-func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
+// such group. With it come roles for it, whose Place is filled in.
+func (s *Store) CreateConnection(ctx context.Context, c *Connection, with ...Membership) error {
 	created(&c.CreatedAt)
 	if c.SetupState == "" {
 		c.SetupState = Incomplete
@@ -207,6 +207,9 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 				return err
 			}
 			if _, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...); err != nil {
+				return err
+			}
+			if err := insertMemberships(ctx, tx, c.ID, with); err != nil {
 				return err
 			}
 			is := c.properties()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -50,12 +51,17 @@ func (s *Store) Groups(ctx context.Context, accountID string, scope access.Scope
 		func(g *Group) (time.Time, string) { return g.CreatedAt, g.ID })
 }
 
-// CreateGroup adds a group; an empty ID and CreatedAt are filled in.
-func (s *Store) CreateGroup(ctx context.Context, g *Group) error {
+// CreateGroup adds a group, with roles in it, whose Place is filled in; so are
+// an empty ID and CreatedAt.
+func (s *Store) CreateGroup(ctx context.Context, g *Group, with ...Membership) error {
 	created(&g.CreatedAt)
 	return withID(ctx, s, "groups", &g.ID, func() error {
-		_, err := s.write.ExecContext(ctx, groupColumns.insert("groups"), g.values()...)
-		return known(err)
+		return s.in(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, groupColumns.insert("groups"), g.values()...); err != nil {
+				return err
+			}
+			return insertMemberships(ctx, tx, g.ID, with)
+		})
 	})
 }
 

@@ -61,12 +61,17 @@ func (s *Store) Membership(ctx context.Context, m Member, place string) (*Member
 	return &ms, nil
 }
 
-// Memberships returns a page of a member's roles of its level and the cursor
-// of the next.
-func (s *Store) Memberships(ctx context.Context, m Member, page Page) ([]Membership, string, error) {
+// Memberships returns a page of a member's roles of its level, in the places
+// that scope shows, and the cursor of the next.
+func (s *Store) Memberships(ctx context.Context, m Member, scope access.Scope, page Page) ([]Membership, string, error) {
 	member, at := m.columns()
+	group := at
+	if m.Level == access.ConnectionLevel {
+		group = `(select group_id from connections where id = connection_id)`
+	}
 	return readPage(ctx, s, page, `select `+at+`, role, created_at from memberships where `+member+` = $1 and `+at+` is not null
-		and (created_at, `+at+`) > ($2, $3) order by created_at, `+at+` limit $4`, []any{m.ID}, m.scan,
+		and `+scoped(group, at, 2)+` and (created_at, `+at+`) > ($5, $6) order by created_at, `+at+` limit $7`,
+		append([]any{m.ID}, scopeArgs(scope)...), m.scan,
 		func(ms *Membership) (time.Time, string) { return ms.CreatedAt, ms.Place })
 }
 
@@ -74,14 +79,30 @@ func (s *Store) Memberships(ctx context.Context, m Member, page Page) ([]Members
 // filled in. It is ErrExists if the member has one there, and ErrNotFound if
 // there is no such member or place.
 func (s *Store) CreateMembership(ctx context.Context, ms *Membership) error {
-	created(&ms.CreatedAt)
-	member, at := ms.Member.columns()
-	_, err := s.write.ExecContext(ctx, `insert into memberships (`+member+`, `+at+`, role, created_at) values ($1, $2, $3, $4)`,
-		ms.Member.ID, ms.Place, ms.Role, micros(ms.CreatedAt))
-	if err = known(err); errors.Is(err, ErrInUse) {
+	err := insertMembership(ctx, s.write, ms)
+	if errors.Is(err, ErrInUse) {
 		return ErrNotFound
 	}
 	return err
+}
+
+func insertMembership(ctx context.Context, q querier, ms *Membership) error {
+	created(&ms.CreatedAt)
+	member, at := ms.Member.columns()
+	_, err := q.ExecContext(ctx, `insert into memberships (`+member+`, `+at+`, role, created_at) values ($1, $2, $3, $4)`,
+		ms.Member.ID, ms.Place, ms.Role, micros(ms.CreatedAt))
+	return known(err)
+}
+
+// insertMemberships adds the roles that come with a new place.
+func insertMemberships(ctx context.Context, q querier, place string, with []Membership) error {
+	for _, ms := range with {
+		ms.Place = place
+		if err := insertMembership(ctx, q, &ms); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // UpdateMembership changes the role of a member in a place.

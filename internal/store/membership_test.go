@@ -28,7 +28,7 @@ func TestMemberships(t *testing.T) {
 			ms.Role = "two"
 			check(t, s.UpdateMembership(ctx, ms))
 			same(t, must(s.Membership(ctx, m, place))(t), ms)
-			all, next, err := s.Memberships(ctx, m, Page{})
+			all, next, err := s.Memberships(ctx, m, access.Everything, Page{})
 			check(t, err)
 			same(t, all, []Membership{*ms})
 			same(t, next, "")
@@ -52,7 +52,10 @@ func TestTeams(t *testing.T) {
 		check(t, s.CreateTeam(ctx, one))
 		check(t, s.CreateTeam(ctx, two))
 		one.Description = "d"
-		check(t, s.UpdateTeam(ctx, one))
+		must(s.UpdateTeam(ctx, one.ID, func(t *Team) error {
+			t.Description = "d"
+			return nil
+		}))(t)
 		same(t, must(s.Team(ctx, one.ID))(t), one)
 		for _, tt := range []struct {
 			scope access.Scope

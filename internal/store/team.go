@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -73,9 +74,23 @@ func (s *Store) CreateTeam(ctx context.Context, t *Team) error {
 	})
 }
 
-// UpdateTeam replaces a team's row.
-func (s *Store) UpdateTeam(ctx context.Context, t *Team) error {
-	return one(s.write.ExecContext(ctx, teamColumns.update("teams"), t.values()...))
+// UpdateTeam changes a team by f, and returns it as stored. Nothing changes if
+// f returns an error.
+func (s *Store) UpdateTeam(ctx context.Context, id string, f func(*Team) error) (*Team, error) {
+	var t Team
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if t, err = scanTeam(tx.QueryRowContext(ctx, teamByID+s.dialect.forUpdate, id)); err != nil {
+			return err
+		}
+		if err := f(&t); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, teamColumns.update("teams"), t.values()...))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // DeleteTeam removes a team with all of its roles.

@@ -2,11 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
 )
+
+// ErrLastAdministrator says that an account would have no administrator any
+// more.
+var ErrLastAdministrator = errors.New("the account has no other administrator")
 
 // A User is a person with access to an account.
 type User struct {
@@ -41,8 +47,11 @@ func (u *User) values() []any {
 var (
 	userByID    = `select ` + userColumns.list() + ` from users where id = $1`
 	userByEmail = `select ` + userColumns.list() + ` from users where email = $1`
-	usersPage   = `select ` + userColumns.list() + ` from users where account_id = $1 and (created_at, id) > ($2, $3)
-		order by created_at, id limit $4`
+	usersPage   = `select ` + userColumns.list() + ` from users where account_id = $1 and ` + scoped("''", "id", 2) + `
+		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+
+	// The lock keeps two administrators from ending each other.
+	otherAdministrator = `select id from users where account_id = $1 and role = $2 and id <> $3 order by id limit 1`
 
 	// Whoever has a role in the account that shows groups is in each of them.
 	groupUsersPage = `select ` + userColumns.list() + ` from users where account_id = $1
@@ -80,9 +89,10 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*User, error) {
 	return &u, nil
 }
 
-// Users returns a page of an account's users and the cursor of the next.
-func (s *Store) Users(ctx context.Context, accountID string, page Page) ([]User, string, error) {
-	return readPage(ctx, s, page, usersPage, []any{accountID}, scanUser,
+// Users returns a page of an account's users, of those that scope shows, and
+// the cursor of the next.
+func (s *Store) Users(ctx context.Context, accountID string, scope access.Scope, page Page) ([]User, string, error) {
+	return readPage(ctx, s, page, usersPage, append([]any{accountID}, scopeArgs(scope)...), scanUser,
 		func(u *User) (time.Time, string) { return u.CreatedAt, u.ID })
 }
 
@@ -91,12 +101,6 @@ func (s *Store) Users(ctx context.Context, accountID string, page Page) ([]User,
 func (s *Store) GroupUsers(ctx context.Context, accountID, groupID string, page Page) ([]User, string, error) {
 	return readPage(ctx, s, page, groupUsersPage, []any{accountID, groupID}, scanUser,
 		func(u *User) (time.Time, string) { return u.CreatedAt, u.ID })
-}
-
-// Administrators returns how many users of an account have all rights in it.
-func (s *Store) Administrators(ctx context.Context, accountID string) (n int, err error) {
-	err = s.row(ctx, `select count(*) from users where account_id = $1 and role = $2`, accountID, access.Administrator).Scan(&n)
-	return n, err
 }
 
 // CreateUser adds a user; an empty ID and CreatedAt are filled in.
@@ -108,12 +112,62 @@ func (s *Store) CreateUser(ctx context.Context, u *User) error {
 	})
 }
 
-// UpdateUser replaces a user's row.
-func (s *Store) UpdateUser(ctx context.Context, u *User) error {
-	return one(s.write.ExecContext(ctx, userColumns.update("users"), u.values()...))
+// UpdateUser changes a user by f, and returns it as stored. Nothing changes if
+// f returns an error. It is ErrLastAdministrator if the account would have no
+// administrator then.
+func (s *Store) UpdateUser(ctx context.Context, id string, f func(*User) error) (*User, error) {
+	var u User
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if u, err = s.lockUser(ctx, tx, id); err != nil {
+			return err
+		}
+		role := u.Role
+		if err := f(&u); err != nil {
+			return err
+		}
+		if u.Role != role {
+			if err := s.keepAdministrator(ctx, tx, &u, role); err != nil {
+				return err
+			}
+		}
+		return one(tx.ExecContext(ctx, userColumns.update("users"), u.values()...))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &u, nil
 }
 
-// DeleteUser removes a user and their API keys.
+// DeleteUser removes a user with their roles and their API keys. It is
+// ErrLastAdministrator if the account would have no administrator then.
 func (s *Store) DeleteUser(ctx context.Context, id string) error {
-	return one(s.write.ExecContext(ctx, `delete from users where id = $1`, id))
+	return s.in(ctx, func(tx *sql.Tx) error {
+		u, err := s.lockUser(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.keepAdministrator(ctx, tx, &u, u.Role); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `delete from users where id = $1`, id))
+	})
+}
+
+// lockUser reads a user that the transaction is going to write.
+func (s *Store) lockUser(ctx context.Context, tx *sql.Tx, id string) (User, error) {
+	return scanUser(tx.QueryRowContext(ctx, userByID+s.dialect.forUpdate, id))
+}
+
+// keepAdministrator makes sure that an account has another administrator than
+// u, who ceases to have a role.
+func (s *Store) keepAdministrator(ctx context.Context, tx *sql.Tx, u *User, role string) error {
+	if role != access.Administrator {
+		return nil
+	}
+	var other string
+	err := tx.QueryRowContext(ctx, otherAdministrator+s.dialect.forUpdate, u.AccountID, access.Administrator, u.ID).Scan(&other)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrLastAdministrator
+	}
+	return err
 }
