@@ -13,7 +13,12 @@ import (
 	"github.com/penstock-data/penstock/internal/store"
 )
 
+// listUsers lists the users whom the caller may see; whoever may see none of
+// them but itself has no use for a list.
 func (s *server) listUsers(r *request) (any, error) {
+	if !r.caller.Grants.Anywhere(access.Users, access.Read) {
+		return nil, errForbidden
+	}
 	page, err := r.page()
 	if err != nil {
 		return nil, err
@@ -21,9 +26,7 @@ func (s *server) listUsers(r *request) (any, error) {
 	if r.wantsInactive() {
 		return newPage(nil, "", wireUser), nil
 	}
-	scope := r.scope(access.Users)
-	scope.IDs = append(scope.IDs, r.caller.UserID)
-	users, next, err := s.Store.Users(r.Context(), r.caller.AccountID, scope, page)
+	users, next, err := s.Store.Users(r.Context(), r.caller.AccountID, r.scope(access.Users), page)
 	if err != nil {
 		return nil, err
 	}
