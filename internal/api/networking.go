@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
@@ -17,21 +18,31 @@ type links struct {
 }
 
 // way returns how a source or a destination that was reached by now is to be
-// reached after a request. What does not belong to the method ends with it.
+// reached after a request. What does not belong to the method ends with it;
+// what is new on the way, the caller must see.
 func (s *server) way(r *request, now store.Way, l links) (store.Way, error) {
 	after, err := l.lead(now)
 	if err != nil {
 		return after, err
 	}
 	ctx, account := r.Context(), r.caller.AccountID
+	sees := func(p access.Place) bool { return r.caller.Grants.May(access.Agents, access.Read, p) }
 	if id := after.PrivateLink; id != now.PrivateLink && id != "" {
-		if _, err := s.Store.PrivateLinkIn(ctx, account, id); err != nil {
+		_, err := s.Store.PrivateLinkIn(ctx, account, id)
+		if err == nil && !sees(access.Place{ID: id}) {
+			err = store.ErrNotFound
+		}
+		if err != nil {
 			return after, privateLinkGone(err, id)
 		}
 	}
 	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {
 		if id := ids[1]; id != ids[0] && id != "" {
-			if _, err := s.Store.AgentIn(ctx, kind, account, id); err != nil {
+			a, err := s.Store.AgentIn(ctx, kind, account, id)
+			if err == nil && !sees(access.Place{Group: a.GroupID, ID: id}) {
+				err = store.ErrNotFound
+			}
+			if err != nil {
 				return after, agentGone(err, kind)
 			}
 		}
