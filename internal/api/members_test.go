@@ -56,12 +56,19 @@ func TestUsers(t *testing.T) {
 	e.calls(map[string]string{"eve": id, "me": e.user.ID}, []call{
 		{"POST", "/v1/users", `{"given_name":"x","family_name":"y"}`, 400, "InvalidInput", "Field 'email' is required"},
 		{"POST", "/v1/users", `{"email":"Eve <eve@x.com>","given_name":"x","family_name":"y"}`, 400, "InvalidInput", ""},
+		{"POST", "/v1/users", `{"email":"eve","given_name":"x","family_name":"y"}`, 400, "InvalidInput", ""},
+		{"POST", "/v1/users", `{"email":".@example.com","given_name":"x","family_name":"y"}`, 400, "InvalidInput", ""},
+		{"POST", "/v1/users", `{"email":"eve..@example.com","given_name":"x","family_name":"y"}`, 400, "InvalidInput", ""},
+		{"POST", "/v1/users", `{"email":"new@example.com","family_name":"y"}`, 400, "InvalidInput", "Field 'given_name' is required"},
+		{"POST", "/v1/users", `{"email":"new@example.com","given_name":"x"}`, 400, "InvalidInput", "Field 'family_name' is required"},
 		{"POST", "/v1/users", `{"email":"eve@example.com","given_name":"x","family_name":"y"}`, 409, "Conflict", ""},
 		{"POST", "/v1/users", `{"email":"z@example.com","given_name":"x","family_name":"y","role":"Emperor"}`, 400, "InvalidInput", ""},
 		{"PATCH", "/v1/users/{me}", `{"role":"Account Reviewer"}`, 400, "InvalidInput", "You cannot change your own role"},
 		{"PATCH", "/v1/users/{me}", `{"role":"Account Administrator"}`, 200, "", "User has been updated"},
-		{"DELETE", "/v1/users/{me}", ``, 409, "Conflict", ""},
+		{"DELETE", "/v1/users/{me}", ``, 409, "Conflict", "User with id '{me}' is the only Account Administrator of the account: give another user that role first"},
 		{"DELETE", "/v1/users/{me}/role", ``, 400, "InvalidInput", ""},
+		{"PATCH", "/v1/users/{eve}", `{"role":null}`, 200, "Success", ""},
+		{"PATCH", "/v1/users/{eve}", `{"role":"Account Administrator"}`, 200, "Success", ""},
 		{"DELETE", "/v1/users/{eve}/role", ``, 200, "Success", "User role in account has been removed"},
 		{"DELETE", "/v1/users/{eve}", ``, 200, "Success", "User with id '{eve}' has been deleted"},
 		{"DELETE", "/v1/users/{eve}", ``, 404, "NotFound", ""},
@@ -78,8 +85,13 @@ func TestMemberships(t *testing.T) {
 		for _, in := range []struct{ places, id, role, other, word string }{
 			{"groups", group, "Destination Administrator", "View Destination", "Group"},
 			{"connections", connection, "Connector Administrator", "View Connection", "Connection"},
+			{"connectors", connection, "Connector Administrator", "View Connection", "Connection"},
 		} {
 			path := "/v1/" + of.members + "/" + of.id + "/" + in.places
+			gone := "NotFound_" + in.word
+			if in.places == "connectors" {
+				gone = "NotFound_Connector"
+			}
 			ids := map[string]string{"p": in.id}
 			body := `{"id":"{p}","role":"` + in.role + `"}`
 			e.calls(ids, []call{
@@ -88,7 +100,7 @@ func TestMemberships(t *testing.T) {
 				{"POST", path, `{"role":"` + in.role + `"}`, 400, "InvalidInput", "Field 'id' is required"},
 				{"POST", path, `{"id":"{p}"}`, 400, "InvalidInput", "Field 'role' is required"},
 				{"POST", path, `{"id":"{p}","role":"Account Reviewer"}`, 400, "InvalidInput", ""},
-				{"POST", path, `{"id":"nothing","role":"` + in.role + `"}`, 404, "NotFound_" + in.word, ""},
+				{"POST", path, `{"id":"nothing","role":"` + in.role + `"}`, 404, gone, ""},
 				{"POST", path, body, 201, "Success", in.word + " membership has been created"},
 				{"POST", path, body, 409, "Conflict", ""},
 				{"PATCH", path + "/{p}", `{"role":"` + in.other + `"}`, 200, "Success", in.word + " membership has been updated"},
@@ -269,5 +281,89 @@ func TestAuthority(t *testing.T) {
 	a, b := manager.do("GET", "/v1/connections/"+other, ""), manager.do("GET", "/v1/connections/no_such_thing", "")
 	if strings.ReplaceAll(a.body, other, "no_such_thing") != b.body {
 		t.Errorf("invisible: %s, missing: %s", a.body, b.body)
+	}
+}
+
+// TestNoEscalation: nobody gets more than they had by giving roles, and nobody
+// takes from others what they could not give.
+func TestNoEscalation(t *testing.T) {
+	e := newEnv(t)
+	connection := e.connection()
+	group := e.ok("GET", "/v1/connections/"+connection, "").data["group_id"].(string)
+	powerful, plain := e.id("/v1/teams", `{"name":"Powerful","role":"Account Administrator"}`), e.id("/v1/teams", `{"name":"Plain"}`)
+	viewers := e.id("/v1/teams", `{"name":"Viewers"}`)
+	e.ok("POST", "/v1/teams/"+viewers+"/groups", `{"id":"`+group+`","role":"View Destination"}`)
+	editor, editorID := e.as("editor@example.com", "")
+	e.ok("POST", "/v1/users/"+editorID+"/groups", `{"id":"`+group+`","role":"Edit Destination"}`)
+	managerID := e.newUser("manager@example.com", "")
+	e.ok("POST", "/v1/users/"+managerID+"/groups", `{"id":"`+group+`","role":"Manage Destination"}`)
+	led, leader := e.as("leader@example.com", "")
+	e.ok("POST", "/v1/teams/"+plain+"/users", `{"user_id":"`+leader+`","role":"Team Manager"}`)
+	e.ok("PATCH", "/v1/teams/"+plain, `{"role":"Account Reviewer"}`)
+	eve := e.newUser("eve@example.com", "")
+	ids := map[string]string{"me": e.user.ID, "eve": eve, "g": group, "c": connection, "editor": editorID, "manager": managerID, "leader": leader,
+		"powerful": powerful, "plain": plain, "viewers": viewers}
+
+	clerk, _ := e.systemKey("clerk", `[{"resource_type":"USER","access_level":"MANAGE"},{"resource_type":"TEAM","access_level":"MANAGE"}]`)
+	clerk.calls(ids, []call{
+		{"POST", "/v1/users", `{"email":"x@example.com","given_name":"x","family_name":"y"}`, 201, "", ""},
+		{"POST", "/v1/users", `{"email":"y@example.com","given_name":"x","family_name":"y","role":"Account Reviewer"}`, 403, "Forbidden", ""},
+		{"PATCH", "/v1/users/{eve}", `{"role":"Account Administrator"}`, 403, "Forbidden", ""},
+		{"PATCH", "/v1/users/{eve}", `{"given_name":"Eva"}`, 200, "", ""},
+		{"PATCH", "/v1/users/{me}", `{"role":"Account Reviewer"}`, 403, "Forbidden", ""},
+		{"PATCH", "/v1/users/{me}", `{"role":null}`, 403, "Forbidden", ""},
+		{"DELETE", "/v1/users/{me}/role", "", 403, "Forbidden", ""},
+		{"DELETE", "/v1/users/{me}", "", 403, "Forbidden", ""},
+		{"POST", "/v1/teams", `{"name":"New","role":"Account Reviewer"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/teams/{powerful}/users", `{"user_id":"{eve}"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/teams/{viewers}/users", `{"user_id":"{eve}"}`, 403, "Forbidden", ""},
+		{"DELETE", "/v1/teams/{powerful}/role", "", 403, "Forbidden", ""},
+		{"DELETE", "/v1/teams/{powerful}", "", 403, "Forbidden", ""},
+		{"DELETE", "/v1/users/{eve}", "", 200, "", ""},
+	})
+	ids["eve"] = e.newUser("eve@example.com", "")
+	editor.calls(ids, []call{
+		{"POST", "/v1/groups/{g}/users", `{"email":"friend@example.com","role":"View Destination"}`, 403, "Forbidden", ""},
+		{"DELETE", "/v1/groups/{g}/users/{manager}", "", 403, "Forbidden", ""},
+		{"PATCH", "/v1/users/{editor}", `{"given_name":"E"}`, 403, "Forbidden", ""}, // one sees oneself, and that is all
+		{"PATCH", "/v1/users/{editor}", `{"role":"Account Administrator"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/users/{editor}/groups", `{"id":"{g}","role":"Manage Destination"}`, 403, "Forbidden", ""},
+		{"PATCH", "/v1/users/{editor}/groups/{g}", `{"role":"Manage Destination"}`, 403, "Forbidden", ""},
+		{"GET", "/v1/users/{editor}/groups/{g}", "", 200, "", ""},
+	})
+	led.calls(ids, []call{
+		{"POST", "/v1/teams/{plain}/users", `{"user_id":"{eve}"}`, 201, "", ""},
+		{"PATCH", "/v1/teams/{plain}", `{"name":"Plainer"}`, 200, "", ""},
+		{"PATCH", "/v1/teams/{plain}", `{"role":"Account Analyst"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/teams/{plain}/groups", `{"id":"{g}","role":"Manage Destination"}`, 403, "Forbidden", ""},
+	})
+	limited, _ := e.systemKey("limited", `[{"resource_type":"DESTINATION","access_level":"MANAGE","resource_filter":{"group_ids":["`+group+`"]}},
+		{"resource_type":"TEAM","access_level":"MANAGE","resource_filter":{"ids":["`+plain+`"]}},
+		{"resource_type":"USER","access_level":"MANAGE","resource_filter":{"ids":["`+ids["eve"]+`"]}}]`)
+	limited.calls(ids, []call{
+		{"PATCH", "/v1/groups/{g}", `{"name":"renamed"}`, 200, "", ""},
+		{"POST", "/v1/groups", `{"name":"another"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/groups/{g}/users", `{"email":"friend@example.com","role":"Manage Destination"}`, 403, "Forbidden", ""}, // it reaches the connections
+		{"POST", "/v1/teams", `{"name":"another"}`, 403, "Forbidden", ""},
+		{"POST", "/v1/users", `{"email":"z@example.com","given_name":"x","family_name":"y"}`, 403, "Forbidden", ""},
+	})
+	for path, n := range map[string]int{"/v1/users": 1, "/v1/teams": 1, "/v1/groups": 1} {
+		if items := limited.ok("GET", path, "").data["items"].([]any); len(items) != n {
+			t.Errorf("%s: %d items, want %d", path, len(items), n)
+		}
+	}
+}
+
+// TestInactive: there are no users who are not active.
+func TestInactive(t *testing.T) {
+	e := newEnv(t)
+	group, team := e.group("g"), e.id("/v1/teams", `{"name":"T"}`)
+	e.ok("POST", "/v1/teams/"+team+"/users", `{"user_id":"`+e.user.ID+`"}`)
+	for _, path := range []string{"/v1/users", "/v1/groups/" + group + "/users", "/v1/teams/" + team + "/users"} {
+		for query, n := range map[string]int{"": 1, "?active=true": 1, "?active=false": 0} {
+			if items := e.ok("GET", path+query, "").data["items"].([]any); len(items) != n {
+				t.Errorf("%s%s: %d users", path, query, len(items))
+			}
+		}
 	}
 }

@@ -310,8 +310,10 @@ func modern(path string) string {
 	path = strings.TrimSuffix(path, "/")
 	path = strings.Replace(path, "/v1/metadata/connectors", "/v1/metadata/connector-types", 1)
 	path = strings.Replace(path, "/v1/connectors", "/v1/connections", 1)
-	if strings.HasPrefix(path, "/v1/groups/") {
-		path = strings.Replace(path, "/connectors", "/connections", 1)
+	for _, of := range []string{"/v1/groups/", "/v1/users/", "/v1/teams/"} {
+		if strings.HasPrefix(path, of) {
+			path = strings.Replace(path, "/connectors", "/connections", 1)
+		}
 	}
 	return path
 }
