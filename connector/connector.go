@@ -8,8 +8,10 @@ package connector
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -87,6 +89,16 @@ type Env struct {
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool
+
+	// Authorities are approved certificates of authorities, which vouch for
+	// servers' certificates. nil: there are none.
+	Authorities *x509.CertPool
+
+	// Dial reaches a host that this machine may not reach or even know by
+	// name: a Source whose config asks for a tunnel connects by it alone, and
+	// opens nothing without it. nil: hosts are reached directly. HTTP goes
+	// the same way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Source reads one account or database. Its methods are called one at a

@@ -7,8 +7,10 @@ package destination
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/penstock-data/penstock/schema"
@@ -33,8 +35,12 @@ type Service struct {
 
 // Env is what a destination may use of the world. Its zero value works.
 type Env struct {
-	Log    *slog.Logger           // nil: no log
-	Trusts func(hash string) bool // as in connector.Env
+	Log *slog.Logger // nil: no log
+
+	// These are as in connector.Env.
+	Trusts      func(hash string) bool
+	Authorities *x509.CertPool
+	Dial        func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Destination is a place that holds tables.
@@ -60,6 +66,10 @@ type Options struct {
 	// Warn is told of values that could not be kept, by table, column and
 	// value. nil: they are errors.
 	Warn func(setup.Warning)
+
+	// Made is told of each schema that the writer has made, from any
+	// goroutine; some may be told twice. nil: nobody is told.
+	Made func(schema string)
 }
 
 // A Writer writes the tables of one sync. Everything it does is safe to

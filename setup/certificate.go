@@ -26,9 +26,10 @@ func (e *UntrustedError) Unwrap() error { return e.Err }
 
 // VerifyChain accepts the chain of certificates that a server sent if somebody
 // has approved its own by hash, which trusts reports (nil: nobody has), or if
-// the system's roots vouch for it under the name host. Otherwise the error is
-// an [UntrustedError].
-func VerifyChain(chain []*x509.Certificate, host string, trusts func(hash string) bool) error {
+// an authority vouches for it under the name host: one of the system's, or of
+// those that somebody has approved (nil: none). Otherwise the error is an
+// [UntrustedError].
+func VerifyChain(chain []*x509.Certificate, host string, trusts func(hash string) bool, authorities *x509.CertPool) error {
 	if len(chain) == 0 {
 		return errors.New("the server sent no certificate")
 	}
@@ -42,7 +43,12 @@ func VerifyChain(chain []*x509.Certificate, host string, trusts func(hash string
 	for _, c := range chain[1:] {
 		opt.Intermediates.AddCert(c)
 	}
-	if _, err := leaf.Verify(opt); err != nil {
+	_, err := leaf.Verify(opt)
+	if err != nil && authorities != nil {
+		opt.Roots = authorities
+		_, err = leaf.Verify(opt)
+	}
+	if err != nil {
 		return &UntrustedError{Certificate{Hash: hash, Subject: leaf.Subject.String(), DER: leaf.Raw}, err}
 	}
 	return nil

@@ -60,7 +60,7 @@ func (d *Description) Normalize(config json.RawMessage) (json.RawMessage, error)
 }
 
 // Missing returns the names of the required fields that a config in normal
-// form lacks.
+// form lacks, those of a tunnel included that it asks for.
 func (d *Description) Missing(config json.RawMessage) []string {
 	obj, err := object(config)
 	if err != nil {
@@ -73,7 +73,28 @@ func (d *Description) Missing(config json.RawMessage) []string {
 			missing = append(missing, f.Name)
 		}
 	}
+	if t, err := TunnelOf(config); t != nil && err != nil {
+		missing = append(missing, t.missing())
+	}
 	return missing
+}
+
+// Has reports whether configs have a field.
+func (d *Description) Has(name string) bool {
+	return slices.ContainsFunc(d.Fields, func(f Field) bool { return f.Name == name })
+}
+
+// Set returns a config in normal form with a field set to a text, or without
+// the field if the text is empty. Fields may be readonly, but not unknown.
+func (d *Description) Set(config json.RawMessage, name, value string) (json.RawMessage, error) {
+	obj, err := object(config)
+	if err != nil {
+		return nil, err
+	}
+	if obj[name] = quote(value); value == "" {
+		delete(obj, name)
+	}
+	return rebuild(d.Fields, obj, "", false, (*Field).normal)
 }
 
 // Merge returns a stored config, secrets included, as a partial config

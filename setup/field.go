@@ -25,8 +25,9 @@ import (
 //
 // Field types are string, int, int64, bool, []string, structs of them, slices
 // of such structs, and pointers to the scalars, for which absent differs from
-// zero. The fields of an embedded struct count as the outer one's. In a slice
-// of structs the first field tells the items apart.
+// zero. The fields of an embedded struct count as the outer one's; if it has the
+// tag quoted:"true", responses show its ints, of a type that reads either, as
+// strings. In a slice of structs the first field tells the items apart.
 type Description struct {
 	Title  string
 	Fields []Field // in the order in which a form shows them
@@ -102,7 +103,10 @@ func describe(t reflect.Type) []Field {
 		case name == "-" && opts == "":
 			continue
 		case sf.Anonymous && name == "" && sf.Type.Kind() == reflect.Struct:
-			fields = append(fields, describe(sf.Type)...)
+			for _, f := range describe(sf.Type) {
+				f.Quoted = f.Quoted || sf.Tag.Get("quoted") == "true" && f.Type == Integer
+				fields = append(fields, f)
+			}
 			continue
 		case name == "" || !sf.IsExported():
 			panic(fmt.Sprintf("%v.%s: a field of a config is exported and has a json name", t, sf.Name))

@@ -29,6 +29,9 @@ type TestResult struct {
 	// Certificate is set when a server's certificate is not trusted yet:
 	// whoever may approve it is shown it and approves it by its hash.
 	Certificate *Certificate `json:"certificate,omitempty"`
+
+	// Fingerprint is the same for the host key of an SSH server.
+	Fingerprint *Fingerprint `json:"fingerprint,omitempty"`
 }
 
 // A Warning is something that does not stop a sync but that somebody should

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,25 +22,28 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/all"
-	"github.com/penstock-data/penstock/destination"
 	destinations "github.com/penstock-data/penstock/destination/all"
 	"github.com/penstock-data/penstock/internal/api"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/webhook"
 )
 
 type serveCmd struct {
-	Data        string            `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
-	Listen      string            `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
-	DatabaseURL string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
-	Seed        string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
-	Endpoint    map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
-	Syncs       int               `default:"4" help:"How many syncs may run at once."`
-	Memory      byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	LogFormat   string            `default:"text" enum:"text,json" help:"text or json."`
-	LogLevel    slog.Level        `default:"info" help:"debug, info, warn or error."`
+	Data            string            `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
+	Listen          string            `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
+	PublicURL       string            `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
+	DatabaseURL     string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
+	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
+	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
+	Syncs           int               `default:"4" help:"How many syncs may run at once."`
+	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
+	WebhookCA       string            `help:"File of certificates of authorities that webhooks' receivers may be signed by, beside the system's." placeholder:"FILE"`
+	WebhookNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
+	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
 }
 
 func (c *serveCmd) Run(ctx context.Context) error {
@@ -61,8 +67,10 @@ func (c *serveCmd) Run(ctx context.Context) error {
 type platform struct {
 	store       *store.Store
 	engine      *engine.InProcess
+	webhooks    *webhook.Deliverer
 	handler     http.Handler
 	log         *slog.Logger
+	public      string // the server's address, "": as requests have it
 	key, secret string // the API key, if this is the first start
 }
 
@@ -72,7 +80,10 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if c.LogFormat == "json" {
 		h = slog.NewJSONHandler(os.Stderr, opt)
 	}
-	p := &platform{log: slog.New(h)}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		return nil, fmt.Errorf("--public-url %q is not an address such as https://penstock.example.com", c.PublicURL)
+	}
+	p := &platform{log: slog.New(h), public: c.PublicURL}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
@@ -106,14 +117,37 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 		Store: p.store, Connectors: services, Destinations: destinations.Services, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
 	})
 	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(services, destinations.Services, metrics)
+	sender, err := c.sender()
+	if err != nil {
+		return nil, err
+	}
+	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
+	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Log: p.log, PublicURL: p.public, Closing: ctx.Done()}, metrics)
 	return p, nil
+}
+
+// sender returns what posts to webhooks.
+func (c *serveCmd) sender() (*webhook.Sender, error) {
+	policy := webhook.Policy{Networks: c.WebhookNetworks}
+	if c.WebhookCA != "" {
+		pem, err := os.ReadFile(c.WebhookCA)
+		if err != nil {
+			return nil, err
+		}
+		if policy.Roots, err = x509.SystemCertPool(); err != nil {
+			return nil, err
+		}
+		if !policy.Roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificate in PEM's form", c.WebhookCA)
+		}
+	}
+	return webhook.NewSender(policy), nil
 }
 
 // mux leaves every path but its own three to the API, as it came: a ServeMux
 // would answer an unclean one with a redirect in HTML.
-func (p *platform) mux(sources []connector.Service, targets []destination.Service, metrics *prometheus.Registry) http.Handler {
-	rest := api.New(api.Config{Store: p.store, Engine: p.engine, Connectors: sources, Destinations: targets, Log: p.log})
+func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler {
+	rest := api.New(c)
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -158,6 +192,7 @@ func (p *platform) serve(ctx context.Context, l net.Listener) error {
 		defer stop()
 		engineErr = p.engine.Run(ctx)
 	})
+	done.Go(func() { p.webhooks.Run(ctx) })
 	done.Go(func() {
 		<-ctx.Done()
 		end, cancel := context.WithTimeout(context.Background(), patience)

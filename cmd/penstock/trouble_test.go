@@ -4,8 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -168,35 +171,48 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
-// certificate makes a certificate for 127.0.0.1 that nobody has signed.
-func certificate(t *testing.T) (cert, key []byte) {
+// An issuer signs certificates.
+type issuer struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// certificate makes a certificate for 127.0.0.1 that by has signed, or nobody
+// but itself. It is one of an authority if it is called so.
+func certificate(t *testing.T, name string, by *issuer) *issuer {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "a test's server"},
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: strings.Contains(name, "authority"),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
+	if by == nil {
+		by = &issuer{c, k}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, by.cert, &k.PublicKey, by.key)
+	if err == nil {
+		c, err = x509.ParseCertificate(der)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return &issuer{c, k}
 }
 
-// offerTLS gives the breakable server a new certificate.
-func offerTLS(t *testing.T) {
+// offerTLS gives the breakable server a new certificate, which by has signed.
+func offerTLS(t *testing.T, by *issuer) {
 	t.Helper()
-	cert, key := certificate(t)
-	giveOwn(t, "server.crt", cert)
-	giveOwn(t, "server.key", key)
+	c := certificate(t, "a test's server", by)
+	secret, err := x509.MarshalPKCS8PrivateKey(c.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	giveOwn(t, "server.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.cert.Raw}))
+	giveOwn(t, "server.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 	pgtest.Exec(t, own.url, `alter system set ssl = on`, `select pg_reload_conf()`)
 }
 
@@ -210,7 +226,7 @@ func TestCertificateNotTrusted(t *testing.T) {
 		t.Errorf("without TLS it says %+v", d)
 	}
 
-	offerTLS(t)
+	offerTLS(t, nil)
 	approve := func() {
 		t.Helper()
 		s.must(t, "POST", "/v1/connections/"+d.ID+"/test", nil, &d)
@@ -232,7 +248,7 @@ func TestCertificateNotTrusted(t *testing.T) {
 	s.succeeds(t, d.ID)
 	equal(t, source, w, tables)
 
-	offerTLS(t) // another one, and nobody has said that it is all right
+	offerTLS(t, nil) // another one, and nobody has said that it is all right
 	pgtest.Exec(t, source, `truncate small`)
 	d = s.fails(t, d.ID)
 	if d.Status.SetupState != "broken" || !says(d.Status.Tasks, "certificate") {
@@ -242,12 +258,56 @@ func TestCertificateNotTrusted(t *testing.T) {
 	s.succeeds(t, d.ID)
 	equal(t, source, w, tables)
 
-	offerTLS(t) // or all at once
+	offerTLS(t, nil) // or all at once
 	s.must(t, "POST", "/v1/connections/"+d.ID+"/test", map[string]any{"trust_certificates": true}, &d)
 	if d.Status.SetupState != "connected" {
 		t.Errorf("with certificates trusted it says %+v", d)
 	}
 	s.succeeds(t, d.ID)
+}
+
+// TestAuthorityTrusted approves an authority instead of the certificates that
+// it signs, for a destination.
+func TestAuthorityTrusted(t *testing.T) {
+	source, tables := small(t)
+	ownPostgres(t)
+	target := pgtest.DatabaseOn(t, own.url)
+	authority := certificate(t, "a test's authority", nil)
+	offerTLS(t, authority)
+	s := serve(t, t.TempDir())
+	config := databaseConfig(t, target)
+	config["always_encrypted"] = true
+	var dest struct {
+		SetupStatus string `json:"setup_status"`
+	}
+	path := "/v1/destinations/" + seedGroup
+	s.must(t, "POST", "/v1/destinations", map[string]any{"group_id": seedGroup, "service": "postgres_warehouse", "time_zone_offset": "0", "config": config}, &dest)
+	if dest.SetupStatus == "connected" {
+		t.Fatal("nobody has approved anything")
+	}
+	hash := sha256.Sum256(authority.cert.Raw)
+	s.must(t, "POST", path+"/certificates", map[string]any{"hash": hex.EncodeToString(hash[:]), "encoded_cert": base64.StdEncoding.EncodeToString(authority.cert.Raw)}, nil)
+	s.must(t, "POST", path+"/test", nil, &dest)
+	if dest.SetupStatus != "connected" {
+		t.Fatalf("with the authority approved it is %s", dest.SetupStatus)
+	}
+	d := s.connection(t, sourceConfig(t, source, "src"))
+	s.succeeds(t, d.ID)
+	offerTLS(t, authority) // another one, that it has signed as well
+	pgtest.Exec(t, source, `delete from small where id < 10`)
+	s.succeeds(t, d.ID)
+	equal(t, source, postgresWarehouse(target), tables)
+
+	offerTLS(t, certificate(t, "another authority", nil))
+	pgtest.Exec(t, source, `delete from small where id < 20`)
+	if d = s.fails(t, d.ID); !says(d.Status.Tasks, "certificate_untrusted", "a test's server") {
+		t.Errorf("signed by somebody else, it says %+v", d.Status)
+	}
+	offerTLS(t, authority)
+	s.must(t, "DELETE", path+"/certificates/"+base64.RawURLEncoding.EncodeToString(hash[:]), nil, nil)
+	if d = s.fails(t, d.ID); !says(d.Status.Tasks, "certificate_untrusted") {
+		t.Errorf("revoked, it says %+v", d.Status)
+	}
 }
 
 func TestMissingPrivilege(t *testing.T) {

@@ -99,6 +99,10 @@ func (s *source) connConfig() (*pgx.ConnConfig, error) {
 	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	cfg.Fallbacks = nil
+	if s.env.Dial != nil {
+		cfg.DialFunc = s.env.Dial
+		cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // who dials knows it
+	}
 
 	cfg.TLSConfig, err = s.tlsConfig()
 	if err != nil {
@@ -116,7 +120,7 @@ func (s *source) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{ServerName: s.Host, InsecureSkipVerify: true} // VerifyConnection does it
 	if s.encrypted() {
 		cfg.VerifyConnection = func(state tls.ConnectionState) error {
-			return setup.VerifyChain(state.PeerCertificates, s.Host, s.env.Trusts)
+			return setup.VerifyChain(state.PeerCertificates, s.Host, s.env.Trusts, s.env.Authorities)
 		}
 	}
 	if s.AuthMethod == clientCertificate {

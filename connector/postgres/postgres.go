@@ -113,12 +113,9 @@ type config struct {
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT."`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. It costs a count of each table per sync." default:"true"`
 
-	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached. Directly can be used." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
-	TunnelHost      string `json:"tunnel_host" title:"SSH host" help:"Host of the SSH server, for SshTunnel."`
-	TunnelPort      int    `json:"tunnel_port" title:"SSH port" help:"Port of the SSH server, for SshTunnel."`
-	TunnelUser      string `json:"tunnel_user" title:"SSH user" help:"User on the SSH server, for SshTunnel."`
-	PublicKey       string `json:"public_key" title:"Public key" help:"Key that the SSH server must accept, for SshTunnel." readonly:"true"`
+	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuses unencrypted connections and checks the server's certificate." default:"true"`
+	setup.Tunnel
 }
 
 // A source is one database.
@@ -158,7 +155,7 @@ func (s *source) usable() *setup.Problem {
 	switch {
 	case s.UpdateMethod != "" && s.UpdateMethod != queryBased:
 		return refuse("update_method", s.UpdateMethod, queryBased)
-	case s.ConnectionType != "" && s.ConnectionType != directly:
+	case !setup.Reaches(s.ConnectionType, s.env.Dial != nil):
 		return refuse("connection_type", s.ConnectionType, directly)
 	case s.AuthMethod != "" && s.AuthMethod != passwordAuth && s.AuthMethod != clientCertificate:
 		return refuse("auth_method", s.AuthMethod, passwordAuth+" or "+clientCertificate)

@@ -101,7 +101,11 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 func (s *source) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return new(net.Dialer).DialContext(ctx, "tcp", s.address())
+	dial := s.env.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return dial(ctx, "tcp", s.address())
 }
 
 // testCertificate asks for TLS as a client does, and shakes hands.

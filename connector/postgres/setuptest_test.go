@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"net"
@@ -45,6 +46,11 @@ host    all all           127.0.0.1/32 reject
 	sum := sha256.Sum256(block.Bytes)
 	hash := base64.StdEncoding.EncodeToString(sum[:])
 	trusted := connector.Env{Trusts: func(h string) bool { return h == hash }}
+	signedBy := func(a *authority) connector.Env {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(a.pem)
+		return connector.Env{Authorities: pool}
+	}
 
 	clientCert, clientKey := ca.issue(t, "by cert")
 	otherCert, otherKey := ca.issue(t, "somebody else")
@@ -81,6 +87,8 @@ host    all all           127.0.0.1/32 reject
 		{"TLS not required", s.url, func(c *config) { reader(c); c.AlwaysEncrypted = false }, connector.Env{}, testPermission, setup.Passed, "", ""},
 		{"certificate not trusted", s.url, reader, connector.Env{}, testCertificate, setup.Failed, "nobody vouches for the certificate", "certificate_untrusted"},
 		{"another certificate trusted", s.url, reader, connector.Env{Trusts: func(h string) bool { return h == "x" }}, testCertificate, setup.Failed, "nobody vouches for the certificate", "certificate_untrusted"},
+		{"authority trusted", s.url, reader, signedBy(ca), testPermission, setup.Passed, "", ""},
+		{"another authority trusted", s.url, reader, signedBy(newAuthority(t)), testCertificate, setup.Failed, "nobody vouches for the certificate", "certificate_untrusted"},
 		{"TLS refused", plain.url, func(c *config) { c.AlwaysEncrypted = true }, trusted, testCertificate, setup.Failed, "does not offer TLS", "tls_refused"},
 		{"wrong password", s.url, func(c *config) { reader(c); c.Password = "wr0ng" }, trusted, testLogin, setup.Failed, "password authentication failed", "authentication_failed"},
 		{"no password", s.url, func(c *config) { reader(c); c.Password = "" }, trusted, testLogin, setup.Failed, "password", "authentication_failed"},

@@ -49,11 +49,14 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var untrusted *untrustedError
+	if p := setup.AsProblem(err); p != nil { // of the way to the server
+		return p
+	}
+	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {
 		return &setup.Problem{
 			Code:    "certificate_untrusted",
-			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.cert.Subject),
+			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.Certificate.Subject),
 			Err:     untrusted,
 		}
 	}

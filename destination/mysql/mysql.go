@@ -25,16 +25,14 @@ import (
 // (2026-07).
 type Config struct {
 	Host            string `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
-	Port            int    `json:"port" title:"Port" help:"Port of the server." default:"3306"`
+	Port            int    `json:"port,string" title:"Port" help:"Port of the server." default:"3306"`
 	Database        string `json:"database" title:"Database" help:"The database that the user connects to, where rows wait in temporary tables. Tables are written to databases that are called like their schemas." required:"true"`
 	User            string `json:"user" title:"User" help:"A user who may create databases." required:"true"`
 	Password        string `json:"password" title:"Password" help:"The user's password." secret:"true"`
 	ConnectionType  string `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
 
-	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"The SSH server, for connection_type SshTunnel."`
-	TunnelPort int    `json:"tunnel_port,omitempty" title:"SSH port" help:"Port of the SSH server."`
-	TunnelUser string `json:"tunnel_user,omitempty" title:"SSH user" help:"User on the SSH server."`
+	setup.Tunnel `quoted:"true"`
 }
 
 // MySQL and MariaDB are the destinations "mysql_warehouse" and
@@ -69,7 +67,7 @@ func open(name string, config json.RawMessage, env destination.Env) (destination
 	if w.Port == 0 {
 		w.Port = 3306
 	}
-	if w.ConnectionType != "" && w.ConnectionType != "Directly" {
+	if !setup.Reaches(w.ConnectionType, env.Dial != nil) {
 		return nil, &setup.Problem{Code: "unsupported_config", Message: fmt.Sprintf("The destination %s does not support connection_type %s yet.", name, w.ConnectionType)}
 	}
 	return w, nil

@@ -22,9 +22,9 @@ func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 	c, err := w.connect(ctx)
 	if err != nil {
 		connects.Status, connects.Message = setup.Failed, err.Error()
-		var untrusted *untrustedError
+		var untrusted *setup.UntrustedError
 		if errors.As(err, &untrusted) {
-			connects.Certificate = &untrusted.cert
+			connects.Certificate = &untrusted.Certificate
 		}
 		return []setup.TestResult{connects}
 	}

@@ -48,10 +48,16 @@ func (w *warehouse) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	cfg.Database, cfg.User, cfg.Password = w.Database, w.User, w.Password
 	cfg.ConnectTimeout = 20 * time.Second
 	cfg.RuntimeParams = map[string]string{"application_name": "penstock", "client_encoding": "UTF8"}
+	if w.env.Dial != nil {
+		cfg.DialFunc = w.env.Dial
+		cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // who dials knows it
+	}
 	cfg.TLSConfig = &tls.Config{ServerName: w.Host, InsecureSkipVerify: true} // verify does it
 	cfg.Fallbacks = nil
 	if w.AlwaysEncrypted {
-		cfg.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { return setup.VerifyChain(s.PeerCertificates, w.Host, w.env.Trusts) }
+		cfg.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error {
+			return setup.VerifyChain(s.PeerCertificates, w.Host, w.env.Trusts, w.env.Authorities)
+		}
 	} else {
 		// As libpq's sslmode=prefer.
 		cfg.Fallbacks = []*pgconn.FallbackConfig{{Host: w.Host, Port: uint16(w.Port)}}
@@ -85,6 +91,9 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if p := setup.AsProblem(err); p != nil { // of the way to the server
+		return p
 	}
 	var untrusted *setup.UntrustedError
 	if errors.As(err, &untrusted) {

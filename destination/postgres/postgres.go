@@ -32,9 +32,7 @@ type Config struct {
 	ConnectionType  string `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
 
-	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"The SSH server, for connection_type SshTunnel."`
-	TunnelPort int    `json:"tunnel_port,string,omitempty" title:"SSH port" help:"Port of the SSH server."`
-	TunnelUser string `json:"tunnel_user,omitempty" title:"SSH user" help:"User on the SSH server."`
+	setup.Tunnel `quoted:"true"`
 
 	AWSRegionCode string `json:"aws_region_code,omitempty" title:"AWS region" help:"For auth_method AWS_IAM."`
 	RoleARN       string `json:"role_arn,omitempty" title:"Role ARN" help:"For auth_method AWS_IAM." secret:"true"`
@@ -66,7 +64,7 @@ func open(config json.RawMessage, env destination.Env) (destination.Destination,
 	if w.AuthMethod != "" && w.AuthMethod != "PASSWORD" {
 		return nil, unsupported("auth_method", w.AuthMethod)
 	}
-	if w.ConnectionType != "" && w.ConnectionType != "Directly" {
+	if !setup.Reaches(w.ConnectionType, env.Dial != nil) {
 		return nil, unsupported("connection_type", w.ConnectionType)
 	}
 	return w, nil

@@ -75,6 +75,9 @@ func (t *table) migrate(ctx context.Context, want *schema.Table) error {
 	if err := t.define(ctx, statements); err != nil {
 		return err
 	}
+	if len(statements) > 0 && !t.found.Schema && t.w.opt.Made != nil {
+		t.w.opt.Made(t.name.Schema)
+	}
 	if t.found.Table == nil {
 		t.counted, t.fresh, t.blank = true, true, true
 	}

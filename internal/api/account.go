@@ -9,5 +9,5 @@ func (s *server) accountInfo(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fivetran.AccountInfo{AccountID: a.ID, AccountName: a.Name, UserID: r.caller.UserID}, nil
+	return fivetran.AccountInfo{AccountID: a.ID, AccountName: a.Name, UserID: r.caller.UserID, SystemKeyID: r.caller.SystemKeyID}, nil
 }

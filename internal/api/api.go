@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/webhook"
 )
 
 // Config is what the API works with.
@@ -20,8 +21,14 @@ type Config struct {
 	Engine       engine.Engine
 	Connectors   []connector.Service
 	Destinations []destination.Service
+	Webhooks     *webhook.Sender  // nil: one with the zero Policy
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
+
+	// Closing is closed when the server is about to stop: what follows a log
+	// ends then. nil: it never does.
+	Closing   <-chan struct{}
+	PublicURL string // by which people and agents reach the server; "": as the request did
 }
 
 type server struct {
@@ -38,6 +45,9 @@ type server struct {
 // every request with JSON, those to paths that it does not know as well.
 func New(c Config) http.Handler {
 	s := &server{Config: c, log: c.Log, now: c.Now, sources: newSources(c.Connectors), targets: newTargets(c.Destinations)}
+	if s.Webhooks == nil {
+		s.Webhooks = webhook.NewSender(webhook.Policy{})
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -19,10 +20,10 @@ func BenchmarkDetails(b *testing.B) {
 	}
 	defer st.Close()
 	account := &store.Account{Name: "Acme"}
-	user := &store.User{Email: "owner@example.com", Role: administrator}
+	user := &store.User{Email: "owner@example.com", Role: access.Administrator}
 	group := &store.Group{Name: "g"}
 	c := &store.Connection{
-		Service: "postgres", Schema: "pg", ScheduleType: "auto", SyncFrequency: 60, DelaySensitivity: "NORMAL", NetworkingMethod: directly,
+		Service: "postgres", Schema: "pg", ScheduleType: "auto", SyncFrequency: 60, DelaySensitivity: "NORMAL", NetworkingMethod: store.Directly,
 		Config: []byte(`{"schema_prefix":"pg","host":"h","port":5432,"database":"d","user":"u","password":"p","update_method":"QUERY_BASED"}`),
 	}
 	var key, keySecret string

@@ -1,122 +1,35 @@
 package api
 
 import (
-	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
-// A parent is what certificates are approved for: the connection or the
-// destination that the path names.
-type parent struct {
-	owner string // store.ConnectionOwner or store.DestinationOwner
-	find  func(*request) error
-}
+// certificate is a server's certificate, or that of an authority which signs
+// servers' certificates.
+var certificate = approvable{kind: store.Certificates, name: "Certificate", read: readCertificate, wire: wireCertificate}
 
-func (s *server) certificatesOf(owner string) parent {
-	if owner == store.DestinationOwner {
-		return parent{owner, func(r *request) error { _, _, err := s.findDestination(r); return err }}
+func readCertificate(req *fivetran.Approve) (store.Approval, error) {
+	if req.EncodedCert == "" {
+		return store.Approval{}, fieldRequired("encoded_cert")
 	}
-	return parent{owner, func(r *request) error { _, _, err := s.findConnection(r); return err }}
-}
-
-func (s *server) listCertificates(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
-	return func(r *request) (any, error) {
-		page, err := r.page()
-		if err != nil {
-			return nil, err
-		}
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		cs, next, err := s.Store.Certificates(r.Context(), p.owner, r.id(), page)
-		if err != nil {
-			return nil, err
-		}
-		items := make([]fivetran.Certificate, len(cs))
-		for i := range cs {
-			if items[i], err = s.wireCertificate(r.Context(), &cs[i]); err != nil {
-				return nil, err
-			}
-		}
-		return newPage(items, next, func(c *fivetran.Certificate) fivetran.Certificate { return *c }), nil
+	der, err := decodeCertificate(req.EncodedCert)
+	if err != nil {
+		return store.Approval{}, err
 	}
-}
-
-func (s *server) approveCertificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
-	return func(r *request) (any, error) {
-		var req fivetran.ApproveCertificate
-		if err := r.read(&req); err != nil {
-			return nil, err
-		}
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		switch {
-		case req.Hash == "":
-			return nil, fieldRequired("hash")
-		case req.EncodedCert == "":
-			return nil, fieldRequired("encoded_cert")
-		}
-		der, err := decodeCertificate(req.EncodedCert)
-		if err != nil {
-			return nil, err
-		}
-		hash := hashOf(der)
-		if canonicalHash(req.Hash) != hash {
-			return nil, invalidInput("Field 'hash' is not the SHA-256 hash of 'encoded_cert'")
-		}
-		c := &store.Certificate{Owner: p.owner, OwnerID: r.id(), Hash: hash, DER: der, ValidatedBy: r.caller.UserID}
-		if err := s.Store.CreateCertificate(r.Context(), c); err != nil {
-			return nil, err
-		}
-		if c, err = s.Store.Certificate(r.Context(), p.owner, r.id(), hash); err != nil {
-			return nil, err
-		}
-		return s.wireCertificate(r.Context(), c)
+	hash := hashOf(der)
+	if canonicalHash(req.Hash) != hash {
+		return store.Approval{}, invalidInput("Field 'hash' is not the SHA-256 hash of 'encoded_cert'")
 	}
-}
-
-func (s *server) certificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
-	return func(r *request) (any, error) {
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		c, err := s.Store.Certificate(r.Context(), p.owner, r.id(), canonicalHash(r.PathValue("hash")))
-		if err != nil {
-			return nil, certificateGone(err)
-		}
-		return s.wireCertificate(r.Context(), c)
-	}
-}
-
-func (s *server) revokeCertificate(owner string) func(*request) (any, error) {
-	p := s.certificatesOf(owner)
-	return func(r *request) (any, error) {
-		if err := p.find(r); err != nil {
-			return nil, err
-		}
-		return nil, certificateGone(s.Store.DeleteCertificate(r.Context(), p.owner, r.id(), canonicalHash(r.PathValue("hash"))))
-	}
-}
-
-func certificateGone(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "Certificate with specified hash not found")
-	}
-	return err
+	return store.Approval{Hash: hash, Data: der}, nil
 }
 
 // decodeCertificate reads a certificate in base64, with or without PEM's frame.
@@ -133,41 +46,21 @@ func decodeCertificate(text string) ([]byte, error) {
 	return der, nil
 }
 
-// hashOf returns the hash by which connectors know a certificate.
-func hashOf(der []byte) string {
-	sum := sha256.Sum256(der)
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// canonicalHash returns a SHA-256 hash as [hashOf] writes it. Clients may give
-// it in hexadecimal, and in paths in the URL's kind of base64.
-func canonicalHash(text string) string {
-	if b, err := hex.DecodeString(text); err == nil && len(b) == sha256.Size {
-		return base64.StdEncoding.EncodeToString(b)
-	}
-	std := strings.NewReplacer("-", "+", "_", "/", " ", "+").Replace(strings.TrimRight(text, "="))
-	if b, err := base64.RawStdEncoding.DecodeString(std); err == nil && len(b) == sha256.Size {
-		return base64.StdEncoding.EncodeToString(b)
-	}
-	return text
-}
-
-func (s *server) wireCertificate(ctx context.Context, c *store.Certificate) (fivetran.Certificate, error) {
-	cert, err := x509.ParseCertificate(c.DER)
+func wireCertificate(a *store.Approval, by string) (any, error) {
+	cert, err := x509.ParseCertificate(a.Data)
 	if err != nil {
-		return fivetran.Certificate{}, err
+		return nil, err
 	}
-	by, err := s.userName(ctx, c.ValidatedBy)
-	sum1, sum256 := sha1.Sum(c.DER), sha256.Sum256(c.DER)
+	sum1, sum256 := sha1.Sum(a.Data), sha256.Sum256(a.Data)
 	return fivetran.Certificate{
-		ID:            base64.RawURLEncoding.EncodeToString(sum256[:]),
+		ID:            hashID(a.Hash),
 		Name:          cert.Subject.String(),
-		Hash:          c.Hash,
+		Hash:          a.Hash,
 		Type:          "X.509",
 		SHA1:          hex.EncodeToString(sum1[:]),
 		SHA256:        hex.EncodeToString(sum256[:]),
 		PublicKey:     base64.StdEncoding.EncodeToString(cert.RawSubjectPublicKeyInfo),
-		ValidatedDate: c.ValidatedAt,
+		ValidatedDate: a.ValidatedAt,
 		ValidatedBy:   by,
-	}, err
+	}, nil
 }

@@ -44,9 +44,6 @@ func (s *server) columns(r *request) (any, error) {
 }
 
 func (s *server) dropColumn(r *request) (any, error) {
-	if _, _, err := s.findConnection(r); err != nil {
-		return nil, err
-	}
 	_, _, err := s.applyChange(r, func(ch *change) error { return ch.drop(r.table(), r.PathValue("column")) })
 	return nil, err
 }
@@ -55,9 +52,6 @@ func (s *server) dropColumn(r *request) (any, error) {
 func (s *server) dropColumns(r *request) (any, error) {
 	var req fivetran.DropColumns
 	if err := r.read(&req); err != nil {
-		return nil, err
-	}
-	if _, _, err := s.findConnection(r); err != nil {
 		return nil, err
 	}
 	if len(req.Schemas) == 0 {

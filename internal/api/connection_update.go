@@ -24,22 +24,38 @@ func (s *server) updateConnection(r *request) (any, error) {
 	case req.SchemaStatus != nil && *req.SchemaStatus != store.SchemaReady && *req.SchemaStatus != store.BlockedOnCapture:
 		return nil, invalidInput("Invalid value for field 'schema_status': it is one of %s, %s", store.SchemaReady, store.BlockedOnCapture)
 	}
-	changed, blocked := false, false
+	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
+		return nil, err
+	}
+	n := networked{src.config, r.connection.GroupID, true}
+	way, err := s.reach(r, n, r.connection.Way(), connectionLinks(&req.ConnectionSettings), req.Config)
+	if err != nil {
+		return nil, err
+	}
+	moved, changed, blocked := way != r.connection.Way(), false, false
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
 			return err
 		}
-		blocked = setSchemaStatus(c, req.SchemaStatus)
-		if !given(req.Config) {
-			return nil
+		if changed = moved; moved {
+			c.SetWay(way)
+			c.Mended()
 		}
-		config, err := src.config.Merge(c.Config, req.Config)
-		if err != nil {
+		blocked = setSchemaStatus(c, req.SchemaStatus)
+		config := c.Config
+		if given(req.Config) {
+			var err error
+			if config, err = src.config.Merge(config, req.Config); err != nil {
+				return err
+			}
+		}
+		if err := s.say(n, way.Method, &config); err != nil {
 			return err
 		}
-		if changed = string(config) != string(c.Config); changed {
-			c.Config, c.Failures = config, 0
+		if string(config) != string(c.Config) {
+			c.Config, c.Failures, changed = config, 0, true
 		}
+		c.PackageID = packageOf(c.Service, c.Config)
 		return nil
 	})
 	if err != nil {
@@ -53,7 +69,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 			return nil, connectionGone(err, r)
 		}
 	}
-	if req.IsHistoricalSync != nil && *req.IsHistoricalSync {
+	if isTrue(req.IsHistoricalSync) {
 		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
 			return nil, connectionGone(err, r)
 		}
@@ -86,7 +102,7 @@ func setSchemaStatus(c *store.Connection, status *string) (blocked bool) {
 func changesAnything(req *fivetran.UpdateConnection) bool {
 	return given(req.Config) || given(req.DestinationConfiguration) ||
 		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
-		req.ScheduleType != nil || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
+		req.ScheduleType != nil || req.Schedule.Given || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
 		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||
 		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given ||
 		req.IsHistoricalSync != nil || req.SchemaStatus != nil
@@ -115,6 +131,8 @@ func connectCardConfig(raw json.RawMessage) (json.RawMessage, error) {
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
 func isFalse(b *bool) bool { return b != nil && !*b }
+
+func isTrue(b *bool) bool { return b != nil && *b }
 
 // wantTests reports whether setup tests follow an update. By default they do
 // where the config has changed: a client that pauses a connection is not to

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
@@ -19,7 +20,8 @@ func (s *server) connectionsPage(r *request, groupID string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema")}
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema"),
+		Scope: r.scope(access.Connections)}
 	cs, next, err := s.Store.Connections(r.Context(), filter, page)
 	if err != nil {
 		return nil, err
@@ -43,11 +45,14 @@ func (s *server) createConnection(r *request) (any, error) {
 	if src == nil {
 		return nil, invalidInput("Unsupported connector service '%s'", req.Service)
 	}
-	if _, err := s.findGroup(r, req.GroupID); err != nil {
+	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
 	c, err := newConnection(src, &req)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.complete(r, src, c, &req); err != nil {
 		return nil, err
 	}
 	c.ConnectedBy = r.caller.UserID
@@ -58,10 +63,51 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := access.Place{Group: c.GroupID, ID: c.ID}
+	if err := s.keep(r, c.ID, access.Connections, p, access.ConnectionLevel, access.ManageConnection); err != nil {
+		return nil, err
+	}
+	if c.ConnectCard != nil {
+		return s.connectionWithCard(r, src, c)
+	}
 	if isFalse(req.RunSetupTests) {
 		return s.wireConnection(src, c)
 	}
 	return s.testedConnection(r, src, c.ID, req.Tests)
+}
+
+// complete gives a new connection what a request says of other things that
+// must be there.
+func (s *server) complete(r *request, src *source, c *store.Connection, req *fivetran.NewConnection) error {
+	now, err := s.wayInto(r.Context(), c.GroupID)
+	if err != nil {
+		return err
+	}
+	n := networked{src.config, c.GroupID, true}
+	way, err := s.reach(r, n, now, connectionLinks(&req.ConnectionSettings), req.Config)
+	if err != nil {
+		return err
+	}
+	c.SetWay(way)
+	if err := s.say(n, way.Method, &c.Config); err != nil {
+		return err
+	}
+	// What is missing may follow later, but not if it is to be tested now.
+	if missing := src.config.Missing(c.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return fieldRequired(missing[0])
+	}
+	c.PackageID = packageOf(c.Service, c.Config)
+	return s.freePackage(r, c.PackageID, "")
+}
+
+// connectionWithCard returns a connection with a Connect Card to fill it in.
+func (s *server) connectionWithCard(r *request, src *source, c *store.Connection) (any, error) {
+	w, err := s.wireConnection(src, c)
+	if err != nil {
+		return nil, err
+	}
+	w.ConnectCard, err = s.newConnectCard(r, c)
+	return w, err
 }
 
 // newConnection returns the connection that a request asks for, with the
@@ -74,7 +120,6 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 		ScheduleType:     schedule.Auto,
 		SyncFrequency:    360,
 		DelaySensitivity: schedule.Normal,
-		NetworkingMethod: directly,
 		SchemaNames:      "FIVETRAN_NAMING",
 	}
 	if err := applyConnection(c, &req.ConnectionSettings); err != nil {
@@ -103,20 +148,17 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 	if c.Schema, err = src.schemaName(config); err != nil {
 		return nil, err
 	}
-	// What is missing may follow later, but not if it is to be tested now.
-	if missing := src.config.Missing(config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
-		return nil, fieldRequired(missing[0])
-	}
 	c.Config = config
 	return c, nil
 }
 
-// applyConnection changes c by what a request says beside the config.
+func connectionLinks(req *fivetran.ConnectionSettings) links {
+	return links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+}
+
+// applyConnection changes c by what a request says beside the config and the
+// way to the source.
 func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.Paused; v != nil {
 		c.Paused = *v
 	}
@@ -133,19 +175,22 @@ func applyConnection(c *store.Connection, req *fivetran.ConnectionSettings) erro
 }
 
 func applySchedule(c *store.Connection, req *fivetran.ConnectionSettings) error {
+	if err := applyPlan(c, req); err != nil {
+		return err
+	}
 	if v := req.ScheduleType; v != nil {
 		if *v != schedule.Auto && *v != schedule.Manual {
 			return invalidInput("Invalid value for field 'schedule_type'")
 		}
 		c.ScheduleType = *v
 	}
-	if v := req.SyncFrequency; v != nil {
-		if !schedule.ValidFrequency(*v) {
+	if v := req.SyncFrequency; v != nil && c.Plan == nil {
+		if !schedule.ValidFrequency(int(*v)) {
 			return invalidInput("Invalid value for field 'sync_frequency'")
 		}
-		c.SyncFrequency = *v
+		c.SyncFrequency = int(*v)
 	}
-	if v := req.DailySyncTime.Value; v != nil && *v != "" {
+	if v := req.DailySyncTime.Value; v != nil && *v != "" && c.Plan == nil {
 		if !schedule.ValidDailyTime(*v) {
 			return invalidInput("Invalid value for field 'daily_sync_time': it is a full hour from 00:00 to 23:00")
 		}
@@ -178,7 +223,7 @@ func applyDelay(c *store.Connection, req *fivetran.ConnectionSettings) error {
 	return nil
 }
 
-func (s *server) connection(r *request) (any, error) {
+func (s *server) showConnection(r *request) (any, error) {
 	c, src, err := s.findConnection(r)
 	if err != nil {
 		return nil, err
@@ -192,24 +237,24 @@ func (s *server) deleteConnection(r *request) (any, error) {
 
 // findConnection returns the connection that the path names, and its service.
 func (s *server) findConnection(r *request) (*store.Connection, *source, error) {
-	c, err := s.Store.Connection(r.Context(), r.id())
-	if err != nil {
-		return nil, nil, connectionGone(err, r)
-	}
-	src := s.sources[c.Service]
+	src := s.sources[r.connection.Service]
 	if src == nil {
-		return nil, nil, errors.New("connection " + c.ID + ": this server has no service " + c.Service)
+		return nil, nil, errors.New("connection " + r.id() + ": this server has no service " + r.connection.Service)
 	}
-	return c, src, nil
+	return r.connection, src, nil
 }
 
 // connectionGone makes the error of a connection that does not exist the one
 // that clients of the path compare with.
 func connectionGone(err error, r *request) error {
-	switch {
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	case r.legacy:
+	if errors.Is(err, store.ErrNotFound) {
+		return noConnection(r)
+	}
+	return err
+}
+
+func noConnection(r *request) error {
+	if r.legacy {
 		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", r.id())
 	}
 	return notFound(fivetran.NotFoundConnection, "Connection with id '%s' does not exist.", r.id())
@@ -221,10 +266,10 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		Service:        c.Service,
 		Schema:         c.Schema,
 		Paused:         c.Paused,
-		DailySyncTime:  optional(c.DailySyncTime),
+		DailySyncTime:  dailyTime(c),
 		SucceededAt:    optionalTime(c.SucceededAt),
 		FailedAt:       optionalTime(c.FailedAt),
-		SyncFrequency:  c.SyncFrequency,
+		SyncFrequency:  frequency(c),
 		GroupID:        c.GroupID,
 		ConnectedBy:    optional(c.ConnectedBy),
 		ServiceVersion: c.ServiceVersion,
@@ -238,6 +283,7 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		DataDelayThreshold:   c.DelayThreshold,
 		DataDelaySensitivity: c.DelaySensitivity,
 		ScheduleType:         c.ScheduleType,
+		Schedule:             wireSchedule(c),
 
 		LocalProcessingAgentID:   optional(c.HybridAgentID),
 		HybridDeploymentAgentID:  optional(c.HybridAgentID),

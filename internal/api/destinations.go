@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
@@ -30,7 +31,7 @@ func (s *server) listDestinations(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, page)
+	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
 	if err != nil {
 		return nil, err
 	}
@@ -52,29 +53,35 @@ func (s *server) createDestination(r *request) (any, error) {
 	if target == nil {
 		return nil, invalidInput("Unsupported service '%s'", req.Service)
 	}
-	if _, err := s.findGroup(r, req.GroupID); err != nil {
-		return nil, notFound(fivetran.NotFound, "Destination with id %s not found", req.GroupID)
+	gone := notFound(fivetran.NotFound, "Destination with id %s not found", req.GroupID)
+	if err := s.groupIn(r, req.GroupID, access.Destinations, access.Edit, gone); err != nil {
+		return nil, err
 	}
 	if req.TimeZoneOffset == nil {
 		return nil, fieldRequired("time_zone_offset")
 	}
 	d := &store.Destination{
-		ID:               req.GroupID,
-		Service:          req.Service,
-		Region:           regions[0],
-		NetworkingMethod: directly,
+		ID:      req.GroupID,
+		Service: req.Service,
+		Region:  regions[0],
 	}
+	n := networked{target.Config, d.ID, false}
+	way, err := s.reach(r, n, store.Way{Method: store.Directly}, destinationLinks(&req.DestinationSettings), req.Config)
+	if err != nil {
+		return nil, err
+	}
+	d.SetWay(way)
 	if err := applyDestination(d, &req.DestinationSettings); err != nil {
 		return nil, err
 	}
-	var err error
-	if isFalse(req.RunSetupTests) {
-		d.Config, err = target.Config.Normalize(req.Config)
-	} else {
-		d.Config, err = target.Config.Check(req.Config)
-	}
-	if err != nil {
+	if d.Config, err = target.Config.Normalize(req.Config); err != nil {
 		return nil, err
+	}
+	if err := s.say(n, way.Method, &d.Config); err != nil {
+		return nil, err
+	}
+	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+		return nil, fieldRequired(missing[0])
 	}
 	err = s.Store.CreateDestination(r.Context(), d)
 	if errors.Is(err, store.ErrExists) {
@@ -89,12 +96,13 @@ func (s *server) createDestination(r *request) (any, error) {
 	return s.testedDestination(r, target, d.ID, req.Tests)
 }
 
-// applyDestination changes d by what a request says beside the config.
+func destinationLinks(req *fivetran.DestinationSettings) links {
+	return links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
+}
+
+// applyDestination changes d by what a request says beside the config and the
+// way to it.
 func applyDestination(d *store.Destination, req *fivetran.DestinationSettings) error {
-	l := links{req.NetworkingMethod, req.PrivateLinkID, req.ProxyAgentID, req.HybridDeploymentAgentID, req.ExternalSecretsManagerID}
-	if err := l.check(); err != nil {
-		return err
-	}
 	if v := req.TimeZoneOffset; v != nil {
 		if !schedule.ValidZone(*v) {
 			return invalidInput("Invalid value for field 'time_zone_offset'")
@@ -122,7 +130,7 @@ func zoneOffset(text string) string {
 	return strconv.Itoa(n)
 }
 
-func (s *server) destination(r *request) (any, error) {
+func (s *server) showDestination(r *request) (any, error) {
 	d, target, err := s.findDestination(r)
 	if err != nil {
 		return nil, err
@@ -139,17 +147,27 @@ func (s *server) updateDestination(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed := false
+	n := networked{target.Config, r.id(), false}
+	way, err := s.reach(r, n, r.destination.Way(), destinationLinks(&req.DestinationSettings), req.Config)
+	if err != nil {
+		return nil, err
+	}
+	moved, changed := way != r.destination.Way(), false
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err
 		}
-		if !given(req.Config) {
-			return nil
-		}
 		before := string(d.Config)
-		d.Config, err = target.Config.Merge(d.Config, req.Config)
-		changed = string(d.Config) != before
+		if moved {
+			d.SetWay(way)
+		}
+		if given(req.Config) {
+			if d.Config, err = target.Config.Merge(d.Config, req.Config); err != nil {
+				return err
+			}
+		}
+		err := s.say(n, way.Method, &d.Config)
+		changed = moved || string(d.Config) != before
 		return err
 	})
 	if err != nil {
@@ -169,7 +187,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 // changedIn tells the engine that the connections of a group are due at other
 // times than before.
 func (s *server) changedIn(r *request, groupID string) error {
-	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID}
+	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Scope: access.Everything}
 	page := store.Page{Limit: store.MaxLimit}
 	for {
 		cs, next, err := s.Store.Connections(r.Context(), filter, page)
@@ -210,12 +228,8 @@ func (s *server) testDestination(r *request) (any, error) {
 
 // findDestination returns the destination that the path names, and its service.
 func (s *server) findDestination(r *request) (*store.Destination, *destination.Service, error) {
-	d, err := s.Store.Destination(r.Context(), r.id())
-	if err != nil {
-		return nil, nil, destinationGone(err, r.id())
-	}
-	target, err := s.target(d)
-	return d, target, err
+	target, err := s.target(r.destination)
+	return r.destination, target, err
 }
 
 // target returns a stored destination's service. It is missing only if the
@@ -229,9 +243,13 @@ func (s *server) target(d *store.Destination) (*destination.Service, error) {
 
 func destinationGone(err error, id string) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundDestination, "Destination with id '%s' does not exist.", id)
+		return noDestination(id)
 	}
 	return err
+}
+
+func noDestination(id string) error {
+	return notFound(fivetran.NotFoundDestination, "Destination with id '%s' does not exist.", id)
 }
 
 func wireDestinationItem(d *store.Destination) fivetran.DestinationItem {

@@ -34,7 +34,7 @@ func TestDetailsWhole(t *testing.T) {
 			"rescheduled_for": nil, "tasks": []any{}, "warnings": []any{},
 		},
 		"config": map[string]any{
-			"schema_prefix": "pg", "host": "h", "port": 5432.0, "database": "d", "user": "u", "password": "******", "update_method": "QUERY_BASED",
+			"schema_prefix": "pg", "host": "h", "port": 5432.0, "database": "d", "user": "u", "password": "******", "update_method": "QUERY_BASED", "connection_type": "Directly",
 		},
 	}
 	if diff := cmp.Diff(want, created.data); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/secret"
@@ -42,6 +44,8 @@ var (
 				Password string `json:"password" title:"Password" secret:"true"`
 				Method   string `json:"update_method" title:"Update method" enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
 				TLS      bool   `json:"always_encrypted" title:"Require TLS"`
+				Way      string `json:"connection_type" title:"Connection" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
+				setup.Tunnel
 			}{}),
 		},
 		{
@@ -76,6 +80,9 @@ var (
 				Database string `json:"database"`
 				User     string `json:"user"`
 				Password string `json:"password" secret:"true"`
+				Way      string `json:"connection_type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
+
+				setup.Tunnel `quoted:"true"`
 			}{}),
 		},
 		{
@@ -115,7 +122,7 @@ func newEnvAt(t *testing.T, location string) *env {
 	must(t, st.CreateAccount(ctx, account))
 	e.user = &store.User{
 		AccountID: account.ID, Email: "owner@example.com", GivenName: "Ada", FamilyName: "Lovelace",
-		Role: administrator, Verified: true, LoggedInAt: e.now,
+		Role: access.Administrator, Verified: true, LoggedInAt: e.now,
 	}
 	must(t, st.CreateUser(ctx, e.user))
 	e.key, e.secret, err = st.CreateAPIKey(ctx, e.user.ID)
@@ -205,7 +212,7 @@ func (e *env) details(id string) (data, status map[string]any) {
 
 // testEngine does with the store what an engine does, when it is told to, and
 // runs setup tests that go by the config: the host or API key "bad" fails,
-// "untrusted" shows a certificate.
+// "untrusted" shows a certificate, "unknown" the host key of an SSH server.
 type testEngine struct {
 	*env
 	changed   []string
@@ -383,23 +390,34 @@ func (e *testEngine) test(ctx context.Context, owner, id string, config json.Raw
 	case bytes.Contains(config, []byte(`"bad"`)):
 		results = append(results, setup.TestResult{Title: "Logging in", Status: setup.Failed, Message: "The password is wrong."})
 	case bytes.Contains(config, []byte(`"untrusted"`)):
-		approved, err := e.store.Approved(ctx, owner, id)
-		if err != nil {
-			return nil, err
-		}
-		if trust.Certificates {
-			c := &store.Certificate{Owner: owner, OwnerID: id, Hash: testHash, DER: testDER, ValidatedBy: trust.By}
-			if err := e.store.CreateCertificate(ctx, c); err != nil {
-				return nil, err
-			}
-			approved[testHash] = true
-		}
-		if !approved[testHash] {
-			results = append(results, setup.TestResult{Title: "Encryption", Status: setup.Failed, Message: "The certificate is not trusted.",
-				Certificate: &setup.Certificate{Hash: testHash, Subject: "CN=db", DER: testDER}})
-		}
+		a := store.Approval{Kind: store.Certificates, Hash: testHash, Data: testDER}
+		results = append(results, setup.TestResult{Title: "Encryption", Status: setup.Failed, Message: "The certificate is not trusted.",
+			Certificate: &setup.Certificate{Hash: testHash, Subject: "CN=db", DER: testDER}})
+		return e.believed(ctx, owner, id, trust.By, trust.Certificates, a, results)
+	case bytes.Contains(config, []byte(`"unknown"`)):
+		a := store.Approval{Kind: store.Fingerprints, Hash: testKeyHash, Data: []byte(testKey)}
+		results = []setup.TestResult{{Title: "Connecting to SSH tunnel", Status: setup.Failed, Message: "The host key is not approved.",
+			Fingerprint: &setup.Fingerprint{Hash: testKeyHash, PublicKey: testKey}}}
+		return e.believed(ctx, owner, id, trust.By, trust.Fingerprints, a, results)
 	}
 	return results, nil
+}
+
+// believed returns results, of which the last passes if a is approved, or is
+// to be now.
+func (e *testEngine) believed(ctx context.Context, owner, id, by string, now bool, a store.Approval, results []setup.TestResult) ([]setup.TestResult, error) {
+	a.Owner, a.OwnerID, a.ValidatedBy = owner, id, by
+	if now {
+		if err := e.store.Approve(ctx, &a); err != nil {
+			return nil, err
+		}
+	}
+	_, err := e.store.Approval(ctx, owner, id, a.Kind, a.Hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return results, nil
+	}
+	results[len(results)-1] = setup.TestResult{Title: results[len(results)-1].Title, Status: setup.Passed}
+	return results, err
 }
 
 // start begins the run of the connection that is due.
@@ -438,4 +456,10 @@ var testDER, testHash = func() ([]byte, string) {
 		panic(err)
 	}
 	return der, hashOf(der)
+}()
+
+// testKey is the host key of an SSH server and testKeyHash what it is known by.
+var testKey, testKeyHash = func() (string, string) {
+	wire := append([]byte("\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"), bytes.Repeat([]byte{7}, 32)...)
+	return "ssh-ed25519 " + base64.StdEncoding.EncodeToString(wire), hashOf(wire)
 }()

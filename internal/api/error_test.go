@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -90,7 +91,7 @@ func TestErrors(t *testing.T) {
 		{"destination's config", post, "/v1/destinations", `{"group_id":"{g}","service":"duckdb","time_zone_offset":"0","config":{}}`, "", 400, "InvalidInput", "Field 'path' is required"},
 		{"second destination", post, "/v1/destinations", `{"group_id":"{d}","service":"duckdb","time_zone_offset":"0","config":{"path":"p"}}`, "", 409, "Conflict", "Destination with id '{d}' already exists"},
 		{"destination in use", del, "/v1/destinations/{d}", "", "", 409, "Conflict", "Destination with id '{d}' cannot be deleted because it has connections"},
-		{"tunnel", post, "/v1/destinations", dest(`,"networking_method":"SshTunnel"`), "", 400, "InvalidInput", "Networking method 'SshTunnel' is not supported"},
+		{"tunnel to a file", post, "/v1/destinations", dest(`,"networking_method":"SshTunnel"`), "", 400, "InvalidInput", "Networking method 'SshTunnel' is not supported"},
 		{"networking method", post, "/v1/destinations", dest(`,"networking_method":"Wire"`), "", 400, "InvalidInput", "Invalid value for field 'networking_method'"},
 		{"private link", post, "/v1/destinations", dest(`,"private_link_id":"l"`), "", 400, "InvalidInput", "Networking method must be PrivateLink in order to set private_link_id"},
 		{"private link unknown", post, "/v1/destinations", dest(`,"private_link_id":"l","networking_method":"PrivateLink"`), "", 404, "NotFound", "Private Link with id 'l' does not exist."},
@@ -118,7 +119,7 @@ func TestErrors(t *testing.T) {
 		{"enum", post, conns, `{"group_id":"{d}","service":"postgres","config":{"schema_prefix":"p","update_method":"XMIN"}}`, "", 400, "InvalidInput", "Invalid 'config' object: field 'update_method' is one of QUERY_BASED, WAL_PGOUTPUT"},
 		{"schema taken", post, conns, `{"group_id":"{d}","service":"15five","config":{"schema":"fifteen","api_key":"k"}}`, "", 409, "Conflict", "Connection with schema name 'fifteen' already exists in the destination"},
 		{"frequency", post, conns, fifteen(`,"sync_frequency":7`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
-		{"frequency as text", post, conns, fifteen(`,"sync_frequency":"60"`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
+		{"frequency as text", post, conns, fifteen(`,"sync_frequency":"hourly"`), "", 400, "InvalidInput", "Invalid value for field 'sync_frequency'"},
 		{"schedule type", post, conns, fifteen(`,"schedule_type":"cron"`), "", 400, "InvalidInput", "Invalid value for field 'schedule_type'"},
 		{"daily time", post, conns, fifteen(`,"sync_frequency":1440,"daily_sync_time":"03:30"`), "", 400, "InvalidInput", "Invalid value for field 'daily_sync_time': it is a full hour from 00:00 to 23:00"},
 		{"daily time, not daily", post, conns, fifteen(`,"daily_sync_time":"03:00"`), "", 400, "InvalidInput", "Field 'daily_sync_time' can only be set if 'sync_frequency' is 1440"},
@@ -152,6 +153,12 @@ func TestErrors(t *testing.T) {
 		{"other hash", post, conn + "/certificates", `{"hash":"x","encoded_cert":"` + base64.StdEncoding.EncodeToString(testDER) + `"}`, "", 400, "InvalidInput", "Field 'hash' is not the SHA-256 hash of 'encoded_cert'"},
 		{"unknown hash", get, conn + "/certificates/x", "", "", 404, "NotFound", "Certificate with specified hash not found"},
 		{"revoke unknown hash", del, "/v1/destinations/{d}/certificates/x", "", "", 404, "NotFound", "Certificate with specified hash not found"},
+		{"fingerprint without a hash", post, conn + "/fingerprints", `{"public_key":"x"}`, "", 400, "InvalidInput", "Field 'hash' is required"},
+		{"fingerprint missing", post, conn + "/fingerprints", `{"hash":"x"}`, "", 400, "InvalidInput", "Field 'public_key' is required"},
+		{"unknown fingerprint", get, conn + "/fingerprints/x", "", "", 404, "NotFound", "Fingerprint with specified hash not found"},
+		{"revoke unknown fingerprint", del, "/v1/destinations/{d}/fingerprints/x", "", "", 404, "NotFound", "Fingerprint with specified hash not found"},
+		{"fingerprints of no connection", get, conns + "/x/fingerprints", "", "", 404, "NotFound_Connection", "Connection with id 'x' does not exist."},
+		{"approve for no destination", post, "/v1/destinations/x/fingerprints", `{}`, "", 404, "NotFound_Destination", "Destination with id 'x' does not exist."},
 		{"certificates of no connection", get, conns + "/x/certificates", "", "", 404, "NotFound_Connection", "Connection with id 'x' does not exist."},
 		{"certificates of no destination", get, "/v1/destinations/x/certificates", "", "", 404, "NotFound_Destination", "Destination with id 'x' does not exist."},
 		{"unknown connector type", get, "/v1/metadata/connector-types/x", "", "", 404, "NotFound", "Connector type 'x' does not exist."},
@@ -163,7 +170,7 @@ func TestErrors(t *testing.T) {
 			switch tt.headers {
 			case "":
 			case "reviewer":
-				e.login(t, reviewer)
+				e.login(t, access.Reviewer)
 			case "stranger":
 				e.login(t, "")
 			default:

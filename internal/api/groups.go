@@ -2,8 +2,10 @@ package api
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -13,7 +15,7 @@ func (s *server) listGroups(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, next, err := s.Store.Groups(r.Context(), r.caller.AccountID, page)
+	groups, next, err := s.Store.Groups(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,20 @@ func (s *server) createGroup(r *request) (any, error) {
 	if err := s.Store.CreateGroup(r.Context(), g); err != nil {
 		return nil, groupNameTaken(err, req.Name)
 	}
+	if err := s.keep(r, g.ID, access.Destinations, groupPlace(g.ID), access.GroupLevel, access.ManageDestination); err != nil {
+		return nil, err
+	}
 	return wireGroup(g), nil
+}
+
+// keep gives whoever has made something the role to manage it, if they have not
+// the rights to anyway.
+func (s *server) keep(r *request, id string, res access.Resource, p access.Place, level access.Level, role string) error {
+	if r.caller.UserID == "" || r.caller.Grants.May(res, access.Read|access.Edit, p) {
+		return nil
+	}
+	m := store.Member{Kind: store.UserMember, ID: r.caller.UserID, Level: level}
+	return s.Store.CreateMembership(r.Context(), &store.Membership{Member: m, Place: id, Role: role})
 }
 
 func groupNameTaken(err error, name string) error {
@@ -42,12 +57,8 @@ func groupNameTaken(err error, name string) error {
 	return err
 }
 
-func (s *server) group(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	return wireGroup(g), nil
+func (s *server) showGroup(r *request) (any, error) {
+	return wireGroup(r.group), nil
 }
 
 func (s *server) updateGroup(r *request) (any, error) {
@@ -55,13 +66,10 @@ func (s *server) updateGroup(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
 	if req.Name == "" {
 		return nil, fieldRequired("name")
 	}
+	g := r.group
 	g.Name = req.Name
 	if err := s.Store.UpdateGroup(r.Context(), g); err != nil {
 		return nil, groupNameTaken(err, req.Name)
@@ -70,61 +78,121 @@ func (s *server) updateGroup(r *request) (any, error) {
 }
 
 func (s *server) deleteGroup(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	err = s.Store.DeleteGroup(r.Context(), g.ID)
+	err := s.Store.DeleteGroup(r.Context(), r.group.ID)
 	if errors.Is(err, store.ErrInUse) {
-		return nil, conflict("Group with id '%s' cannot be deleted because it has a destination or connections", g.ID)
+		return nil, conflict("Group with id '%s' cannot be deleted because it has a destination or connections", r.group.ID)
 	}
 	return nil, err
 }
 
 func (s *server) groupConnections(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
+	return s.connectionsPage(r, r.group.ID)
+}
+
+// groupUsers lists the members of a group, and those who see it because of
+// their role in the account.
+func (s *server) groupUsers(r *request) (any, error) {
+	page, err := r.page()
 	if err != nil {
 		return nil, err
 	}
-	return s.connectionsPage(r, g.ID)
-}
-
-// groupUsers lists the users who have a role in the account: they are members
-// of every group.
-func (s *server) groupUsers(r *request) (any, error) {
-	if _, err := s.findGroup(r, r.id()); err != nil {
+	if active, err := strconv.ParseBool(r.URL.Query().Get("active")); err == nil && !active {
+		return newPage(nil, "", wireUser), nil
+	}
+	users, next, err := s.Store.GroupUsers(r.Context(), r.caller.AccountID, r.group.ID, page)
+	if err != nil {
 		return nil, err
 	}
-	return s.listUsers(r)
+	return newPage(users, next, wireUser), nil
+}
+
+// addGroupUser gives somebody a role in a group, by their e-mail address. Who is
+// not known yet is invited.
+func (s *server) addGroupUser(r *request) (any, error) {
+	var req fivetran.NewGroupUser
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	switch {
+	case req.Email == "":
+		return nil, fieldRequired("email")
+	case req.Role == "":
+		return nil, fieldRequired("role")
+	}
+	if err := checkEmail(req.Email); err != nil {
+		return nil, err
+	}
+	if err := r.mayGive(req.Role, access.GroupLevel, groupPlace(r.group.ID)); err != nil {
+		return nil, err
+	}
+	u, err := s.Store.UserByEmail(r.Context(), req.Email)
+	if errors.Is(err, store.ErrNotFound) {
+		u = &store.User{AccountID: r.caller.AccountID, Email: req.Email, Invited: true}
+		err = s.Store.CreateUser(r.Context(), u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.AccountID != r.caller.AccountID {
+		return nil, conflict("User with email '%s' already exists", req.Email)
+	}
+	m := store.Member{Kind: store.UserMember, ID: u.ID, Level: access.GroupLevel}
+	err = s.Store.CreateMembership(r.Context(), &store.Membership{Member: m, Place: r.group.ID, Role: req.Role})
+	if errors.Is(err, store.ErrExists) {
+		return nil, conflict("User with email '%s' is a member of the group already", req.Email)
+	}
+	return nil, err
+}
+
+// removeGroupUser takes a user's role in a group away. Whoever sees the group
+// because of a role in the account sees it still.
+func (s *server) removeGroupUser(r *request) (any, error) {
+	id := r.PathValue("user")
+	u, err := s.Store.User(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && u.AccountID != r.caller.AccountID {
+		return nil, noUser(id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.DeleteMembership(r.Context(), store.Member{Kind: store.UserMember, ID: id, Level: access.GroupLevel}, r.group.ID)
+	if errors.Is(err, store.ErrNotFound) && !access.OfAccountRole(u.Role).May(access.Destinations, access.Read, groupPlace(r.group.ID)) {
+		return nil, notFound(fivetran.NotFound, "User with id '%s' is not a member of the group.", id)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return nil, err
 }
 
 func (s *server) groupPublicKey(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
-	return fivetran.GroupPublicKey{PublicKey: s.Store.GroupPublicKey(g.ID)}, nil
+	return fivetran.GroupPublicKey{PublicKey: s.Store.GroupPublicKey(r.group.ID)}, nil
 }
 
 // groupServiceAccount names the account by which a Google cloud would know
 // the group. Its form is the one that clients expect.
 func (s *server) groupServiceAccount(r *request) (any, error) {
-	g, err := s.findGroup(r, r.id())
-	if err != nil {
-		return nil, err
-	}
 	return fivetran.GroupServiceAccount{
-		ServiceAccount: "g-" + strings.ReplaceAll(g.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
+		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
 	}, nil
 }
 
-// findGroup returns a group of the caller's account.
-func (s *server) findGroup(r *request, id string) (*store.Group, error) {
+// groupIn makes sure that a group which a request's body names is one of the
+// caller's account in which it may do something. gone is the error if the
+// caller cannot see it.
+func (s *server) groupIn(r *request, id string, res access.Resource, does access.Actions, gone error) error {
 	g, err := s.Store.Group(r.Context(), id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && g.AccountID != r.caller.AccountID {
-		return nil, notFound(fivetran.NotFoundGroup, "Group with id '%s' does not exist.", id)
+		return gone
 	}
-	return g, err
+	if err != nil {
+		return err
+	}
+	return r.allow(res, does, id, gone)
+}
+
+func noGroup(id string) error {
+	return notFound(fivetran.NotFoundGroup, "Group with id '%s' does not exist.", id)
 }
 
 func wireGroup(g *store.Group) fivetran.Group {

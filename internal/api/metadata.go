@@ -3,13 +3,11 @@ package api
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/fivetran"
-	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -149,28 +147,10 @@ func property(f setup.Field) *fivetran.Property {
 	return p
 }
 
-// listConnectorTypes lists the services by id. The cursor is the number of
-// services before the page: the list changes only with the program.
+// listConnectorTypes lists the services by id: the list changes only with the
+// program.
 func (s *server) listConnectorTypes(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	from := 0
-	if page.Cursor != "" {
-		if from, err = strconv.Atoi(page.Cursor); err != nil || from < 0 || from > len(s.types) {
-			return nil, store.ErrCursor
-		}
-	}
-	limit := page.Limit
-	if limit == 0 {
-		limit = store.DefaultLimit
-	}
-	to, next := min(from+limit, len(s.types)), ""
-	if to < len(s.types) {
-		next = strconv.Itoa(to)
-	}
-	return newPage(s.types[from:to], next, func(src **source) fivetran.ConnectorType { return (*src).item }), nil
+	return partOf(r, s.types, func(src **source) fivetran.ConnectorType { return (*src).item })
 }
 
 func (s *server) connectorType(r *request) (any, error) {

@@ -1,12 +1,14 @@
 package api
 
 import (
-	"github.com/penstock-data/penstock/internal/fivetran"
-)
+	"context"
+	"encoding/json"
+	"errors"
 
-// directly is the networking method of connections and destinations that
-// Penstock reaches itself.
-const directly = "Directly"
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
+)
 
 // links are what a request says about the way to a source or a destination.
 type links struct {
@@ -14,28 +16,165 @@ type links struct {
 	privateLink, proxy, hybridAgent, secretsMgr fivetran.Nullable[string]
 }
 
-// check refuses what would send data another way than the one that is built:
-// a connection that was asked to use a tunnel must not go without.
-func (l links) check() error {
-	given := func(n fivetran.Nullable[string]) bool { return n.Value != nil && *n.Value != "" }
-	switch {
-	case given(l.privateLink):
-		if l.method == nil || *l.method != "PrivateLink" {
-			return invalidInput("Networking method must be PrivateLink in order to set private_link_id")
+// way returns how a source or a destination that was reached by now is to be
+// reached after a request. What does not belong to the method ends with it.
+func (s *server) way(r *request, now store.Way, l links) (store.Way, error) {
+	after, err := l.lead(now)
+	if err != nil {
+		return after, err
+	}
+	ctx, account := r.Context(), r.caller.AccountID
+	if id := after.PrivateLink; id != now.PrivateLink && id != "" {
+		if _, err := s.Store.PrivateLinkIn(ctx, account, id); err != nil {
+			return after, privateLinkGone(err, id)
 		}
-		return notFound(fivetran.NotFound, "Private Link with id '%s' does not exist.", *l.privateLink.Value)
-	case given(l.proxy):
-		return notFound(fivetran.NotFound, "Proxy Agent not found.")
-	case given(l.hybridAgent):
-		return notFound(fivetran.NotFoundAgent, "Hybrid Deployment Agent not found.")
-	case given(l.secretsMgr):
-		return notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", *l.secretsMgr.Value)
-	case l.method == nil || *l.method == directly:
+	}
+	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {
+		if id := ids[1]; id != ids[0] && id != "" {
+			if _, err := s.Store.AgentIn(ctx, kind, account, id); err != nil {
+				return after, agentGone(err, kind)
+			}
+		}
+	}
+	return after, nil
+}
+
+// lead returns the way that w becomes by a request, which it checks by itself.
+func (l links) lead(w store.Way) (store.Way, error) {
+	if v := l.secretsMgr.Value; v != nil && *v != "" {
+		return w, notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", *v)
+	}
+	if l.method != nil {
+		switch *l.method {
+		case store.Directly, setup.SSHTunnel, store.ViaPrivateLink, store.ViaProxyAgent:
+		default:
+			return w, invalidInput("Invalid value for field 'networking_method'")
+		}
+		w.Method = *l.method
+	}
+	for _, p := range []struct {
+		id            *string
+		asked         fivetran.Nullable[string]
+		method, field string
+	}{
+		{&w.PrivateLink, l.privateLink, store.ViaPrivateLink, "private_link_id"},
+		{&w.ProxyAgent, l.proxy, store.ViaProxyAgent, "proxy_agent_id"},
+		{&w.HybridAgent, l.hybridAgent, "", "hybrid_deployment_agent_id"},
+	} {
+		if p.asked.Given {
+			*p.id = ""
+			if v := p.asked.Value; v != nil {
+				*p.id = *v
+			}
+		}
+		if p.method == "" {
+			continue
+		}
+		switch asked := p.asked.Given && *p.id != ""; {
+		case asked && w.Method != p.method:
+			return w, invalidInput("Networking method must be %s in order to set %s", p.method, p.field)
+		case w.Method != p.method:
+			*p.id = ""
+		case *p.id == "":
+			return w, fieldRequired(p.field)
+		}
+	}
+	return w, nil
+}
+
+// wayInto returns how a new connection into a group is reached if a request
+// says nothing: by the hybrid deployment agent of the group's destination, if
+// that has one.
+func (s *server) wayInto(ctx context.Context, groupID string) (store.Way, error) {
+	d, err := s.Store.Destination(ctx, groupID)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Way{Method: store.Directly}, nil
+	}
+	if err != nil {
+		return store.Way{}, err
+	}
+	return store.Way{Method: store.Directly, HybridAgent: d.HybridAgentID}, nil
+}
+
+// A networked is a connection or a destination as far as it says how its host
+// is reached, which it does twice: by its networking method, and in its config
+// by connection_type. Clients use either.
+type networked struct {
+	service *setup.Description
+	group   string
+	source  bool // a connection's
+}
+
+// reach returns how something that was reached by now is to be reached after a
+// request, by its links or by the config that it gives.
+func (s *server) reach(r *request, n networked, now store.Way, asked links, given json.RawMessage) (store.Way, error) {
+	method, err := agree(now.Method, asked.method, n.connectionType(given))
+	if err != nil {
+		return now, err
+	}
+	if method == setup.SSHTunnel && !n.service.Has("tunnel_host") {
+		return now, invalidInput("Networking method '%s' is not supported", method)
+	}
+	asked.method = &method
+	return s.way(r, now, asked)
+}
+
+// say makes a config in normal form say how its host is reached. One that goes
+// through a tunnel shows the key to be let in.
+func (s *server) say(n networked, method string, config *json.RawMessage) (err error) {
+	says := map[string]string{"public_key": ""}
+	switch method {
+	case setup.SSHTunnel:
+		says["connection_type"], says["public_key"] = method, s.Store.GroupPublicKey(n.group)
+	case store.Directly:
+		says["connection_type"] = method
+	}
+	for name, value := range says {
+		if n.service.Has(name) {
+			if *config, err = n.service.Set(*config, name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// connectionType returns the networking method that a request's config asks
+// for, nil if for none. A source's config that names a tunnel asks for it
+// (Fivetran's API definition, connection_type of postgres, 2026-07).
+func (n networked) connectionType(given json.RawMessage) *string {
+	var c struct {
+		ConnectionType fivetran.Nullable[string] `json:"connection_type"`
+		setup.Tunnel
+	}
+	if !n.service.Has("connection_type") || len(given) == 0 || json.Unmarshal(given, &c) != nil {
 		return nil
 	}
-	switch *l.method {
-	case "PrivateLink", "SshTunnel", "ProxyAgent":
-		return invalidInput("Networking method '%s' is not supported", *l.method)
+	method := store.Directly
+	switch {
+	case c.ConnectionType.Value != nil:
+		method = *c.ConnectionType.Value
+	case c.ConnectionType.Given:
+	case n.source && (c.TunnelHost != "" || c.TunnelPort != 0 || c.TunnelUser != ""):
+		method = setup.SSHTunnel
+	default:
+		return nil
 	}
-	return invalidInput("Invalid value for field 'networking_method'")
+	return &method
+}
+
+// agree returns the networking method that a request asks for in one place or
+// the other. Clients repeat what is as it was, so only a change counts.
+func agree(before string, asked ...*string) (string, error) {
+	method := before
+	for _, a := range asked {
+		switch {
+		case a == nil || *a == before:
+		case method != before && method != *a:
+			return "", invalidInput("Fields 'networking_method' and 'connection_type' contradict each other")
+		default:
+			method = *a
+		}
+	}
+	return method, nil
 }

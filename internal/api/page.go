@@ -24,6 +24,30 @@ func (r *request) page() (store.Page, error) {
 	return p, nil
 }
 
+// partOf returns the page that a request wants of a list that is at hand. The
+// cursor is the number of items before the page.
+func partOf[R, T any](r *request, all []R, wire func(*R) T) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	from := 0
+	if page.Cursor != "" {
+		if from, err = strconv.Atoi(page.Cursor); err != nil || from < 0 || from > len(all) {
+			return nil, store.ErrCursor
+		}
+	}
+	limit := page.Limit
+	if limit == 0 {
+		limit = store.DefaultLimit
+	}
+	to, next := min(from+limit, len(all)), ""
+	if to < len(all) {
+		next = strconv.Itoa(to)
+	}
+	return newPage(all[from:to], next, wire), nil
+}
+
 // newPage returns the wire form of a page of rows.
 func newPage[R, T any](rows []R, next string, wire func(*R) T) fivetran.Page[T] {
 	p := fivetran.Page[T]{Items: make([]T, len(rows))}

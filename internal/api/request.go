@@ -26,10 +26,33 @@ type request struct {
 	*http.Request
 	caller *store.Caller
 	legacy bool // came by the older name of the path, "connectors"
+
+	// What the path names, as its route's subject has read it; nil: it names
+	// none.
+	group       *store.Group
+	destination *store.Destination
+	connection  *store.Connection
+	user        *store.User
+	team        *store.Team
+	systemKey   *store.SystemKey
+
+	agent          *store.Agent
+	link           *store.PrivateLink
+	project        *store.Project
+	transformation *store.Transformation
+	webhook        *store.Webhook
 }
 
 // id returns the path's main id.
 func (r *request) id() string { return r.PathValue("id") }
+
+// actor returns who asks: a user's or a system key's id.
+func (r *request) actor() string {
+	if r.caller.UserID == "" {
+		return r.caller.SystemKeyID
+	}
+	return r.caller.UserID
+}
 
 // read decodes the body into v, which keeps its values where the body says
 // nothing. No body, which some clients send with POST, is an empty object.
@@ -44,16 +67,34 @@ func (r *request) read(v any) error {
 	return nil
 }
 
+// value returns a field's value, "" if it is null or absent.
+func value(n fivetran.Nullable[string]) string {
+	if n.Value == nil {
+		return ""
+	}
+	return *n.Value
+}
+
 func (r *request) body() ([]byte, error) {
 	b, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
-	case err != nil:
-		return nil, invalidInput("The request body cannot be read")
+	if err != nil {
+		return nil, unreadable(err)
 	}
 	return bytes.TrimSpace(b), nil
+}
+
+var (
+	errTooLarge  = &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
+	errMediaType = &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
+)
+
+// unreadable says why a body could not be read.
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return errTooLarge
+	}
+	return invalidInput("The request body cannot be read")
 }
 
 // badJSON says what is wrong with a body without repeating any of its values.
@@ -93,7 +134,7 @@ func checkContentType(r *http.Request) error {
 	}
 	media, _, err := mime.ParseMediaType(ct)
 	if err != nil || media != "application/json" {
-		return &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
+		return errMediaType
 	}
 	return nil
 }

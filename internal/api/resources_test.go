@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -120,7 +118,7 @@ func TestDestinations(t *testing.T) {
 		"id": group, "group_id": group, "service": "postgres_warehouse", "region": "GCP_US_EAST4", "time_zone_offset": "+3",
 		"setup_status": "incomplete", "daylight_saving_time_enabled": false, "networking_method": "Directly",
 		"private_link_id": nil, "proxy_agent_id": nil, "local_processing_agent_id": nil, "hybrid_deployment_agent_id": nil, "external_secrets_manager_id": nil,
-		"config": map[string]any{"host": "h", "port": "443", "password": "******"},
+		"config": map[string]any{"host": "h", "port": "443", "password": "******", "connection_type": "Directly"},
 	}
 	if diff := cmp.Diff(want, a.data); a.status != 201 || a.message != "Destination has been created" || diff != "" {
 		t.Error(a.status, a.message, diff)
@@ -213,70 +211,6 @@ func TestConnectionsList(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", query, diff)
 		}
-	}
-}
-
-func TestCertificates(t *testing.T) {
-	for _, kind := range []struct{ path, name string }{{"/v1/connections/", "Connection"}, {"/v1/destinations/", "Destination"}} {
-		t.Run(kind.name, func(t *testing.T) {
-			e := newEnv(t)
-			group := e.group("g")
-			e.ok("POST", "/v1/destinations", `{"group_id":"`+group+`","service":"postgres_warehouse","time_zone_offset":"0","config":{"host":"untrusted"}}`)
-			id := group
-			if kind.name == "Connection" {
-				id = e.ok("POST", "/v1/connections", `{"group_id":"`+group+`","service":"15five","config":{"schema":"s","api_key":"untrusted"}}`).data["id"].(string)
-			}
-			path := kind.path + id
-			tests := e.ok("GET", path, "").data["setup_tests"].([]any)
-			shown := tests[len(tests)-1].(map[string]any)["details"].(map[string]any)
-			if shown["hash"] != testHash || shown["subject"] != "CN=db" {
-				t.Fatalf("details %v", shown)
-			}
-
-			a := e.ok("POST", path+"/certificates", `{"hash":"`+testHash+`","encoded_cert":"`+shown["encoded_cert"].(string)+`"}`)
-			raw, _ := base64.StdEncoding.DecodeString(testHash)
-			want := map[string]any{
-				"id": base64.RawURLEncoding.EncodeToString(raw), "hash": testHash, "sha256": hex.EncodeToString(raw), "name": "CN=db", "type": "X.509",
-				"validated_by": "Ada Lovelace", "validated_date": a.data["validated_date"], "sha1": a.data["sha1"], "public_key": a.data["public_key"],
-			}
-			if diff := cmp.Diff(want, a.data); a.status != 201 || a.message != "The certificate has been approved." || diff != "" {
-				t.Error(a.status, a.message, diff)
-			}
-			again := e.ok("POST", path+"/certificates", `{"hash":"`+hex.EncodeToString(raw)+`","encoded_cert":"`+shown["encoded_cert"].(string)+`"}`)
-			if diff := cmp.Diff(want, again.data); diff != "" {
-				t.Error("approved twice", diff)
-			}
-			if diff := cmp.Diff([]any{want}, e.ok("GET", path+"/certificates", "").data["items"]); diff != "" {
-				t.Error(diff)
-			}
-			for _, hash := range []string{want["id"].(string), want["sha256"].(string)} {
-				if diff := cmp.Diff(want, e.ok("GET", path+"/certificates/"+hash, "").data); diff != "" {
-					t.Error(diff)
-				}
-			}
-			state := func() any {
-				data := e.ok("POST", path+"/test", "{}").data
-				if st, ok := data["status"].(map[string]any); ok {
-					return st["setup_state"]
-				}
-				return data["setup_status"]
-			}
-			if s := state(); s != "connected" {
-				t.Errorf("approved, and %v", s)
-			}
-			hash := want["id"].(string)
-			a = e.ok("DELETE", path+"/certificates/"+hash, "")
-			if want := "Certificate '" + hash + "' has been revoked for " + strings.ToLower(kind.name) + " '" + id + "'"; a.message != want {
-				t.Errorf("got %q, want %q", a.message, want)
-			}
-			if s := state(); s != "broken" {
-				t.Errorf("revoked, and %v", s)
-			}
-			e.ok("POST", path+"/test", `{"trust_certificates":true}`)
-			if items := e.ok("GET", path+"/certificates", "").data["items"].([]any); len(items) != 1 || items[0].(map[string]any)["validated_by"] != "Ada Lovelace" {
-				t.Errorf("trusted, and %v", items)
-			}
-		})
 	}
 }
 

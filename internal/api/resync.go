@@ -11,9 +11,6 @@ func (s *server) resyncConnection(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	if _, _, err := s.findConnection(r); err != nil {
-		return nil, err
-	}
 	if req.Scope != nil {
 		return nil, s.resyncScope(r, *req.Scope)
 	}
@@ -23,9 +20,6 @@ func (s *server) resyncConnection(r *request) (any, error) {
 func (s *server) resyncTables(r *request) (any, error) {
 	var scope map[string][]string
 	if err := r.read(&scope); err != nil {
-		return nil, err
-	}
-	if _, _, err := s.findConnection(r); err != nil {
 		return nil, err
 	}
 	return nil, s.resyncScope(r, scope)
@@ -41,9 +35,6 @@ func (s *server) resyncScope(r *request, scope map[string][]string) error {
 }
 
 func (s *server) resyncTable(r *request) (any, error) {
-	if _, _, err := s.findConnection(r); err != nil {
-		return nil, err
-	}
 	cfg, cat, err := s.captured(r)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"mime"
 	"net/http"
 	"path"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -27,15 +29,22 @@ import (
 // (rest-api documentation, 2026-07).
 const timeout = 60 * time.Second
 
+// transferTimeout bounds a request that sends or fetches a file.
+const transferTimeout = 10 * time.Minute
+
 // A route is one operation of the API.
 type route struct {
 	method, path string
 	message      string // {name} stands for the path's value of that name
 	handle       func(*request) (any, error)
-	status       int  // of a success
-	large        bool // its body may name each column of a large source
-	public       bool // needs no API key
-	legacy       bool // an older name of the path
+	about        subject        // what its caller must be allowed
+	does         access.Actions // and to do with it
+	status       int            // of a success
+	large        bool           // its body may name each column of a large source
+	upload       bool           // its body is multipart, with a file
+	download     bool           // it answers with a file, or for as long as something happens
+	public       bool           // needs no API key
+	legacy       bool           // an older name of the path
 }
 
 // An endpoint is one path with its routes by method; none for every path that
@@ -45,7 +54,9 @@ type endpoint struct {
 	routes map[string]route
 }
 
-// newMux returns a mux in which every path leads to an endpoint.
+// newMux returns a mux in which every path leads to an endpoint. One of a
+// single method is known by it too: the definition has paths that the mux
+// could not tell from others by the path alone.
 func (s *server) newMux(routes []route) *http.ServeMux {
 	byPath := map[string]endpoint{"/": {server: s}}
 	for _, r := range routes {
@@ -56,9 +67,28 @@ func (s *server) newMux(routes []route) *http.ServeMux {
 	}
 	mux := http.NewServeMux()
 	for p, e := range byPath {
+		if len(e.routes) == 1 {
+			for method := range e.routes {
+				p = method + " " + p
+			}
+		}
 		mux.Handle(p, e)
 	}
 	return mux
+}
+
+// other returns the endpoint of the request's path for another method, if
+// there is one.
+func (s *server) other(r *http.Request) (endpoint, bool) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		probe := *r
+		probe.Method = method
+		h, _ := s.mux.Handler(&probe)
+		if e, ok := h.(endpoint); ok && e.routes != nil {
+			return e, true
+		}
+	}
+	return endpoint{}, false
 }
 
 // ServeHTTP implements http.Handler. A path may end in a slash, as some
@@ -82,15 +112,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // comes of it as JSON and as a line in the log.
 func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	s := e.server
+	if e.routes == nil {
+		if other, ok := s.other(hr); ok {
+			e = other
+		}
+	}
 	start := s.now()
 	id := requestID(hr)
-	ctx, cancel := context.WithTimeout(hr.Context(), timeout)
+	limit, patience := e.limits(hr.Method)
+	ctx, cancel := context.WithTimeout(hr.Context(), patience)
 	defer cancel()
 	hr = hr.WithContext(ctx)
-	limit := int64(maxBody)
-	if e.routes[hr.Method].large {
-		limit = maxLargeBody
-	}
 	hr.Body = http.MaxBytesReader(w, hr.Body, limit)
 	r := &request{Request: hr, caller: &nobody}
 
@@ -108,11 +140,30 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		e.errorHeaders(w.Header(), status)
 	}
 	w.Header()["X-Request-Id"] = []string{id}
-	n := write(w, hr.Method, status, &res)
+	var n int
+	if own, ok := data.(reply); ok && err == nil {
+		n = own.send(w, hr)
+	} else {
+		n = write(w, hr.Method, status, &res)
+	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("request", id),
 		slog.String("method", hr.Method), slog.String("path", hr.URL.Path), slog.Int("status", status),
 		slog.Int("bytes", n), slog.Duration("took", s.now().Sub(start)),
 		slog.String("key", r.caller.KeyID), slog.String("remote", hr.RemoteAddr))
+}
+
+// limits returns how many bytes a request's body may have, and how long it may
+// take.
+func (e endpoint) limits(method string) (body int64, patience time.Duration) {
+	switch rt := e.routes[method]; {
+	case rt.upload:
+		return maxPackage + maxBody, transferTimeout
+	case rt.download:
+		return maxBody, transferTimeout
+	case rt.large:
+		return maxLargeBody, timeout
+	}
+	return maxBody, timeout
 }
 
 // answer runs the request's route. A panic becomes an error.
@@ -140,15 +191,20 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 			return rt, nil, err
 		}
 		r.caller = caller
-		if err := authorize(r.caller, r.Method); err != nil {
+		r.Request = r.WithContext(store.As(r.Context(), caller.ID()))
+		if err := e.server.authorize(r, &rt.about, rt.does); err != nil {
 			return rt, nil, err
 		}
 	}
-	if err := checkAccept(r.Header); err != nil {
-		return rt, nil, err
+	if !rt.download {
+		if err := checkAccept(r.Header); err != nil {
+			return rt, nil, err
+		}
 	}
-	if err := checkContentType(r.Request); err != nil {
-		return rt, nil, err
+	if !rt.upload {
+		if err := checkContentType(r.Request); err != nil {
+			return rt, nil, err
+		}
 	}
 	data, err = rt.handle(r)
 	return rt, data, err
@@ -202,6 +258,49 @@ func write(w http.ResponseWriter, method string, status int, res *fivetran.Respo
 	}
 	n, _ := io.Copy(w, b) // the client may be gone; there is nobody to tell
 	return int(n)
+}
+
+// A reply is what a route answers in place of a response in JSON. It returns
+// how many bytes were sent.
+type reply interface {
+	send(w http.ResponseWriter, r *http.Request) int
+}
+
+// A download is a file.
+type download struct {
+	server *server
+	name   string
+	size   int64
+	write  func(context.Context, io.Writer) error
+}
+
+// send sends a file. If it ends before its size the client notices.
+func (d *download) send(w http.ResponseWriter, r *http.Request) int {
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(d.size, 10))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.name}))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return 0
+	}
+	sent := &counter{Writer: w}
+	if err := d.write(r.Context(), sent); err != nil {
+		d.server.log.LogAttrs(r.Context(), slog.LevelWarn, "download ended early", slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	return sent.n
+}
+
+// A counter counts what is written through it.
+type counter struct {
+	io.Writer
+	n int
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.n += n
+	return n, err
 }
 
 // requestID returns the id by which a request is found in the log: the

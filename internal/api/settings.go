@@ -10,9 +10,6 @@ import (
 )
 
 func (s *server) settings(r *request) (any, error) {
-	if _, _, err := s.findConnection(r); err != nil {
-		return nil, err
-	}
 	cfg, err := s.Store.SchemaConfig(r.Context(), r.id())
 	if err != nil {
 		return nil, err
@@ -26,9 +23,6 @@ func (s *server) settings(r *request) (any, error) {
 func (s *server) updateSettings(r *request) (any, error) {
 	var req fivetran.Settings
 	if err := r.read(&req); err != nil {
-		return nil, err
-	}
-	if _, _, err := s.findConnection(r); err != nil {
 		return nil, err
 	}
 	changed := false

@@ -39,7 +39,7 @@ func (s *server) testedDestination(r *request, target *destination.Service, id s
 }
 
 func trust(r *request, req fivetran.Tests) engine.Trust {
-	return engine.Trust{Certificates: req.TrustCertificates != nil && *req.TrustCertificates, By: r.caller.UserID}
+	return engine.Trust{Certificates: isTrue(req.TrustCertificates), Fingerprints: isTrue(req.TrustFingerprints), By: r.caller.UserID}
 }
 
 func wireTests(results []setup.TestResult) []fivetran.SetupTest {
@@ -53,6 +53,9 @@ func wireTests(results []setup.TestResult) []fivetran.SetupTest {
 			tests[i].Details = fivetran.CertificateDetails{
 				Hash: c.Hash, EncodedCert: base64.StdEncoding.EncodeToString(c.DER), Subject: c.Subject,
 			}
+		}
+		if f := t.Fingerprint; f != nil {
+			tests[i].Details = fivetran.FingerprintDetails{Hash: f.Hash, PublicKey: f.PublicKey}
 		}
 	}
 	return tests

@@ -99,5 +99,6 @@ type Engine interface {
 // this program.
 type SourceError = runner.SourceError
 
-// Trust says who approves the server certificates that setup tests meet.
+// Trust says who approves the server certificates and SSH host keys that setup
+// tests meet.
 type Trust = runner.Trust

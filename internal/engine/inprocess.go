@@ -55,6 +55,7 @@ type InProcess struct {
 	owner   string // this process, to others
 	metrics *metrics
 	wake    chan struct{} // something is to be looked at
+	tidied  time.Time     // Run's
 
 	orphans atomic.Bool // the store may say of runs that are not live here that they are
 
@@ -62,7 +63,7 @@ type InProcess struct {
 	live    map[string]*live     // by run id
 	checks  map[string]*checking // verifications, by id
 	closing bool                 // no more of them
-	left    sync.WaitGroup       // what is in live and in checks
+	left    sync.WaitGroup       // what is in live and in checks, and what else Run has begun
 
 	turns chan struct{} // as many as verifications run at a time
 }
@@ -108,6 +109,7 @@ func (e *InProcess) Run(ctx context.Context) error {
 	e.mu.Unlock()
 	var trouble time.Duration // how long to wait because the store failed
 	for ctx.Err() == nil {
+		e.tidy(ctx)
 		wait, err := e.fill(ctx)
 		if err != nil && ctx.Err() == nil {
 			e.orphans.Store(true) // a claim may have succeeded
@@ -121,6 +123,23 @@ func (e *InProcess) Run(ctx context.Context) error {
 	}
 	e.windDown()
 	return nil
+}
+
+// tidyEvery is how often the engine removes what is kept no longer.
+const tidyEvery = 6 * time.Hour
+
+// tidy removes events that are kept no longer, if it is time to.
+func (e *InProcess) tidy(ctx context.Context) {
+	now := e.Now()
+	if now.Before(e.tidied.Add(tidyEvery)) {
+		return
+	}
+	e.tidied = now
+	e.left.Go(func() {
+		if err := e.Store.ForgetEvents(ctx, now.Add(-store.EventsKept)); err != nil && ctx.Err() == nil {
+			e.Log.Error("remove old events", "error", err)
+		}
+	})
 }
 
 // forever stands for a wait that only something that happens ends.
@@ -242,6 +261,7 @@ func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
 		case c.RunID == "" || force:
 			c.TriggeredAt = e.Now()
 		}
+		c.Told = append(c.Told, store.ForceUpdate)
 		return nil
 	})
 	if err != nil {
@@ -271,6 +291,7 @@ func (e *InProcess) followUp(ctx context.Context, c *store.Connection) error {
 func (e *InProcess) Resync(ctx context.Context, id string) error {
 	c, err := e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
 		c.Reset, c.Historical = true, true
+		c.Told = append(c.Told, store.ResyncConnector)
 		c.TriggeredAt = e.Now()
 		return nil
 	})

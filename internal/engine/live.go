@@ -165,6 +165,9 @@ func (e *InProcess) record(l *live, o store.Outcome) string {
 
 func (e *InProcess) settle(ctx context.Context, l *live, o store.Outcome, release bool) error {
 	if release {
+		if err := e.Store.Log(ctx, l.run.Token(), o.Events...); err != nil {
+			return err
+		}
 		return e.Store.Release(ctx, l.run.Token())
 	}
 	return e.Store.Finish(ctx, l.run.Token(), o)

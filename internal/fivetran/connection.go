@@ -1,7 +1,9 @@
 package fivetran
 
 import (
+	"bytes"
 	"encoding/json"
+	"reflect"
 	"time"
 )
 
@@ -31,7 +33,7 @@ type ConnectionItem struct {
 	DailySyncTime  *string    `json:"daily_sync_time"` // null unless sync_frequency is 1440
 	SucceededAt    *time.Time `json:"succeeded_at"`    // null before the first success
 	FailedAt       *time.Time `json:"failed_at"`       // null before the first failure
-	SyncFrequency  int        `json:"sync_frequency"`  // minutes
+	SyncFrequency  *int       `json:"sync_frequency"`  // minutes; null if the schedule comes to none
 	GroupID        string     `json:"group_id"`
 	ConnectedBy    *string    `json:"connected_by"` // null if no user made it
 	ServiceVersion int        `json:"service_version"`
@@ -45,6 +47,8 @@ type ConnectionItem struct {
 	DataDelayThreshold   int    `json:"data_delay_threshold"` // minutes; 0 unless the sensitivity is CUSTOM
 	DataDelaySensitivity string `json:"data_delay_sensitivity"`
 	ScheduleType         string `json:"schedule_type"`
+
+	Schedule *Schedule `json:"schedule,omitempty"` // absent unless one was set
 
 	LocalProcessingAgentID   *string `json:"local_processing_agent_id"` // the older name of the next
 	HybridDeploymentAgentID  *string `json:"hybrid_deployment_agent_id"`
@@ -84,10 +88,32 @@ type Task struct {
 	Details json.RawMessage `json:"details,omitempty"` // absent where there is nothing more to say
 }
 
+// A Schedule says when a connection syncs by itself: ConnectorSchedule in the
+// definition of 2026-09-26.
+type Schedule struct {
+	ScheduleType string   `json:"schedule_type"` // INTERVAL, TIME_OF_DAY, CRON or MANUAL
+	Interval     int      `json:"interval,omitempty"`
+	TimeOfDay    string   `json:"time_of_day,omitempty"`
+	DaysOfWeek   []string `json:"days_of_week,omitempty"`
+	Cron         string   `json:"cron,omitempty"`
+}
+
 // A ConnectCard lets somebody else fill in a connection's config.
 type ConnectCard struct {
 	Token string `json:"token"`
 	URI   string `json:"uri"`
+}
+
+// ConnectCardRequest is the body of POST …/connect-card.
+type ConnectCardRequest struct {
+	Config json.RawMessage `json:"connect_card_config"`
+}
+
+// ConnectCardCreated is the data of POST …/connect-card.
+type ConnectCardCreated struct {
+	ConnectorID string          `json:"connector_id"`
+	ConnectCard ConnectCard     `json:"connect_card"`
+	Config      json.RawMessage `json:"connect_card_config"`
 }
 
 // Tests says how a request wants setup tests to be run.
@@ -100,20 +126,21 @@ type Tests struct {
 // ConnectionSettings are the fields that requests to create and to modify a
 // connection share. Null means absent.
 type ConnectionSettings struct {
-	Config                   json.RawMessage  `json:"config"`
-	Paused                   *bool            `json:"paused"`
-	PauseAfterTrial          *bool            `json:"pause_after_trial"`
-	SyncFrequency            *int             `json:"sync_frequency"`
-	DailySyncTime            Nullable[string] `json:"daily_sync_time"`
-	ScheduleType             *string          `json:"schedule_type"`
-	DataDelaySensitivity     *string          `json:"data_delay_sensitivity"`
-	DataDelayThreshold       *int             `json:"data_delay_threshold"`
-	NetworkingMethod         *string          `json:"networking_method"`
-	ProxyAgentID             Nullable[string] `json:"proxy_agent_id"`
-	PrivateLinkID            Nullable[string] `json:"private_link_id"`
-	HybridDeploymentAgentID  Nullable[string] `json:"hybrid_deployment_agent_id"`
-	ExternalSecretsManagerID Nullable[string] `json:"external_secrets_manager_id"`
-	DestinationConfiguration json.RawMessage  `json:"destination_configuration"`
+	Config                   json.RawMessage    `json:"config"`
+	Paused                   *bool              `json:"paused"`
+	PauseAfterTrial          *bool              `json:"pause_after_trial"`
+	SyncFrequency            *Integer           `json:"sync_frequency"`
+	DailySyncTime            Nullable[string]   `json:"daily_sync_time"`
+	ScheduleType             *string            `json:"schedule_type"`
+	Schedule                 Nullable[Schedule] `json:"schedule"`
+	DataDelaySensitivity     *string            `json:"data_delay_sensitivity"`
+	DataDelayThreshold       *int               `json:"data_delay_threshold"`
+	NetworkingMethod         *string            `json:"networking_method"`
+	ProxyAgentID             Nullable[string]   `json:"proxy_agent_id"`
+	PrivateLinkID            Nullable[string]   `json:"private_link_id"`
+	HybridDeploymentAgentID  Nullable[string]   `json:"hybrid_deployment_agent_id"`
+	ExternalSecretsManagerID Nullable[string]   `json:"external_secrets_manager_id"`
+	DestinationConfiguration json.RawMessage    `json:"destination_configuration"`
 	Tests
 }
 
@@ -158,4 +185,15 @@ type Nullable[T any] struct {
 func (n *Nullable[T]) UnmarshalJSON(b []byte) error {
 	n.Given = true
 	return json.Unmarshal(b, &n.Value)
+}
+
+// An Integer is a number that some clients send as a string: fivetran deploy
+// does so with sync_frequency.
+type Integer int
+
+func (n *Integer) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(bytes.Trim(b, `"`), (*int)(n)) != nil {
+		return &json.UnmarshalTypeError{Value: "text", Type: reflect.TypeFor[Integer]()}
+	}
+	return nil
 }

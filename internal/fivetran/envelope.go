@@ -27,13 +27,20 @@ const (
 	NotFoundConnector   = "NotFound_Connector" // on the older paths
 	NotFoundDestination = "NotFound_Destination"
 	NotFoundGroup       = "NotFound_Group"
+	NotFoundTeam        = "NotFound_Team"
 	NotFoundAgent       = "NotFound_RemoteExecutionAgent"
+
+	NotFoundPackage        = "NotFound_ConnectorSdkPackage"
+	NotFoundTransformation = "NotFound_Transformation"
+	NotFoundProject        = "NotFound_TransformationProject"
+	IllegalState           = "IllegalState" // of a private link that is being made
 
 	NotFoundSchemaConfig = "NotFound_SchemaConfig" // the schema was never captured
 	NotFoundSchema       = "NotFound_Schema"       // these three are ours
 	NotFoundTable        = "NotFound_Table"
 	NotFoundColumn       = "NotFound_Column"
 	NotFoundState        = "NotFound_State"
+	NotFoundRun          = "NotFound_Run"
 	NotFoundVerification = "NotFound_Verification"
 
 	// No client compares these, and no document shows them.
@@ -65,4 +72,10 @@ type CertificateDetails struct {
 	Hash        string `json:"hash"`
 	EncodedCert string `json:"encoded_cert"`
 	Subject     string `json:"subject"`
+}
+
+// FingerprintDetails are the same for an SSH server's host key.
+type FingerprintDetails struct {
+	Hash      string `json:"hash"`
+	PublicKey string `json:"public_key"`
 }

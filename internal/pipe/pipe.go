@@ -61,14 +61,29 @@ type Plan struct {
 	// Observe is told of progress, after each batch and from any goroutine.
 	// It must be quick. It may be nil.
 	Observe func(Progress)
+
+	// Defined is told of tables that were made or widened in the destination,
+	// and Warned of each warning when it is met first, from any goroutine.
+	// Both must be quick. They may be nil.
+	Defined func(Definition)
+	Warned  func(setup.Warning)
+}
+
+// A Definition is what was done to a table of the destination.
+type Definition struct {
+	Table   schema.Name
+	New     bool
+	Columns []string // that were added or widened
 }
 
 // Progress is how far a sync has got with one table.
 type Progress struct {
-	Table    schema.Name // the source's
-	Rows     int64       // sent so far in this sync
-	Bytes    int64       // the same in memory
-	Expected int64       // rows in all, about; 0: not known
+	Table, Destination schema.Name
+	Rows               int64 // sent so far in this sync
+	Bytes              int64 // the same in memory
+	Expected           int64 // rows in all, about; 0: not known
+
+	Upserted, Updated, Deleted int64 // of Rows
 }
 
 // An Outcome is what a sync did, whether or not it succeeded.
@@ -322,6 +337,9 @@ func (o *output) Warn(w setup.Warning) {
 	}
 	o.seen[w] = true
 	o.warnings = append(o.warnings, w)
+	if o.plan.Warned != nil {
+		o.plan.Warned(w)
+	}
 }
 
 func (o *output) outcome() Outcome {

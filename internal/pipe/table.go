@@ -108,7 +108,7 @@ func (o *output) name(tables []*table) []*table {
 			Schema: schema.Shorten(o.plan.Schema(t.source.Schema), o.plan.MaxName),
 			Table:  schema.Shorten(o.plan.Naming.Table(t.source.Table), o.plan.MaxName),
 		}
-		t.sent.Table = t.source
+		t.sent.Table, t.sent.Destination = t.source, t.destination
 		t.done.Source, t.done.Destination = t.source, t.destination
 		byName[t.destination] = append(byName[t.destination], t)
 		o.order = append(o.order, t)
@@ -223,8 +223,25 @@ func (o *output) migrate(ctx context.Context, t *table, s *shape) error {
 	if err := o.plan.Writer.Migrate(ctx, want); err != nil {
 		return err
 	}
+	o.defined(t.target, want)
 	t.target = want
 	return nil
+}
+
+// defined tells what has become of a table of the destination.
+func (o *output) defined(had, has *schema.Table) {
+	if o.plan.Defined == nil {
+		return
+	}
+	d := Definition{Table: has.Name, New: len(had.Columns) == 0}
+	for _, c := range has.Columns {
+		if i := had.Index(c.Name); i < 0 || had.Columns[i].Type != c.Type {
+			d.Columns = append(d.Columns, c.Name)
+		}
+	}
+	if len(d.Columns) > 0 {
+		o.plan.Defined(d)
+	}
 }
 
 // own notes an error that is about t alone, and returns it as one.
@@ -265,6 +282,7 @@ func (t *table) count(op schema.Op, rows, bytes int64) Progress {
 	t.done.Bytes += bytes
 	t.sent.Rows += rows
 	t.sent.Bytes += bytes
+	t.sent.Upserted, t.sent.Updated, t.sent.Deleted = t.done.Upserted, t.done.Updated, t.done.Deleted
 	return t.sent
 }
 

@@ -26,16 +26,16 @@ func (r *Runner) Capture(ctx context.Context, connectionID string) (*schemaconfi
 	if err != nil {
 		return nil, nil, err
 	}
-	service, src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
+	src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
 	if err != nil {
 		return nil, nil, &SourceError{err}
 	}
 	defer src.Close()
 	offered, err := src.Tables(ctx, func(setup.Warning) {}) // the next sync tells them
 	if err != nil {
-		return nil, nil, &SourceError{fmt.Errorf("list the tables: %w", err)}
+		return nil, nil, &SourceError{fmt.Errorf("list the tables: %w", src.tunnel.Explain(err))}
 	}
-	return r.capture(ctx, c, service, offered)
+	return r.capture(ctx, c, src.service, offered)
 }
 
 // capture keeps what a connection's source was just seen to offer.
@@ -57,12 +57,12 @@ var errCaptured = errors.New("the schema was captured; no rows are moved before 
 
 // captureOnly is the sync of a connection that is blocked until somebody has
 // chosen. No row leaves the source.
-func (s *syncing) captureOnly(ctx context.Context, c *store.Connection, service *connector.Service, src connector.Source) error {
+func (s *syncing) captureOnly(ctx context.Context, c *store.Connection, src *openSource) error {
 	offered, err := src.Tables(ctx, s.warn)
 	if err != nil {
 		return fmt.Errorf("list the tables: %w", err)
 	}
-	if _, _, err := s.runner.capture(ctx, c, service, offered); err != nil {
+	if _, _, err := s.runner.capture(ctx, c, src.service, offered); err != nil {
 		return err
 	}
 	return errCaptured

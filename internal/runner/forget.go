@@ -17,12 +17,12 @@ func (r *Runner) Forgets(ctx context.Context, connectionID string) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	_, src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
+	src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
 	if err != nil {
 		return false, &SourceError{err}
 	}
 	defer src.Close()
-	_, ok := src.(connector.Forgetter)
+	_, ok := src.Source.(connector.Forgetter)
 	return ok, nil
 }
 

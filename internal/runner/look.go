@@ -24,14 +24,15 @@ type look struct {
 	src     connector.Source
 	target  *destination.Service
 	dst     destination.Destination
+	close   func() // ends what leads to both
 
 	before *schemaconfig.Catalog // as stored
 	cfg    schemaconfig.Config   // with what the source offers now, and what is proposed
 	cat    schemaconfig.Catalog
 }
 
-// openLook opens a connection. Its source must be closed. What is wrong with
-// either side is a LookError.
+// openLook opens a connection, which is to be closed. What is wrong with either
+// side is a LookError.
 func (r *Runner) openLook(ctx context.Context, connectionID string) (*look, error) {
 	l := &look{runner: r}
 	var err error
@@ -49,11 +50,21 @@ func (l *look) open(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if l.target, l.dst, err = l.runner.destination(ctx, d, log); err != nil {
+	to, err := l.runner.destination(ctx, d, log)
+	if err != nil {
 		return err
 	}
-	l.service, l.src, err = l.runner.source(ctx, l.c, log)
-	return err
+	from, err := l.runner.source(ctx, l.c, log)
+	if err != nil {
+		to.tunnel.Close()
+		return err
+	}
+	l.service, l.src, l.target, l.dst = from.service, from.Source, to.service, to.Destination
+	l.close = func() {
+		from.Close()
+		to.tunnel.Close()
+	}
+	return nil
 }
 
 // A LookError is an error of a connection's source or destination.

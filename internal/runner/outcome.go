@@ -45,7 +45,7 @@ func outcome(ctx context.Context, out pipe.Outcome, err error) store.Outcome {
 		if p := setup.AsProblem(err); p != nil {
 			o.Task = &store.Alert{Code: p.Code, Message: o.Reason}
 		} else { // nobody need act, but everybody should be able to see it
-			o.Warnings = append(o.Warnings, store.Alert{Code: "sync_failed", Message: o.Reason})
+			o.Warnings = append(o.Warnings, store.Alert{Code: store.SyncFailed, Message: o.Reason})
 		}
 	}
 	return o

@@ -71,7 +71,7 @@ func (r *Runner) planned(ctx context.Context, connectionID string, change func(*
 	if err != nil {
 		return nil, err
 	}
-	defer l.src.Close()
+	defer l.close()
 	p := &planning{look: l, asked: map[schema.Name]bool{}, countUntil: time.Now().Add(r.TestTimeout / 2)}
 	if err := p.begin(ctx); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/tunnel"
 )
 
 // Config is what a Runner works with. Only the first three fields are required.
@@ -66,39 +68,66 @@ func New(c Config) *Runner {
 	return r
 }
 
+// An openSource is a connection's source, and the tunnel to it.
+type openSource struct {
+	connector.Source
+	service *connector.Service
+	tunnel  *tunnel.Tunnel // nil: it is reached directly
+}
+
+// Close closes both.
+func (s *openSource) Close() error { return errors.Join(s.Source.Close(), s.tunnel.Close()) }
+
 // source opens a connection's source.
-func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logger) (*connector.Service, connector.Source, error) {
+func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logger) (*openSource, error) {
 	svc := r.connectors[c.Service]
 	if svc == nil {
-		return nil, nil, fmt.Errorf("this program has no connector %q", c.Service)
+		return nil, fmt.Errorf("this program has no connector %q", c.Service)
 	}
-	trusts, err := r.trusts(ctx, store.ConnectionOwner, c.ID)
+	if err := direct("source", c.Way()); err != nil {
+		return nil, err
+	}
+	way, err := r.way(ctx, store.ConnectionOwner, c.ID, c.GroupID, config(c.Config))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	src, err := svc.Open(config(c.Config), connector.Env{
-		HTTP:     r.HTTP,
-		Endpoint: r.Endpoints[c.Service],
-		Log:      log,
-		Now:      r.Now,
-		Memory:   r.share.Source,
-		Trusts:   trusts,
+		HTTP:        way.http(r.HTTP),
+		Endpoint:    r.Endpoints[c.Service],
+		Log:         log,
+		Now:         r.Now,
+		Memory:      r.share.Source,
+		Trusts:      way.trusts,
+		Authorities: way.authorities,
+		Dial:        way.dial(),
 	})
-	return svc, src, err
+	return &openSource{src, svc, way.tunnel}, err
+}
+
+// An openDestination is a destination, and the tunnel to it.
+type openDestination struct {
+	destination.Destination
+	service *destination.Service
+	tunnel  *tunnel.Tunnel // nil: it is reached directly
 }
 
 // destination opens a destination.
-func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slog.Logger) (*destination.Service, destination.Destination, error) {
+func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slog.Logger) (*openDestination, error) {
 	svc := r.destinations[d.Service]
 	if svc == nil {
-		return nil, nil, fmt.Errorf("this program has no destination %q", d.Service)
+		return nil, fmt.Errorf("this program has no destination %q", d.Service)
 	}
-	trusts, err := r.trusts(ctx, store.DestinationOwner, d.ID)
+	if err := direct("destination", d.Way()); err != nil {
+		return nil, err
+	}
+	way, err := r.way(ctx, store.DestinationOwner, d.ID, d.ID, config(d.Config))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	dst, err := svc.Open(config(d.Config), destination.Env{Log: log, Trusts: trusts})
-	return svc, dst, err
+	dst, err := svc.Open(config(d.Config), destination.Env{
+		Log: log, Trusts: way.trusts, Authorities: way.authorities, Dial: way.dial(),
+	})
+	return &openDestination{dst, svc, way.tunnel}, err
 }
 
 // config returns what a service is opened with: never nothing.
@@ -107,10 +136,4 @@ func config(stored json.RawMessage) json.RawMessage {
 		return json.RawMessage(`{}`)
 	}
 	return stored
-}
-
-// trusts returns which certificates were approved when it was called.
-func (r *Runner) trusts(ctx context.Context, owner, id string) (func(hash string) bool, error) {
-	approved, err := r.Store.Approved(ctx, owner, id)
-	return func(hash string) bool { return approved[hash] }, err
 }

@@ -43,6 +43,8 @@ type fixture struct {
 type settings struct {
 	Schema string `json:"schema" required:"true"`
 	Key    string `json:"key" secret:"true"`
+	Way    string `json:"connection_type"`
+	setup.Tunnel
 }
 
 func newFixture(t *testing.T, formats ...connector.SchemaFormat) *fixture {
@@ -173,7 +175,7 @@ func TestOutcome(t *testing.T) {
 			if got.EndedAt.IsZero() {
 				t.Error("it has no end")
 			}
-			got.EndedAt, got.Tables = time.Time{}, nil
+			got.EndedAt, got.Tables, got.Events = time.Time{}, nil, nil
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Errorf("-want +got\n%s", d)
 			}
@@ -338,9 +340,9 @@ func TestSetupTests(t *testing.T) {
 		if c.SetupState != store.Connected || len(c.Tasks) != 0 {
 			t.Errorf("trusted: %+v", c)
 		}
-		cert, err := f.store.Certificate(ctx, store.ConnectionOwner, "c", "h2")
+		cert, err := f.store.Approval(ctx, store.ConnectionOwner, "c", store.Certificates, "h2")
 		f.ok(err)
-		if cert.ValidatedBy != f.user || string(cert.DER) != "h2" {
+		if cert.ValidatedBy != f.user || string(cert.Data) != "h2" {
 			t.Errorf("approved: %+v", cert)
 		}
 	})

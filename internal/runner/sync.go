@@ -39,11 +39,14 @@ var errStopped = errors.New("stopped at a checkpoint")
 func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
 	defer allow(r.share.Heap)()
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
-	s := &syncing{runner: r, run: run, start: start(run, r.Now()), watch: w, log: log, sent: map[schema.Name]pipe.Progress{}}
+	s := &syncing{runner: r, run: run, start: start(run, r.Now()), watch: w, log: log, sent: map[schema.Name]pipe.Progress{}, events: newJournal(r.Now)}
+	told := s.events.tell(r.Store, run.Token(), log)
 	out, err := s.safely(ctx)
+	told()
 	o := outcome(ctx, out, err)
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
+	o.Events = s.events.end(run, &o)
 	return o
 }
 
@@ -70,6 +73,7 @@ type syncing struct {
 	watch  Watch
 	log    *slog.Logger
 	source connector.Source
+	events *journal
 
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
@@ -100,20 +104,30 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
-	service, src, err := r.source(ctx, c, s.log)
+	src, err := r.source(ctx, c, s.log)
 	if err != nil {
 		return out, err
 	}
 	defer src.Close()
-	s.source = src
+	s.source = src.Source
 	if c.SchemaStatus == store.BlockedOnCapture {
-		return out, s.captureOnly(ctx, c, service, src)
+		return out, src.tunnel.Explain(s.captureOnly(ctx, c, src))
 	}
-	target, dst, err := r.destination(ctx, d, s.log)
+	dst, err := r.destination(ctx, d, s.log)
 	if err != nil {
 		return out, err
 	}
-	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: r.share.Writer, Warn: s.warn})
+	defer dst.tunnel.Close()
+	out, err = s.move(ctx, c, src, dst)
+	if ctx.Err() == nil {
+		err = src.tunnel.Explain(dst.tunnel.Explain(err))
+	}
+	return out, err
+}
+
+// move moves rows from the source to the destination.
+func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource, dst *openDestination) (out pipe.Outcome, err error) {
+	w, err := dst.Writer(ctx, destination.Options{Synced: s.start, Memory: s.runner.share.Writer, Warn: s.warn, Made: s.events.made})
 	if err != nil {
 		return out, err
 	}
@@ -122,11 +136,12 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 			err = fmt.Errorf("close the destination: %w", cerr)
 		}
 	}()
-	p, err := r.plan(ctx, c, service, target)
+	p, err := s.runner.plan(ctx, c, src.service, dst.service)
 	if err != nil {
 		return out, err
 	}
-	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src, w, &ledger{s}, s.choose(c, service), s.start, s.observe
+	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
+	p.Defined, p.Warned = s.events.defined, s.events.warned
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))
 }
@@ -173,11 +188,13 @@ func (s *syncing) warn(w setup.Warning) {
 		}
 	}
 	if len(s.warnings) < 100 {
+		s.events.warned(w)
 		s.warnings = append(s.warnings, store.Alert{Code: w.Code, Message: w.Message})
 	}
 }
 
 func (s *syncing) observe(p pipe.Progress) {
+	s.events.observe(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.sent[p.Table]
@@ -210,6 +227,7 @@ func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
 	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now()); err != nil {
 		return err
 	}
+	l.events.durable()
 	select {
 	case <-l.watch.Stop:
 		return errStopped

@@ -12,15 +12,17 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// A Trust says who approves the server certificates that setup tests meet.
-// The zero value approves none.
+// A Trust says who approves the server certificates, and the host keys of SSH
+// servers, that setup tests meet. The zero value approves none.
 type Trust struct {
 	Certificates bool
+	Fingerprints bool
 	By           string // user id; "": nobody
 }
 
-// rounds is how often tests are run that show certificates to be approved:
-// behind the first there may be another, of a proxy or of a replica.
+// rounds is how often tests are run that show something to be approved:
+// behind the first there may be another, of a server behind a tunnel or a
+// proxy, or of a replica.
 const rounds = 4
 
 // TestConnection runs a connection's setup tests, keeps what they show, and
@@ -38,12 +40,12 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 				return incomplete(missing), nil
 			}
 		}
-		_, src, err := r.source(ctx, c, log)
+		src, err := r.source(ctx, c, log)
 		if err != nil {
 			return refused(err.Error()), nil
 		}
 		defer src.Close()
-		return src.Test(ctx), nil
+		return testThrough(ctx, src.tunnel, src.Test), nil
 	}, log)
 	if err != nil {
 		return nil, err
@@ -73,11 +75,12 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 				return incomplete(missing), nil
 			}
 		}
-		_, dst, err := r.destination(ctx, d, log)
+		dst, err := r.destination(ctx, d, log)
 		if err != nil {
 			return refused(err.Error()), nil
 		}
-		return dst.Test(ctx), nil
+		defer dst.tunnel.Close()
+		return testThrough(ctx, dst.tunnel, dst.Test), nil
 	}, log)
 	if err != nil {
 		return nil, err
@@ -89,8 +92,8 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 	})
 }
 
-// test runs tests until they show no certificate that is to be approved, or
-// the time is up.
+// test runs tests until they show nothing that is to be approved, or the time
+// is up.
 func (r *Runner) test(ctx context.Context, owner, id string, trust Trust,
 	run func(context.Context) ([]setup.TestResult, error), log *slog.Logger) ([]setup.TestResult, error) {
 	limited, cancel := context.WithTimeout(ctx, r.TestTimeout)
@@ -107,27 +110,31 @@ func (r *Runner) test(ctx context.Context, owner, id string, trust Trust,
 		if err != nil {
 			return nil, err
 		}
-		if !trust.Certificates || round == rounds {
+		if round == rounds {
 			return results, nil
 		}
-		approved, err := r.approve(ctx, owner, id, trust.By, results)
+		approved, err := r.approve(ctx, owner, id, trust, results)
 		if err != nil || !approved {
 			return results, err
 		}
 	}
 }
 
-// approve approves the certificates that made tests fail.
-func (r *Runner) approve(ctx context.Context, owner, id, by string, results []setup.TestResult) (any bool, err error) {
+// approve approves what made tests fail, as far as it is trusted.
+func (r *Runner) approve(ctx context.Context, owner, id string, trust Trust, results []setup.TestResult) (any bool, err error) {
 	for _, t := range results {
-		if t.Certificate == nil || t.Status != setup.Failed {
+		a := store.Approval{Owner: owner, OwnerID: id, ValidatedBy: trust.By, ValidatedAt: r.Now().UTC().Truncate(time.Microsecond)}
+		switch c, f := t.Certificate, t.Fingerprint; {
+		case t.Status != setup.Failed:
+			continue
+		case c != nil && trust.Certificates:
+			a.Kind, a.Hash, a.Data = store.Certificates, c.Hash, c.DER
+		case f != nil && trust.Fingerprints:
+			a.Kind, a.Hash, a.Data = store.Fingerprints, f.Hash, []byte(f.PublicKey)
+		default:
 			continue
 		}
-		err := r.Store.CreateCertificate(ctx, &store.Certificate{
-			Owner: owner, OwnerID: id, Hash: t.Certificate.Hash, DER: t.Certificate.DER,
-			ValidatedBy: by, ValidatedAt: r.Now().UTC().Truncate(time.Microsecond),
-		})
-		if err != nil {
+		if err := r.Store.Approve(ctx, &a); err != nil {
 			return false, err
 		}
 		any = true

@@ -32,7 +32,7 @@ func (r *Runner) CanVerify(ctx context.Context, connectionID string) error {
 	if err != nil {
 		return err
 	}
-	defer l.src.Close()
+	defer l.close()
 	_, _, err = l.digesters()
 	return err
 }
@@ -71,7 +71,7 @@ func (r *Runner) Verify(ctx context.Context, v *store.Verification, tell func(Pr
 	if err != nil {
 		return err
 	}
-	defer l.src.Close()
+	defer l.close()
 	s := &verifying{look: l, v: v, tell: tell}
 	if s.Source, s.Destination, err = l.digesters(); err != nil {
 		return err

@@ -17,6 +17,11 @@
 // Sunday of March and 02:00 on the first Sunday of November, as in the United
 // States.
 //
+// Plan. In place of a frequency a connection may have a plan: an interval of any
+// number of minutes, a time of day, or a cron expression, the first two on
+// some days of the week only. Days and times are those of the destination's
+// time zone. An interval makes slots as a frequency does.
+//
 // First sync. A connection that never synced is due as soon as its setup
 // tests have passed.
 //
@@ -70,9 +75,13 @@ type Schedule struct {
 	Type      string // Auto or Manual
 	Frequency int    // in minutes, one of Frequencies
 	DailyTime string // "HH:00", used with Daily; "": midnight
-	Zone      Zone   // of the destination, used with Daily
+	Plan      *Plan  // in place of Frequency and DailyTime; nil: none
+	Zone      Zone   // of the destination, used with Daily and Plan
 	Offset    time.Duration
 }
+
+// Local reports whether the schedule depends on the destination's time zone.
+func (s Schedule) Local() bool { return s.Plan != nil || s.Frequency == Daily }
 
 // Offset returns the shift of a connection's slots, less than an hour.
 func Offset(connectionID string) time.Duration {
@@ -84,13 +93,20 @@ func Offset(connectionID string) time.Duration {
 // Next returns the first slot after t, in UTC. It says nothing about whether
 // the connection is due then: see [Situation.Due].
 func (s Schedule) Next(t time.Time) time.Time {
-	if s.Frequency == Daily {
+	switch {
+	case s.Plan != nil:
+		return s.Plan.next(t, s.Zone, s.Offset)
+	case s.Frequency == Daily:
 		return s.Zone.next(t, hour(s.DailyTime))
 	}
-	f := time.Duration(s.Frequency) * time.Minute
-	since := time.Duration(t.UnixMicro())*time.Microsecond - s.Offset
-	slot := since - mod(since, f) + f
-	return time.UnixMicro((slot + s.Offset).Microseconds()).UTC()
+	return slot(t, time.Duration(s.Frequency)*time.Minute, s.Offset)
+}
+
+// slot returns the first time after t of those that are every apart.
+func slot(t time.Time, every, offset time.Duration) time.Time {
+	since := time.Duration(t.UnixMicro())*time.Microsecond - offset
+	next := since - mod(since, every) + every
+	return time.UnixMicro((next + offset).Microseconds()).UTC()
 }
 
 // mod is the remainder that is never negative.

@@ -27,18 +27,31 @@ func ValidZone(offset string) bool {
 // next returns the first time after t at which the zone's clock shows the
 // full hour. On the day on which the clock skips it, it is the hour after.
 func (z Zone) next(t time.Time, hour int) time.Time {
-	local := t.UTC().Add(z.offset(t))
-	y, m, d := local.Date()
+	local := z.wall(t)
 	for day := -1; ; day++ {
-		wall := time.Date(y, m, d+day, hour, 0, 0, 0, time.UTC)
-		at := wall.Add(-time.Duration(z.Hours) * time.Hour) // by standard time
-		if summer := at.Add(-time.Hour); z.offset(summer) != z.standard() {
-			at = summer
-		}
-		if at.After(t) {
+		if at := z.at(midnight(local, day).Add(time.Duration(hour) * time.Hour)); at.After(t) {
 			return at
 		}
 	}
+}
+
+// wall returns what the zone's clock shows at t, as if it were UTC.
+func (z Zone) wall(t time.Time) time.Time { return t.UTC().Add(z.offset(t)) }
+
+// at returns the first time at which the zone's clock shows wall; if it skips
+// that, the hour after.
+func (z Zone) at(wall time.Time) time.Time {
+	at := wall.Add(-z.standard())
+	if summer := at.Add(-time.Hour); z.offset(summer) != z.standard() {
+		return summer
+	}
+	return at
+}
+
+// midnight returns the start of the day some days after wall's.
+func midnight(wall time.Time, days int) time.Time {
+	y, m, d := wall.Date()
+	return time.Date(y, m, d+days, 0, 0, 0, 0, time.UTC)
 }
 
 func (z Zone) standard() time.Duration { return time.Duration(z.Hours) * time.Hour }

@@ -15,32 +15,6 @@ type APIKey struct {
 	CreatedAt time.Time
 }
 
-// A Caller is whoever an API key belongs to.
-type Caller struct {
-	KeyID     string
-	UserID    string
-	AccountID string
-	Role      string
-}
-
-const callerByKey = `select k.id, k.hash, u.id, u.account_id, u.role
-	from api_keys k join users u on u.id = k.user_id where k.id = $1`
-
-// Authenticate returns the caller whose API key this is, or ErrNotFound if the
-// key does not exist or the secret is wrong; it does not tell which.
-func (s *Store) Authenticate(ctx context.Context, key, keySecret string) (*Caller, error) {
-	var c Caller
-	var hash []byte
-	err := s.row(ctx, callerByKey, key).Scan(&c.KeyID, &hash, &c.UserID, &c.AccountID, &c.Role)
-	if err != nil {
-		return nil, known(err)
-	}
-	if !secret.CheckAPIKey(s.hashKey, key, keySecret, hash) {
-		return nil, ErrNotFound
-	}
-	return &c, nil
-}
-
 // CreateAPIKey makes a key for a user and returns both halves. The secret
 // cannot be had again.
 func (s *Store) CreateAPIKey(ctx context.Context, userID string) (key, keySecret string, err error) {
@@ -55,6 +29,16 @@ func (s *Store) PutAPIKey(ctx context.Context, userID, key, keySecret string) er
 		on conflict (id) do update set user_id = excluded.user_id, hash = excluded.hash`,
 		key, userID, secret.HashAPIKey(s.hashKey, key, keySecret), now().UnixMicro())
 	return known(err)
+}
+
+// APIKey returns a user's key.
+func (s *Store) APIKey(ctx context.Context, key string) (*APIKey, error) {
+	var k APIKey
+	err := s.row(ctx, `select id, user_id, created_at from api_keys where id = $1`, key).Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt})
+	if err != nil {
+		return nil, known(err)
+	}
+	return &k, nil
 }
 
 // APIKeys returns a user's keys, the oldest first.

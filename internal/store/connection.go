@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -25,11 +28,12 @@ type Connection struct {
 
 	Paused           bool
 	PauseAfterTrial  bool
-	ScheduleType     string // schedule.Auto or schedule.Manual
-	SyncFrequency    int    // minutes
-	DailySyncTime    string // "HH:00"; "": none was given
-	DelaySensitivity string // schedule.Normal, …
-	DelayThreshold   int    // minutes
+	ScheduleType     string         // schedule.Auto or schedule.Manual
+	SyncFrequency    int            // minutes
+	DailySyncTime    string         // "HH:00"; "": none was given
+	Plan             *schedule.Plan // in place of the two before; nil: none. SyncFrequency is its longest gap then
+	DelaySensitivity string         // schedule.Normal, …
+	DelayThreshold   int            // minutes
 
 	NetworkingMethod  string
 	PrivateLinkID     string // "": none; so are the next three
@@ -39,6 +43,7 @@ type Connection struct {
 	SchemaNames       string          // FIVETRAN_NAMING or SOURCE_NAMING
 	ConnectCard       json.RawMessage // its config; nil: none
 	DestinationConfig json.RawMessage // nil: none
+	PackageID         string          // whose code it runs, of Connector SDK; "": nobody's. One connection's at a time
 
 	SetupState        string // Incomplete, Connected or Broken
 	SetupTests        []setup.TestResult
@@ -59,6 +64,10 @@ type Connection struct {
 
 	RunID string    // the living run, "": none; set by the store
 	DueAt time.Time // when it is to run next, zero: never by itself; set by the store
+
+	// Told are kinds of events that UpdateConnection records with a change,
+	// beside those that the change itself tells. It is not stored.
+	Told []string
 }
 
 // An Alert is a task, which a person must see to, or a warning.
@@ -69,19 +78,20 @@ type Alert struct {
 }
 
 var connectionColumns = columns{"id", "group_id", "service", "schema_name", "service_version", "connected_by", "created_at", "config",
-	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "delay_sensitivity", "delay_threshold",
+	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "plan", "delay_sensitivity", "delay_threshold",
 	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
-	"schema_names", "connect_card", "destination_config",
+	"schema_names", "connect_card", "destination_config", "package_id",
 	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
 	"run_id", "due_at"}
 
 func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 	var sealed []byte
+	var plan json.RawMessage
 	err = row.Scan(&c.ID, &c.GroupID, &c.Service, &c.Schema, &c.ServiceVersion, text{&c.ConnectedBy}, stamp{&c.CreatedAt}, &sealed,
-		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, &c.DelaySensitivity, &c.DelayThreshold,
+		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, document{&plan}, &c.DelaySensitivity, &c.DelayThreshold,
 		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
-		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig},
+		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig}, text{&c.PackageID},
 		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
 		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
@@ -92,7 +102,10 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 	if c.Config, err = s.box.Open(sealed, "connection "+c.ID); err != nil {
 		return c, errors.New("config of connection " + c.ID + ": " + err.Error())
 	}
-	return c, nil
+	if plan != nil {
+		err = json.Unmarshal(plan, &c.Plan)
+	}
+	return c, err
 }
 
 func (s *Store) connectionValues(c *Connection) ([]any, error) {
@@ -108,10 +121,18 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var plan any // null
+	if c.Plan != nil {
+		b, err := json.Marshal(c.Plan)
+		if err != nil {
+			return nil, err
+		}
+		plan = string(b)
+	}
 	return []any{c.ID, c.GroupID, c.Service, c.Schema, c.ServiceVersion, orNull(c.ConnectedBy), micros(c.CreatedAt), s.box.Seal(c.Config, "connection "+c.ID),
-		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, c.DelaySensitivity, c.DelayThreshold,
+		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, plan, c.DelaySensitivity, c.DelayThreshold,
 		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
-		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig),
+		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig), orNull(c.PackageID),
 		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
 		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
@@ -121,10 +142,12 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 var (
 	connectionByID = `select ` + connectionColumns.list() + ` from connections where id = $1`
 
+	connectionInAccount = connectionByID + ` and group_id in (select id from groups where account_id = $2)`
+
 	connectionsPage = `select ` + connectionColumns.list() + ` from connections
 		where group_id in (select id from groups where account_id = $1)
-		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and (created_at, id) > ($4, $5)
-		order by created_at, id limit $6`
+		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ($4 = '' or proxy_agent_id = $4) and ` + scoped("group_id", "id", 5) + `
+		and (created_at, id) > ($8, $9) order by created_at, id limit $10`
 )
 
 // Connection returns a connection.
@@ -136,16 +159,28 @@ func (s *Store) Connection(ctx context.Context, id string) (*Connection, error) 
 	return &c, nil
 }
 
-// A ConnectionFilter says which connections are listed. Empty fields match all.
+// ConnectionIn returns a connection of an account.
+func (s *Store) ConnectionIn(ctx context.Context, accountID, id string) (*Connection, error) {
+	c, err := s.scanConnection(s.row(ctx, connectionInAccount, id, accountID))
+	if err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// A ConnectionFilter says which connections are listed. Empty strings match
+// all.
 type ConnectionFilter struct {
-	AccountID string // required
-	GroupID   string
-	Schema    string // the whole name
+	AccountID    string // required
+	GroupID      string
+	Schema       string // the whole name
+	ProxyAgentID string
+	Scope        access.Scope // what may be seen
 }
 
 // Connections returns a page of connections and the cursor of the next.
 func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) ([]Connection, string, error) {
-	return readPage(ctx, s, page, connectionsPage, []any{f.AccountID, f.GroupID, f.Schema}, s.scanConnection,
+	return readPage(ctx, s, page, connectionsPage, append([]any{f.AccountID, f.GroupID, f.Schema, f.ProxyAgentID}, scopeArgs(f.Scope)...), s.scanConnection,
 		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
 }
 
@@ -171,8 +206,17 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 			if err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...)
-			return err
+			if _, err = tx.ExecContext(ctx, connectionColumns.insert("connections"), values...); err != nil {
+				return err
+			}
+			is := c.properties()
+			is["service"], is["schema"], is["paused"] = c.Service, c.Schema, c.Paused
+			maps.DeleteFunc(is, func(_ string, v any) bool { return v == "" })
+			e, err := c.done(ctx, CreateConnector, map[string]any{"properties": is})
+			if err != nil {
+				return err
+			}
+			return s.record(ctx, tx, e)
 		})
 		if errors.Is(err, ErrInUse) {
 			return ErrNotFound
@@ -184,13 +228,14 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection) error {
 // UpdateConnection changes a connection by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. DueAt follows
 // from the rest; a changed config makes a connection due that waited after a
-// failure. Whoever changes what a running engine goes by tells it.
+// failure. Events tell what has changed, and who changed it, see [As]. Whoever changes what a running engine goes by tells it.
 func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connection) error) (*Connection, error) {
 	var c Connection
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
 		if c, err = s.lockConnection(ctx, tx, id); err != nil {
 			return err
 		}
+		before := c
 		runID, failures, config := c.RunID, c.Failures, string(c.Config)
 		if err := f(&c); err != nil {
 			return err
@@ -200,7 +245,15 @@ func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connect
 			c.Failures = failures
 			c.Mended()
 		}
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		events, err := c.changes(ctx, &before)
+		c.Told = nil
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, events...)
 	})
 	if err != nil {
 		return nil, err
@@ -234,13 +287,24 @@ func (s *Store) saveConnection(ctx context.Context, tx *sql.Tx, c *Connection) e
 }
 
 // DeleteConnection removes a connection with its state, its runs and its
-// certificates. What it wrote stays in the destination. A living run of it
+// approvals. What it wrote stays in the destination. A living run of it
 // can write nothing more here; whoever runs it must still be told.
 func (s *Store) DeleteConnection(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, ConnectionOwner, id); err != nil {
+		c, err := s.lockConnection(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `delete from connections where id = $1`, id))
+		if err := forgetApprovals(ctx, tx, ConnectionOwner, id); err != nil {
+			return err
+		}
+		if err := one(tx.ExecContext(ctx, `delete from connections where id = $1`, id)); err != nil {
+			return err
+		}
+		e, err := c.done(ctx, DeleteConnector, nil)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, e)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -60,8 +61,10 @@ func (s *Store) destinationValues(d *Destination) ([]any, error) {
 var (
 	destinationByID  = `select ` + destinationColumns.list() + ` from destinations where id = $1`
 	destinationsPage = `select ` + destinationColumns.list() + ` from destinations
-		where id in (select id from groups where account_id = $1) and (created_at, id) > ($2, $3)
-		order by created_at, id limit $4`
+		where id in (select id from groups where account_id = $1) and ` + scoped("id", "id", 2) + `
+		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+
+	destinationInAccount = destinationByID + ` and id in (select id from groups where account_id = $2)`
 )
 
 // Destination returns a destination.
@@ -73,10 +76,19 @@ func (s *Store) Destination(ctx context.Context, id string) (*Destination, error
 	return &d, nil
 }
 
-// Destinations returns a page of an account's destinations and the cursor of
-// the next.
-func (s *Store) Destinations(ctx context.Context, accountID string, page Page) ([]Destination, string, error) {
-	return readPage(ctx, s, page, destinationsPage, []any{accountID}, s.scanDestination,
+// DestinationIn returns a destination of an account.
+func (s *Store) DestinationIn(ctx context.Context, accountID, id string) (*Destination, error) {
+	d, err := s.scanDestination(s.row(ctx, destinationInAccount, id, accountID))
+	if err != nil {
+		return nil, err
+	}
+	return &d, nil
+}
+
+// Destinations returns a page of an account's destinations, of those that
+// scope shows, and the cursor of the next.
+func (s *Store) Destinations(ctx context.Context, accountID string, scope access.Scope, page Page) ([]Destination, string, error) {
+	return readPage(ctx, s, page, destinationsPage, append([]any{accountID}, scopeArgs(scope)...), s.scanDestination,
 		func(d *Destination) (time.Time, string) { return d.CreatedAt, d.ID })
 }
 
@@ -136,7 +148,7 @@ func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destin
 	return &d, nil
 }
 
-// DeleteDestination removes a destination and its certificates. It is
+// DeleteDestination removes a destination and its approvals. It is
 // ErrInUse while its group has connections.
 func (s *Store) DeleteDestination(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
@@ -147,7 +159,7 @@ func (s *Store) DeleteDestination(ctx context.Context, id string) error {
 		if n > 0 {
 			return ErrInUse
 		}
-		if _, err := tx.ExecContext(ctx, `delete from certificates where owner = $1 and owner_id = $2`, DestinationOwner, id); err != nil {
+		if err := forgetApprovals(ctx, tx, DestinationOwner, id); err != nil {
 			return err
 		}
 		return one(tx.ExecContext(ctx, `delete from destinations where id = $1`, id))

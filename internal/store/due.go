@@ -12,7 +12,7 @@ import (
 // setDue makes c.DueAt what follows from the rest of c.
 func (s *Store) setDue(ctx context.Context, tx *sql.Tx, c *Connection) error {
 	var zone schedule.Zone
-	if c.SyncFrequency == schedule.Daily {
+	if c.schedule(zone).Local() {
 		var err error
 		if zone, err = destinationZone(ctx, tx, c.GroupID); err != nil {
 			return err
@@ -33,13 +33,7 @@ func (c *Connection) due(zone schedule.Zone) time.Time {
 
 func (c *Connection) situation(zone schedule.Zone) schedule.Situation {
 	return schedule.Situation{
-		Schedule: schedule.Schedule{
-			Type:      c.ScheduleType,
-			Frequency: c.SyncFrequency,
-			DailyTime: c.DailySyncTime,
-			Zone:      zone,
-			Offset:    schedule.Offset(c.ID),
-		},
+		Schedule:    c.schedule(zone),
 		Paused:      c.Paused,
 		Incomplete:  c.SetupState == Incomplete,
 		Triggered:   c.TriggeredAt,
@@ -48,6 +42,17 @@ func (c *Connection) situation(zone schedule.Zone) schedule.Situation {
 		Failures:    c.Failures,
 		Broken:      c.SetupState == Broken,
 		Rescheduled: c.RescheduledFor,
+	}
+}
+
+func (c *Connection) schedule(zone schedule.Zone) schedule.Schedule {
+	return schedule.Schedule{
+		Type:      c.ScheduleType,
+		Frequency: c.SyncFrequency,
+		DailyTime: c.DailySyncTime,
+		Plan:      c.Plan,
+		Zone:      zone,
+		Offset:    schedule.Offset(c.ID),
 	}
 }
 
@@ -71,7 +76,7 @@ func destinationZone(ctx context.Context, tx *sql.Tx, id string) (schedule.Zone,
 // have in common has changed.
 func (s *Store) dueAgain(ctx context.Context, tx *sql.Tx, groupID string, mended bool) error {
 	rows, err := tx.QueryContext(ctx, `select `+connectionColumns.list()+` from connections
-		where group_id = $1 and (sync_frequency = $2 or failures > 0) order by id`+s.dialect.forUpdate, groupID, schedule.Daily)
+		where group_id = $1 and (sync_frequency = $2 or plan is not null or failures > 0) order by id`+s.dialect.forUpdate, groupID, schedule.Daily)
 	if err != nil {
 		return err
 	}

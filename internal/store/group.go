@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A Group holds a destination, which has the group's id, and the connections
@@ -28,8 +30,8 @@ func (g *Group) values() []any {
 
 var (
 	groupByID  = `select ` + groupColumns.list() + ` from groups where id = $1`
-	groupsPage = `select ` + groupColumns.list() + ` from groups where account_id = $1 and (created_at, id) > ($2, $3)
-		order by created_at, id limit $4`
+	groupsPage = `select ` + groupColumns.list() + ` from groups where account_id = $1 and ` + scoped("id", "id", 2) + `
+		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
 )
 
 // Group returns a group.
@@ -41,9 +43,10 @@ func (s *Store) Group(ctx context.Context, id string) (*Group, error) {
 	return &g, nil
 }
 
-// Groups returns a page of an account's groups and the cursor of the next.
-func (s *Store) Groups(ctx context.Context, accountID string, page Page) ([]Group, string, error) {
-	return readPage(ctx, s, page, groupsPage, []any{accountID}, scanGroup,
+// Groups returns a page of an account's groups, of those that scope shows, and
+// the cursor of the next.
+func (s *Store) Groups(ctx context.Context, accountID string, scope access.Scope, page Page) ([]Group, string, error) {
+	return readPage(ctx, s, page, groupsPage, append([]any{accountID}, scopeArgs(scope)...), scanGroup,
 		func(g *Group) (time.Time, string) { return g.CreatedAt, g.ID })
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -17,7 +18,12 @@ type Outcome struct {
 	RescheduledFor time.Time // with RunRescheduled
 	Rows, Bytes    int64
 	Tables         []RunTable
+	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
+
+// SyncFailed is the code of the warning that a failed sync leaves if nobody
+// need act.
+const SyncFailed = "sync_failed"
 
 // history is how long runs that have ended are kept.
 const history = 90 * 24 * time.Hour
@@ -48,13 +54,57 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 			t.ConnectionID, o.EndedAt.Add(-history).UnixMicro()); err != nil {
 			return err
 		}
+		before := c
 		c.end(o)
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		events := ofRun(t, o.Events)
+		if e, err := c.verdict(ctx, &before); err != nil {
+			return err
+		} else if e != nil {
+			e.RunID, e.At = t.RunID, o.EndedAt
+			events = append(events, *e)
+		}
+		e := c.event(t.RunID, SyncEnd, o.EndedAt)
+		if e.Data, err = o.summary(); err != nil {
+			return err
+		}
+		if o.Kind == RunFailed {
+			e.Level = Severe
+		}
+		return s.record(ctx, tx, append(events, e)...)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrStale
 	}
 	return err
+}
+
+// summary is what the event of a run's end says, in the words of Fivetran's
+// log (2026-11).
+func (o *Outcome) summary() (json.RawMessage, error) {
+	var data struct {
+		Status         string     `json:"status"`
+		Reason         string     `json:"reason,omitempty"`
+		TaskType       string     `json:"taskType,omitempty"`
+		RescheduledFor *time.Time `json:"rescheduledAt,omitempty"`
+	}
+	data.Reason = o.Reason
+	switch o.Kind {
+	case RunFailed:
+		data.Status = "FAILURE"
+		if o.Task != nil {
+			data.Status, data.TaskType = "FAILURE_WITH_TASK", o.Task.Code
+		}
+	case RunCanceled:
+		data.Status = "CANCELED"
+	case RunRescheduled:
+		data.Status, data.RescheduledFor = "RESCHEDULED", &o.RescheduledFor
+	default:
+		data.Status = "SUCCESSFUL"
+	}
+	return json.Marshal(data)
 }
 
 // end makes the connection tell the outcome of its run.

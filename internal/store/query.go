@@ -82,9 +82,12 @@ func (s *Store) once(ctx context.Context, f func(tx *sql.Tx) error) error {
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
+		s.appended.settle(tx, false)
 		return known(err)
 	}
-	return known(tx.Commit())
+	err = tx.Commit()
+	s.appended.settle(tx, err == nil)
+	return known(err)
 }
 
 // known turns errors that callers branch on into the package's own.
@@ -133,17 +136,25 @@ type columns []string
 // list returns "a, b, c".
 func (c columns) list() string { return strings.Join(c, ", ") }
 
-// marks returns "$1, $2, $3".
-func (c columns) marks() string {
-	m := make([]string, len(c))
-	for i := range c {
-		m[i] = fmt.Sprintf("$%d", i+1)
-	}
-	return strings.Join(m, ", ")
-}
+func (c columns) insert(table string) string { return c.insertMany(table, 1) }
 
-func (c columns) insert(table string) string {
-	return "insert into " + table + " (" + c.list() + ") values (" + c.marks() + ")"
+// insertMany inserts a number of rows.
+func (c columns) insertMany(table string, rows int) string {
+	var b strings.Builder
+	b.WriteString("insert into " + table + " (" + c.list() + ") values ")
+	for i := range rows * len(c) {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%len(c) == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	b.WriteString(")")
+	return b.String()
 }
 
 // update changes all columns of the row whose first column is $1.

@@ -81,8 +81,10 @@ func (r *Run) values() []any {
 }
 
 var (
-	runByID  = `select ` + runColumns.list() + ` from runs where id = $1`
-	runsPage = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
+	runByID     = `select ` + runColumns.list() + ` from runs where id = $1`
+	runsPage    = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
+	runsBetween = `select ` + runColumns.list() + ` from runs where connection_id = $1 and started_at >= $2 and started_at < $3
+		and (started_at, id) > ($4, $5) order by started_at, id limit $6`
 	dueFirst = `select ` + connectionColumns.list() + ` from connections
 		where due_at <= $1 and run_id is null order by due_at limit 1`
 	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
@@ -101,6 +103,13 @@ func (s *Store) Run(ctx context.Context, id string) (*Run, error) {
 // Runs returns a connection's latest runs, the latest first.
 func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run, error) {
 	return s.runs(ctx, runsPage, connectionID, limit)
+}
+
+// RunsBetween returns a page of a connection's runs that began from one time
+// on and before another, the earliest first, and the cursor of the next.
+func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to time.Time, page Page) ([]Run, string, error) {
+	return readPage(ctx, s, page, runsBetween, []any{connectionID, from.UnixMicro(), to.UnixMicro()}, scanRun,
+		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
 }
 
 func (s *Store) runs(ctx context.Context, query string, args ...any) ([]Run, error) {
@@ -167,7 +176,10 @@ func (s *Store) Claim(ctx context.Context, owner string, now time.Time, lease ti
 		if _, err := tx.ExecContext(ctx, runColumns.insert("runs"), r.values()...); err != nil {
 			return err
 		}
-		return s.saveConnection(ctx, tx, &c)
+		if err := s.saveConnection(ctx, tx, &c); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, c.event(r.ID, SyncStart, now))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
@@ -224,10 +236,13 @@ func (s *Store) Stop(ctx context.Context, runID, how string) error {
 	return err
 }
 
-// expireLeases makes all living runs free to be taken over, and ends
-// verifications.
+// expireLeases makes all living runs and deliveries free to be taken over, and
+// ends verifications.
 func (s *Store) expireLeases(ctx context.Context) error {
 	if _, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`); err != nil {
+		return err
+	}
+	if _, err := s.write.ExecContext(ctx, `update webhook_lanes set lease_until = 0 where lease_until > 0`); err != nil {
 		return err
 	}
 	if _, err := s.write.ExecContext(ctx, `update verifications set lease_until = 0 where state = $1`, VerificationRunning); err != nil {

@@ -84,10 +84,18 @@ func (s *Store) updateSchema(ctx context.Context, connectionID string, f func(*s
 		if err := refiltered(tx, changedFilters(filters, cfg.Filters(cat))); err != nil {
 			return err
 		}
-		if err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig); err != nil {
+		changed, err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig)
+		if err != nil {
 			return err
 		}
-		return putCatalog(ctx, tx, connectionID, cat, oldCatalog)
+		if err := putCatalog(ctx, tx, connectionID, cat, oldCatalog); err != nil || !changed || actor(ctx) == "" {
+			return err
+		}
+		e, err := (&Connection{ID: connectionID}).done(ctx, ChangeSchemaConfig, nil)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, e)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -154,19 +162,20 @@ func scanCatalog(row scanner) (*schemaconfig.Catalog, []byte, error) {
 	return cat, doc, nil
 }
 
-func putSchemaConfig(ctx context.Context, tx *sql.Tx, connectionID string, cfg *schemaconfig.Config, old []byte) error {
+// putSchemaConfig reports whether anything has changed.
+func putSchemaConfig(ctx context.Context, tx *sql.Tx, connectionID string, cfg *schemaconfig.Config, old []byte) (bool, error) {
 	doc, err := json.Marshal(cfg)
 	if err != nil || bytes.Equal(doc, old) {
-		return err
+		return false, err
 	}
 	packed, err := pack(doc)
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, err = tx.ExecContext(ctx, `insert into schema_configs (connection_id, config, saved_at) values ($1, $2, $3)
 		on conflict (connection_id) do update set config = excluded.config, saved_at = excluded.saved_at`,
 		connectionID, packed, now().UnixMicro())
-	return err
+	return true, err
 }
 
 func putCatalog(ctx context.Context, tx *sql.Tx, connectionID string, cat *schemaconfig.Catalog, old []byte) error {

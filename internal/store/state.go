@@ -77,7 +77,12 @@ func saveState(ctx context.Context, tx *sql.Tx, v *StateVersion, state json.RawM
 // AskResync notes that tables are to be read again from their beginning. The
 // next sync to begin does it; until then it can be asked for again.
 func (s *Store) AskResync(ctx context.Context, connectionID string, tables []schema.Name) error {
-	return s.in(ctx, func(tx *sql.Tx) error { return askResync(ctx, tx, connectionID, tables) })
+	return s.in(ctx, func(tx *sql.Tx) error {
+		if err := askResync(ctx, tx, connectionID, tables); err != nil {
+			return err
+		}
+		return s.toldResyncs(ctx, tx, connectionID, tables)
+	})
 }
 
 func askResync(ctx context.Context, tx *sql.Tx, connectionID string, tables []schema.Name) error {
@@ -92,6 +97,19 @@ func askResync(ctx context.Context, tx *sql.Tx, connectionID string, tables []sc
 		}
 	}
 	return nil
+}
+
+// toldResyncs records who has asked for tables to be read again.
+func (s *Store) toldResyncs(ctx context.Context, tx *sql.Tx, connectionID string, tables []schema.Name) error {
+	c := Connection{ID: connectionID}
+	events := make([]Event, len(tables))
+	for i, t := range tables {
+		var err error
+		if events[i], err = c.done(ctx, ResyncTable, map[string]any{"schema": t.Schema, "table": t.Table}); err != nil {
+			return err
+		}
+	}
+	return s.record(ctx, tx, events...)
 }
 
 // AskedResyncs returns the tables that are to be read again, in the order of

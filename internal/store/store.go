@@ -49,6 +49,8 @@ type Store struct {
 	hashKey   secret.Key  // of API keys
 	columnKey secret.Key  // of hashed columns, of which each account has its own
 
+	appended *bell // rung when events have been added
+
 	mu       sync.RWMutex
 	prepared map[string]*sql.Stmt // of read, by text
 }
@@ -64,7 +66,7 @@ type Store struct {
 // An error says so if the master key is not the one that the data are
 // encrypted under.
 func Open(ctx context.Context, location string, master secret.Key) (*Store, error) {
-	s := &Store{prepared: map[string]*sql.Stmt{}}
+	s := &Store{prepared: map[string]*sql.Stmt{}, appended: newBell()}
 	var err error
 	if strings.HasPrefix(location, "postgres://") || strings.HasPrefix(location, "postgresql://") {
 		err = s.openPostgres(location)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/secret"
@@ -113,6 +114,7 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 		c.Paused, c.PauseAfterTrial = true, true
 		c.DailySyncTime, c.DelayThreshold = "03:00", 90
 		c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID, c.SecretsManagerID = "a", "b", "c", "d"
+		c.Plan, c.PackageID = &schedule.Plan{Kind: schedule.Cron, Cron: "0 6 * * MON"}, "package"
 		c.ConnectCard = json.RawMessage(`{"redirect_uri": "https://example.com"}`)
 		c.DestinationConfig = json.RawMessage(`{"virtual_warehouse":"w"}`)
 		c.SetupTests = []setup.TestResult{{Title: "Host", Status: setup.Failed, Message: "no",
@@ -181,7 +183,7 @@ func TestPagesAreStable(t *testing.T) {
 			want = append(want, c.ID)
 		}
 		check(t, s.CreateConnection(ctx, connection(other, "app_z")))
-		filter := ConnectionFilter{AccountID: u.AccountID, GroupID: g.ID}
+		filter := ConnectionFilter{AccountID: u.AccountID, GroupID: g.ID, Scope: access.Everything}
 		var got []string
 		page := Page{Limit: 3}
 		for {
@@ -206,7 +208,7 @@ func TestPagesAreStable(t *testing.T) {
 				t.Errorf("%s is not listed once: %v", id, got)
 			}
 		}
-		items, _, err := s.Connections(ctx, ConnectionFilter{AccountID: u.AccountID, Schema: "app_z"}, Page{})
+		items, _, err := s.Connections(ctx, ConnectionFilter{AccountID: u.AccountID, Schema: "app_z", Scope: access.Everything}, Page{})
 		check(t, err)
 		if len(items) != 1 || items[0].GroupID != other.ID {
 			t.Errorf("filter by schema gives %d items", len(items))
@@ -215,12 +217,12 @@ func TestPagesAreStable(t *testing.T) {
 			_, _, err = s.Connections(ctx, filter, Page{Cursor: bad})
 			wantErr(t, err, ErrCursor)
 		}
-		groups, next, err := s.Groups(ctx, u.AccountID, Page{})
+		groups, next, err := s.Groups(ctx, u.AccountID, access.Everything, Page{})
 		check(t, err)
 		if len(groups) != 2 || next != "" {
 			t.Errorf("%d groups, next %q", len(groups), next)
 		}
-		if items, _, err := s.Destinations(ctx, u.AccountID, Page{}); err != nil || len(items) != 1 {
+		if items, _, err := s.Destinations(ctx, u.AccountID, access.Everything, Page{}); err != nil || len(items) != 1 {
 			t.Errorf("%d destinations, %v", len(items), err)
 		}
 		if items, _, err := s.Users(ctx, u.AccountID, Page{}); err != nil || len(items) != 1 {
@@ -235,7 +237,7 @@ func TestAPIKeys(t *testing.T) {
 		u, _ := seed(t, s)
 		key, sec, err := s.CreateAPIKey(ctx, u.ID)
 		check(t, err)
-		same(t, must(s.Authenticate(ctx, key, sec))(t), &Caller{key, u.ID, u.AccountID, u.Role})
+		same(t, must(s.Authenticate(ctx, key, sec))(t), &Caller{KeyID: key, UserID: u.ID, AccountID: u.AccountID, Role: u.Role, Grants: access.OfAccountRole(u.Role)})
 		for _, bad := range [][2]string{{key, sec + "x"}, {key, ""}, {"", sec}, {"other", sec}} {
 			_, err := s.Authenticate(ctx, bad[0], bad[1])
 			wantErr(t, err, ErrNotFound)
@@ -254,30 +256,33 @@ func TestAPIKeys(t *testing.T) {
 	})
 }
 
-func TestCertificates(t *testing.T) {
+func TestApprovals(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		u, g := seed(t, s)
 		c := connection(g, "app")
 		check(t, s.CreateConnection(ctx, c))
-		cert := &Certificate{Owner: ConnectionOwner, OwnerID: c.ID, Hash: "h1", DER: []byte{1}, ValidatedBy: u.ID, ValidatedAt: t0}
-		check(t, s.CreateCertificate(ctx, cert))
+		cert := &Approval{Owner: ConnectionOwner, OwnerID: c.ID, Kind: Certificates, Hash: "h1", Data: []byte{1}, ValidatedBy: u.ID, ValidatedAt: t0}
+		key := &Approval{Owner: ConnectionOwner, OwnerID: c.ID, Kind: Fingerprints, Hash: "h1", Data: []byte("ssh-ed25519 AAAA"), ValidatedAt: t0.Add(time.Second)}
+		check(t, s.Approve(ctx, cert))
+		check(t, s.Approve(ctx, key))
 		again := *cert
 		again.ValidatedAt = t0.Add(time.Hour)
-		check(t, s.CreateCertificate(ctx, &again))
-		same(t, must(s.Certificate(ctx, ConnectionOwner, c.ID, "h1"))(t), cert)
-		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), map[string]bool{"h1": true})
-		same(t, must(s.Approved(ctx, DestinationOwner, c.ID))(t), map[string]bool{})
-		items, next, err := s.Certificates(ctx, ConnectionOwner, c.ID, Page{})
+		check(t, s.Approve(ctx, &again))
+		same(t, must(s.Approval(ctx, ConnectionOwner, c.ID, Certificates, "h1"))(t), cert)
+		same(t, must(s.Approval(ctx, ConnectionOwner, c.ID, Fingerprints, "h1"))(t), key)
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval{*cert, *key})
+		same(t, must(s.Approved(ctx, DestinationOwner, c.ID))(t), []Approval(nil))
+		items, next, err := s.Approvals(ctx, ConnectionOwner, c.ID, Certificates, Page{})
 		check(t, err)
 		if len(items) != 1 || next != "" {
 			t.Errorf("%d certificates", len(items))
 		}
-		check(t, s.DeleteCertificate(ctx, ConnectionOwner, c.ID, "h1"))
-		wantErr(t, s.DeleteCertificate(ctx, ConnectionOwner, c.ID, "h1"), ErrNotFound)
-		check(t, s.CreateCertificate(ctx, cert))
+		check(t, s.Revoke(ctx, ConnectionOwner, c.ID, Certificates, "h1"))
+		wantErr(t, s.Revoke(ctx, ConnectionOwner, c.ID, Certificates, "h1"), ErrNotFound)
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval{*key})
 		check(t, s.DeleteConnection(ctx, c.ID))
-		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), map[string]bool{})
+		same(t, must(s.Approved(ctx, ConnectionOwner, c.ID))(t), []Approval(nil))
 	})
 }
 

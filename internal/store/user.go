@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A User is a person with access to an account.
@@ -40,7 +43,24 @@ var (
 	userByEmail = `select ` + userColumns.list() + ` from users where email = $1`
 	usersPage   = `select ` + userColumns.list() + ` from users where account_id = $1 and (created_at, id) > ($2, $3)
 		order by created_at, id limit $4`
+
+	// Whoever has a role in the account that shows groups is in each of them.
+	groupUsersPage = `select ` + userColumns.list() + ` from users where account_id = $1
+		and (role in (` + rolesThatSee(access.Destinations) + `) or id in (select user_id from memberships where group_id = $2))
+		and (created_at, id) > ($3, $4) order by created_at, id limit $5`
 )
+
+// rolesThatSee returns the roles in an account that may read a resource, as a
+// list in SQL.
+func rolesThatSee(res access.Resource) string {
+	var names []string
+	for _, r := range access.RoleList() {
+		if r.Level == access.AccountLevel && r.Allows(res)&access.Read != 0 {
+			names = append(names, "'"+r.Name+"'")
+		}
+	}
+	return strings.Join(names, ", ")
+}
 
 // User returns a user.
 func (s *Store) User(ctx context.Context, id string) (*User, error) {
@@ -64,6 +84,19 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (*User, error) {
 func (s *Store) Users(ctx context.Context, accountID string, page Page) ([]User, string, error) {
 	return readPage(ctx, s, page, usersPage, []any{accountID}, scanUser,
 		func(u *User) (time.Time, string) { return u.CreatedAt, u.ID })
+}
+
+// GroupUsers returns a page of the users who see a group and the cursor of the
+// next.
+func (s *Store) GroupUsers(ctx context.Context, accountID, groupID string, page Page) ([]User, string, error) {
+	return readPage(ctx, s, page, groupUsersPage, []any{accountID, groupID}, scanUser,
+		func(u *User) (time.Time, string) { return u.CreatedAt, u.ID })
+}
+
+// Administrators returns how many users of an account have all rights in it.
+func (s *Store) Administrators(ctx context.Context, accountID string) (n int, err error) {
+	err = s.row(ctx, `select count(*) from users where account_id = $1 and role = $2`, accountID, access.Administrator).Scan(&n)
+	return n, err
 }
 
 // CreateUser adds a user; an empty ID and CreatedAt are filled in.

@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/internal/sshtest"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// through makes a connection's source one behind an SSH server, and returns
+// how the server's host key is approved.
+func (f *fixture) through(sshd *sshtest.Server) setup.Fingerprint {
+	f.t.Helper()
+	sshd.Authorize(f.t, f.store.GroupPublicKey("g"))
+	sshd.Kill()
+	key := sshd.SetHostKeys(f.t, ssh.KeyAlgoED25519)[0]
+	sshd.Again(f.t)
+	f.configure(fmt.Sprintf(`{"schema":"app","connection_type":"SshTunnel","tunnel_host":%q,"tunnel_port":%d,"tunnel_user":%q}`, sshd.Host, sshd.Port, sshd.User))
+	return setup.Fingerprint{Hash: key[0], PublicKey: key[1]}
+}
+
+func (f *fixture) configure(config string) {
+	f.t.Helper()
+	_, err := f.store.UpdateConnection(ctx, "c", func(c *store.Connection) error { c.Config = json.RawMessage(config); return nil })
+	f.ok(err)
+}
+
+// TestThrough shows what a source is given to get through a tunnel, what the
+// tests say, and that the tunnel ends with the source.
+func TestThrough(t *testing.T) {
+	f := newFixture(t)
+	key := f.through(sshtest.Start(t))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
+	defer web.Close()
+	f.test = func(ctx context.Context, _ func(string) bool) []setup.TestResult {
+		r, err := f.env.HTTP.Get(web.URL)
+		f.ok(err)
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		f.ok(err)
+		return []setup.TestResult{{Title: "Host", Status: setup.Passed, Message: string(body)}}
+	}
+	c, err := f.runner.TestConnection(ctx, "c", Trust{Certificates: true})
+	f.ok(err)
+	if len(c.SetupTests) != 1 || c.SetupTests[0].Title != titleTunnel || c.SetupTests[0].Fingerprint == nil || *c.SetupTests[0].Fingerprint != key || c.SetupState != store.Broken {
+		t.Errorf("not approved: %+v", c)
+	}
+	c, err = f.runner.TestConnection(ctx, "c", Trust{Fingerprints: true, By: f.user})
+	f.ok(err)
+	want := []setup.TestResult{{Title: titleTunnel, Status: setup.Passed}, {Title: "Host", Status: setup.Passed, Message: "hello"}}
+	if diff := cmp.Diff(want, c.SetupTests); diff != "" || c.SetupState != store.Connected {
+		t.Errorf("%s: %s", c.SetupState, diff)
+	}
+	if a, err := f.store.Approval(ctx, store.ConnectionOwner, "c", store.Fingerprints, key.Hash); err != nil || string(a.Data) != key.PublicKey || a.ValidatedBy != f.user {
+		t.Errorf("approved: %+v, %v", a, err)
+	}
+	if _, err := f.env.Dial(ctx, "tcp", web.Listener.Addr().String()); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("the tunnel outlives its source: %v", err)
+	}
+}
+
+// TestTunnelBreaks ends the SSH server under a sync: what its source says of
+// that is of no use to anybody.
+func TestTunnelBreaks(t *testing.T) {
+	f := newFixture(t)
+	sshd := sshtest.Start(t)
+	f.through(sshd)
+	_, err := f.runner.TestConnection(ctx, "c", Trust{Fingerprints: true})
+	f.ok(err)
+	web := httptest.NewServer(http.NotFoundHandler())
+	defer web.Close()
+	f.sync = func(ctx context.Context, _ connector.Request, out connector.Output) error {
+		c, err := f.env.Dial(ctx, "tcp", web.Listener.Addr().String())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		sshd.Kill()
+		_, err = c.Read(make([]byte, 1))
+		return err
+	}
+	o := f.run(ctx, Watch{})
+	if o.Kind != store.RunFailed || o.Task != nil || !strings.Contains(o.Reason, "the SSH tunnel through") {
+		t.Errorf("broken: %+v", o)
+	}
+	f.configure(`{"schema":"app","connection_type":"SshTunnel","tunnel_host":"h"}`)
+	if o := f.run(ctx, Watch{}); o.Task == nil || o.Task.Code != "config_incomplete" || o.Reason != "Field 'tunnel_user' is required" {
+		t.Errorf("incomplete: %+v", o)
+	}
+}

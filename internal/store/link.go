@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"strings"
+)
+
+// A Link is a way on which connections and destinations are reached otherwise
+// than directly: the column that names what is on the way.
+type Link string
+
+const (
+	ByProxy       Link = "proxy_agent_id"
+	ByHybridAgent Link = "hybrid_agent_id"
+	ByPrivateLink Link = "private_link_id"
+)
+
+// Networking methods of connections and destinations, as the API spells them.
+const (
+	Directly       = "Directly" // Penstock reaches them itself
+	ViaPrivateLink = "PrivateLink"
+	ViaProxyAgent  = "ProxyAgent"
+)
+
+// A Way is how a connection's source or a destination is to be reached: the
+// networking method and what is on the way, "" for nothing.
+type Way struct{ Method, PrivateLink, ProxyAgent, HybridAgent string }
+
+// Way returns how the connection's source is to be reached.
+func (c *Connection) Way() Way {
+	return Way{c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID}
+}
+
+// SetWay changes how the connection's source is to be reached.
+func (c *Connection) SetWay(w Way) {
+	c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+}
+
+// Way returns how the destination is to be reached.
+func (d *Destination) Way() Way {
+	return Way{d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID}
+}
+
+// SetWay changes how the destination is to be reached.
+func (d *Destination) SetWay(w Way) {
+	d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+}
+
+// A Use is a connection or a destination that is reached by a link.
+type Use struct {
+	ID      string
+	Service string
+	Schema  string // the connection's; "": it is a destination
+}
+
+// linkUses selects all uses of a kind of link, connections first.
+func linkUses(link Link) string {
+	return strings.ReplaceAll(`select LINK as link, 0 as kind, id, service, schema_name as name, group_id, created_at from connections where LINK is not null
+		union all select LINK, 1, id, service, '', id, created_at from destinations where LINK is not null`, "LINK", string(link))
+}
+
+// Uses returns what is reached by links of a kind, by the id of what is on the
+// way: all in an account, or one thing's uses unless its id is empty.
+func (s *Store) Uses(ctx context.Context, link Link, accountID, id string) (map[string][]Use, error) {
+	stmt, err := s.stmt(ctx, `select link, id, service, name from (`+linkUses(link)+`) as uses
+		where group_id in (select id from groups where account_id = $1) and ($2 = '' or link = $2) order by kind, created_at, id`)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(ctx, accountID, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string][]Use{}
+	for rows.Next() {
+		var by string
+		var u Use
+		if err := rows.Scan(&by, &u.ID, &u.Service, &u.Schema); err != nil {
+			return nil, err
+		}
+		all[by] = append(all[by], u)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/secret"
+)
+
+// A SystemKey lets programs use the API, independent of any user. Of its
+// secret only a keyed hash is stored.
+type SystemKey struct {
+	ID          string
+	AccountID   string
+	Name        string // unique in the account
+	Key         string // the public half
+	Permissions []Permission
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	ExpiresAt   time.Time // zero: never
+	LastUsedAt  time.Time // zero: never; to the minute
+}
+
+// A Permission is what a system key allows on one kind of resource, in the
+// words of the API. With neither IDs nor GroupIDs it holds everywhere; lists
+// that are empty are of nothing.
+type Permission struct {
+	Resource string   `json:"resource_type"`
+	Level    string   `json:"access_level"` // NONE, READ or MANAGE
+	IDs      []string `json:"ids"`
+	GroupIDs []string `json:"group_ids"`
+}
+
+// Grants returns what the key allows.
+func (k *SystemKey) Grants() access.Grants {
+	var gs access.Grants
+	for _, p := range k.Permissions {
+		r, ok := access.ParseResource(p.Resource)
+		actions := map[string]access.Actions{"READ": access.Read, "MANAGE": access.Manage}[p.Level]
+		if ok && actions != 0 {
+			gs = append(gs, access.Grant{Resource: r, Actions: actions, Groups: p.GroupIDs, IDs: p.IDs})
+		}
+	}
+	return gs
+}
+
+var systemKeyColumns = columns{"id", "account_id", "name", "key", "permissions", "created_at", "updated_at", "expires_at", "last_used_at"}
+
+func scanSystemKey(row scanner, more ...any) (k SystemKey, err error) {
+	var permissions string
+	err = row.Scan(append([]any{&k.ID, &k.AccountID, &k.Name, &k.Key, &permissions,
+		stamp{&k.CreatedAt}, stamp{&k.UpdatedAt}, stamp{&k.ExpiresAt}, stamp{&k.LastUsedAt}}, more...)...)
+	if err != nil {
+		return k, known(err)
+	}
+	return k, json.Unmarshal([]byte(permissions), &k.Permissions)
+}
+
+// systemKeyBy returns the system key that has a value in a column, and its hash.
+func (s *Store) systemKeyBy(ctx context.Context, column, value string) (k SystemKey, hash []byte, err error) {
+	k, err = scanSystemKey(s.row(ctx, `select `+systemKeyColumns.list()+`, hash from system_keys where `+column+` = $1`, value), &hash)
+	return k, hash, err
+}
+
+var systemKeysPage = `select ` + systemKeyColumns.list() + ` from system_keys where account_id = $1 and ` + scoped("''", "id", 2) + `
+	and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+
+// SystemKey returns a system key.
+func (s *Store) SystemKey(ctx context.Context, id string) (*SystemKey, error) {
+	k, _, err := s.systemKeyBy(ctx, "id", id)
+	if err != nil {
+		return nil, err
+	}
+	return &k, nil
+}
+
+// SystemKeys returns a page of an account's system keys and the cursor of the
+// next.
+func (s *Store) SystemKeys(ctx context.Context, accountID string, scope access.Scope, page Page) ([]SystemKey, string, error) {
+	return readPage(ctx, s, page, systemKeysPage, append([]any{accountID}, scopeArgs(scope)...),
+		func(row scanner) (SystemKey, error) { return scanSystemKey(row) },
+		func(k *SystemKey) (time.Time, string) { return k.CreatedAt, k.ID })
+}
+
+// CreateSystemKey adds a key and returns its secret, which cannot be had again.
+// Its ID, Key and times but for that of its expiry are filled in.
+func (s *Store) CreateSystemKey(ctx context.Context, k *SystemKey) (keySecret string, err error) {
+	created(&k.CreatedAt)
+	k.UpdatedAt = k.CreatedAt
+	k.Key, keySecret = secret.NewAPIKey()
+	permissions, err := array(k.Permissions)
+	if err != nil {
+		return "", err
+	}
+	err = withID(ctx, s, "system_keys", &k.ID, func() error {
+		_, err := s.write.ExecContext(ctx, `insert into system_keys (id, account_id, name, key, hash, permissions, created_at, updated_at, expires_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, k.ID, k.AccountID, k.Name, k.Key, secret.HashAPIKey(s.hashKey, k.Key, keySecret),
+			permissions, micros(k.CreatedAt), micros(k.UpdatedAt), micros(k.ExpiresAt))
+		return known(err)
+	})
+	return keySecret, err
+}
+
+// UpdateSystemKey changes a key's name and permissions.
+func (s *Store) UpdateSystemKey(ctx context.Context, k *SystemKey) error {
+	permissions, err := array(k.Permissions)
+	if err != nil {
+		return err
+	}
+	k.UpdatedAt = now()
+	return one(s.write.ExecContext(ctx, `update system_keys set name = $2, permissions = $3, updated_at = $4 where id = $1`,
+		k.ID, k.Name, permissions, micros(k.UpdatedAt)))
+}
+
+// RotateSystemKey gives a key another secret, which it returns and which cannot
+// be had again, and another expiry. The secret before is good for nothing.
+func (s *Store) RotateSystemKey(ctx context.Context, k *SystemKey) (keySecret string, err error) {
+	_, keySecret = secret.NewAPIKey()
+	k.UpdatedAt = now()
+	return keySecret, one(s.write.ExecContext(ctx, `update system_keys set hash = $2, expires_at = $3, updated_at = $4 where id = $1`,
+		k.ID, secret.HashAPIKey(s.hashKey, k.Key, keySecret), micros(k.ExpiresAt), micros(k.UpdatedAt)))
+}
+
+// DeleteSystemKey revokes a key.
+func (s *Store) DeleteSystemKey(ctx context.Context, id string) error {
+	return one(s.write.ExecContext(ctx, `delete from system_keys where id = $1`, id))
+}
