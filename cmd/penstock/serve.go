@@ -25,6 +25,7 @@ import (
 	destinations "github.com/penstock-data/penstock/destination/all"
 	"github.com/penstock-data/penstock/internal/api"
 	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
@@ -128,7 +129,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 
 // sender returns what posts to webhooks.
 func (c *serveCmd) sender() (*webhook.Sender, error) {
-	policy := webhook.Policy{Networks: c.WebhookNetworks}
+	policy := outside.Policy{Networks: c.WebhookNetworks}
 	if c.WebhookCA != "" {
 		pem, err := os.ReadFile(c.WebhookCA)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
@@ -42,7 +43,7 @@ type server struct {
 func New(c Config) http.Handler {
 	s := &server{Config: c, log: c.Log, now: c.Now, sources: newSources(c.Connectors), targets: newTargets(c.Destinations)}
 	if s.Webhooks == nil {
-		s.Webhooks = webhook.NewSender(webhook.Policy{})
+		s.Webhooks = webhook.NewSender(outside.Policy{})
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
