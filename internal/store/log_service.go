@@ -136,6 +136,9 @@ func (s *Store) UpdateLogService(ctx context.Context, accountID, groupID string,
 			}
 		}
 		l.due, l.failures = now(), 0
+		if l.Enabled != before.Enabled || string(l.Config) != string(before.Config) {
+			l.until = 0 // whoever ships by the old config has lost it
+		}
 		values, err := s.logServiceValues(&l)
 		if err != nil {
 			return err
@@ -164,11 +167,11 @@ const waiting = `enabled = true and complete = true and case when group_id is nu
 // to at now until the lease has passed, at most n, the longest waiting first.
 // It also returns when others will be due; zero: none waits.
 func (s *Store) ClaimLogServices(ctx context.Context, now time.Time, lease time.Duration, n int) (all []LogService, next time.Time, err error) {
-	var any bool // most rounds of most processes need not write
-	if err := s.row(ctx, `select exists (select 1 from log_services where due_at <= $1 and lease_until <= $1 and `+waiting+`)`, now.UnixMicro()).Scan(&any); err != nil {
+	var some bool // most rounds of most processes need not write
+	if err := s.row(ctx, `select exists (select 1 from log_services where due_at <= $1 and lease_until <= $1 and `+waiting+`)`, now.UnixMicro()).Scan(&some); err != nil {
 		return nil, next, err
 	}
-	if any && n > 0 {
+	if some && n > 0 {
 		err = s.in(ctx, func(tx *sql.Tx) error {
 			all, err = s.claimLogServices(ctx, tx, now, now.Add(lease), n)
 			return err
@@ -245,7 +248,7 @@ func (s *Store) SettleLogService(ctx context.Context, l *LogService, r Shipped, 
 		l.until = r.Due.Add(lease).UnixMicro()
 	}
 	err := one(s.write.ExecContext(ctx, `update log_services set position = $3, error = $4, failures = $5, setup_state = $6, due_at = $7, lease_until = $8
-		where id = $1 and lease_until = $2 and enabled = true`, l.key(), held, l.position, l.Error, l.failures, l.SetupState, l.due.UnixMicro(), l.until))
+		where id = $1 and lease_until = $2`, l.key(), held, l.position, l.Error, l.failures, l.SetupState, l.due.UnixMicro(), l.until))
 	if errors.Is(err, ErrNotFound) {
 		return ErrStale
 	}
