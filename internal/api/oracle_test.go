@@ -64,6 +64,7 @@ var extra = map[string]string{
 
 	"TransformationProjectDetailsResponse": "project_config",
 	"DestinationExtendedResponse":          "config",
+	"LogExtendedResponse":                  "config",
 }
 
 // definition finds the published definition: in the folder that

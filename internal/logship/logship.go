@@ -71,13 +71,13 @@ func (s *Sender) Test(ctx context.Context, l *store.LogService) []setup.TestResu
 }
 
 const (
-	inAll  = 32              // log services that one process sends to at a time
+	inAll  = 16              // log services that one process sends to at a time
 	lease  = time.Minute     // of a log service; longer than a request takes
 	look   = 5 * time.Second // between looks for what other processes have recorded
 	inRow  = 50              // batches to one log service in a row, before others have their turn
 	gather = time.Second     // between batches that are not full
 
-	eventsRead = 1000 // at a time
+	eventsRead = 500 // at a time
 
 	firstRetry, lastRetry = time.Second, 5 * time.Minute
 )
