@@ -96,6 +96,7 @@ type Config struct {
 // share the work.
 type Shipper struct {
 	Config
+	send   func(context.Context, *store.LogService, []entry) error
 	events *prometheus.CounterVec
 	ended  chan struct{} // there is room
 
@@ -112,7 +113,7 @@ func New(c Config) *Shipper {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Shipper{Config: c, ended: make(chan struct{}, 1), events: prometheus.NewCounterVec(prometheus.CounterOpts{
+	s := &Shipper{Config: c, send: c.Sender.send, ended: make(chan struct{}, 1), events: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "penstock_log_events_total", Help: "Events sent to log services, by what came of them.",
 	}, []string{"service", "result"})}
 	if c.Metrics != nil {
@@ -236,7 +237,7 @@ func (s *Shipper) ship(ctx context.Context, l *store.LogService, events []store.
 	for {
 		batch := slices.Clone(entries[:n])
 		slices.SortStableFunc(batch, func(a, b entry) int { return a.at.Compare(b.at) })
-		err := s.Sender.send(ctx, l, batch)
+		err := s.send(ctx, l, batch)
 		var r *refusal
 		switch {
 		case err == nil:
