@@ -22,7 +22,7 @@ import (
 // 24 hours; 1 MiB, to which each event adds 26 bytes.
 var cloudwatch = &Service{
 	ID: "cloudwatch", Config: setup.Describe("CloudWatch", cloudwatchConfig{}),
-	most: 10_000, bytes: 1 << 20, extra: 26, within: 24 * time.Hour, send: sendCloudwatch,
+	most: 10_000, bytes: 1 << 20, extra: 26, within: 24 * time.Hour, oldest: 14 * 24 * time.Hour, send: sendCloudwatch,
 }
 
 type cloudwatchConfig struct {

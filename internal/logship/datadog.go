@@ -3,6 +3,7 @@ package logship
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/penstock-data/penstock/setup"
 )
@@ -11,7 +12,7 @@ import (
 // gzip; an array of at most 1000 entries, 5 MB before compression, 1 MB each.
 var datadog = &Service{
 	ID: "datadog_log", Config: setup.Describe("Datadog", datadogConfig{}),
-	most: 1000, bytes: 4 << 20, extra: 512, send: sendDatadog,
+	most: 1000, bytes: 4 << 20, extra: 512, oldest: 18 * time.Hour, send: sendDatadog,
 }
 
 type datadogConfig struct {

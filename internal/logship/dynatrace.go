@@ -13,7 +13,7 @@ import (
 // logs", 2026-11): an array of objects, 10 MB at most.
 var dynatrace = &Service{
 	ID: "dynatrace", Config: setup.Describe("Dynatrace", dynatraceConfig{}),
-	most: 1000, bytes: 1 << 20, extra: 256, send: sendDynatrace,
+	most: 1000, bytes: 1 << 20, extra: 256, oldest: 24 * time.Hour, send: sendDynatrace,
 }
 
 type dynatraceConfig struct {

@@ -224,18 +224,29 @@ func (s *Shipper) batch(ctx context.Context, l *store.LogService, goOn bool) (mo
 	return more
 }
 
-// ship sends the first events in one request and returns how many were taken.
+// ship sends the first events in one request and returns how many are done
+// with: taken, or left out because their vendor takes none like them.
 func (s *Shipper) ship(ctx context.Context, l *store.LogService, events []store.Event) (int, error) {
 	entries := make([]entry, len(events))
 	for i := range events {
 		entries[i] = newEntry(&events[i])
 	}
-	n := len(entries)
+	n, from := len(entries), time.Time{}
 	if service := ServiceOf(l.Service); service != nil {
 		n = service.cut(entries)
+		if service.oldest > 0 {
+			from = s.Now().Add(-service.oldest)
+		}
 	}
 	for {
-		batch := slices.Clone(entries[:n])
+		batch := slices.DeleteFunc(slices.Clone(entries[:n]), func(e entry) bool { return e.at.Before(from) })
+		if len(batch) < n {
+			s.Log.Warn("events are too old for their log service and are left out", "log_service", l.Service, "events", n-len(batch))
+			s.events.WithLabelValues(l.Service, "too_old").Add(float64(n - len(batch)))
+		}
+		if len(batch) == 0 {
+			return n, nil
+		}
 		slices.SortStableFunc(batch, func(a, b entry) int { return a.at.Compare(b.at) })
 		err := s.send(ctx, l, batch)
 		var r *refusal

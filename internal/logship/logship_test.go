@@ -198,12 +198,25 @@ func TestFailing(t *testing.T) {
 		if l := w.service("g"); l.SetupState != store.Connected || l.Error != "" || l.Failures() != 0 {
 			t.Errorf("got %+v", l)
 		}
-		w.vendors["g"].answer = nil
 		w.happen("g", "d")
 		pass(2 * time.Second)
-		if got := w.got("g"); got[len(got)-1] != 'd' {
+		if got := w.got("g"); got != "acd" {
 			t.Errorf("got %s", got)
 		}
+	})
+}
+
+// TestTooOld: what the vendor refuses for its age does not hold up the rest.
+func TestTooOld(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.vendors["g"].answer = func(int) int { return 500 }
+		w.happen("g", "a")
+		pass(24 * time.Hour)
+		w.happen("g", "b")
+		pass(6*24*time.Hour - time.Hour)
+		w.vendors["g"].answer = nil
+		pass(lastRetry + look)
+		w.want("b", "", "ab")
 	})
 }
 

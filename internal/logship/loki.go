@@ -6,16 +6,18 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/penstock-data/penstock/setup"
 )
 
 // loki is Grafana Loki's push API in JSON (Loki HTTP API, "Ingest logs", 3.x,
 // 2026-11). An entry that a stream has already, with the same time and line,
-// is kept once. A line may have 256 KB, and 4 MB come in a second.
+// is kept once. A line may have 256 KB, and 4 MB come in a second;
+// by default none may be older than a week.
 var loki = &Service{
 	ID: "grafana_loki", Config: setup.Describe("Grafana Loki", lokiConfig{}),
-	most: 5000, bytes: 1 << 20, extra: 64, send: sendLoki,
+	most: 5000, bytes: 1 << 20, extra: 64, oldest: 167 * time.Hour, send: sendLoki,
 }
 
 type lokiConfig struct {

@@ -3,6 +3,7 @@ package logship
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/penstock-data/penstock/setup"
 )
@@ -12,7 +13,7 @@ import (
 // before is.
 var newRelic = &Service{
 	ID: "new_relic_log", Config: setup.Describe("New Relic", newRelicConfig{}),
-	most: 1000, bytes: 900_000, extra: 128, send: sendNewRelic,
+	most: 1000, bytes: 900_000, extra: 128, oldest: 48 * time.Hour, send: sendNewRelic,
 }
 
 type newRelicConfig struct {

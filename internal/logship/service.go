@@ -21,6 +21,7 @@ type Service struct {
 	bytes  int           // of one request, as size counts them
 	extra  int           // bytes that each entry costs beside its line
 	within time.Duration // from the first entry of a request to the last; 0: whatever
+	oldest time.Duration // age from which the vendor refuses an entry, or drops it without a word; 0: none
 
 	// send sends entries in one request, in the order of their times. It
 	// returns a *[refusal] if the vendor does not take them.

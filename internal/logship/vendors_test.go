@@ -94,7 +94,8 @@ func refuse(w http.ResponseWriter, reasons map[int]bool) bool {
 	return false
 }
 
-// recent reports whether milliseconds are a time of about now.
+// recent reports whether milliseconds are a time of about now, for vendors
+// that take no other.
 func recent(ms int64) bool { return time.Since(time.UnixMilli(ms)).Abs() < 18*time.Hour }
 
 func vendors() map[string]*vendor {
@@ -179,7 +180,7 @@ func serveLoki(v *vendor, w http.ResponseWriter, r *http.Request, body []byte) {
 		last := int64(0)
 		for _, l := range s.Values {
 			ns, err := strconv.ParseInt(l[0], 10, 64)
-			malformed = malformed || err != nil || ns < last || !recent(ns/1e6) || len(l[1]) > 256<<10
+			malformed = malformed || err != nil || ns < last || time.Since(time.Unix(0, ns)) > 168*time.Hour || len(l[1]) > 256<<10
 			last = ns
 			lines = append(lines, l[1])
 		}
