@@ -79,9 +79,13 @@ func (d *Description) Missing(config json.RawMessage) []string {
 	return missing
 }
 
-// Has reports whether configs have a field.
-func (d *Description) Has(name string) bool {
-	return slices.ContainsFunc(d.Fields, func(f Field) bool { return f.Name == name })
+// Field returns a field that configs have, nil if they have none of that name.
+func (d *Description) Field(name string) *Field {
+	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &d.Fields[i]
 }
 
 // Set returns a config in normal form with a field set to a text, or without

@@ -25,6 +25,8 @@ import (
 	destinations "github.com/penstock-data/penstock/destination/all"
 	"github.com/penstock-data/penstock/internal/api"
 	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/logship"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
@@ -40,8 +42,8 @@ type serveCmd struct {
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	WebhookCA       string            `help:"File of certificates of authorities that webhooks' receivers may be signed by, beside the system's." placeholder:"FILE"`
-	WebhookNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	WebhookCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
+	WebhookNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
 }
@@ -68,6 +70,7 @@ type platform struct {
 	store       *store.Store
 	engine      *engine.InProcess
 	webhooks    *webhook.Deliverer
+	logs        *logship.Shipper
 	handler     http.Handler
 	log         *slog.Logger
 	public      string // the server's address, "": as requests have it
@@ -117,31 +120,33 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 		Store: p.store, Connectors: services, Destinations: destinations.Services, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
 	})
 	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
-	sender, err := c.sender()
+	policy, err := c.policy()
 	if err != nil {
 		return nil, err
 	}
+	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
+	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Log: p.log, PublicURL: p.public, Closing: ctx.Done()}, metrics)
+	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, Closing: ctx.Done()}, metrics)
 	return p, nil
 }
 
-// sender returns what posts to webhooks.
-func (c *serveCmd) sender() (*webhook.Sender, error) {
-	policy := webhook.Policy{Networks: c.WebhookNetworks}
+// policy says where webhooks and log services may lead.
+func (c *serveCmd) policy() (policy outside.Policy, err error) {
+	policy.Networks = c.WebhookNetworks
 	if c.WebhookCA != "" {
 		pem, err := os.ReadFile(c.WebhookCA)
 		if err != nil {
-			return nil, err
+			return policy, err
 		}
 		if policy.Roots, err = x509.SystemCertPool(); err != nil {
-			return nil, err
+			return policy, err
 		}
 		if !policy.Roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate in PEM's form", c.WebhookCA)
+			return policy, fmt.Errorf("%s has no certificate in PEM's form", c.WebhookCA)
 		}
 	}
-	return webhook.NewSender(policy), nil
+	return policy, nil
 }
 
 // mux leaves every path but its own three to the API, as it came: a ServeMux
@@ -193,6 +198,7 @@ func (p *platform) serve(ctx context.Context, l net.Listener) error {
 		engineErr = p.engine.Run(ctx)
 	})
 	done.Go(func() { p.webhooks.Run(ctx) })
+	done.Go(func() { p.logs.Run(ctx) })
 	done.Go(func() {
 		<-ctx.Done()
 		end, cancel := context.WithTimeout(context.Background(), patience)

@@ -40,7 +40,7 @@ func digest(t *testing.T, dsn, name string, state json.RawMessage, parts int64, 
 
 func TestDigestOfChanges(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.Database(t)
+	dsn := newServer(t).url // others' transactions would hold back the horizon
 	pgtest.Exec(t, dsn, "create table item (id int primary key, x text)", "insert into item select g, 'x' from generate_series(1, 100) g",
 		"create table note (x text)", "insert into note values ('a'), ('a'), (null)",
 		"create table event (day int, id int, primary key (day, id)) partition by list (day)",

@@ -101,6 +101,7 @@ func (w *memoryWriter) Migrate(_ context.Context, want *schema.Table) error {
 		t = &memoryTable{mode: want.Mode}
 		w.tables[want.Name] = t
 	}
+	t.become(want.Mode) // by the key that the versions have
 	for _, c := range want.Columns {
 		i := slices.IndexFunc(t.columns, func(have schema.Column) bool { return have.Name == c.Name })
 		if i < 0 {
@@ -110,7 +111,6 @@ func (w *memoryWriter) Migrate(_ context.Context, want *schema.Table) error {
 		t.columns[i].Type = schema.Join(t.columns[i].Type, c.Type)
 		t.columns[i].Key = c.Key
 	}
-	t.become(want.Mode)
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (t *memoryTable) become(mode schema.Mode) {
 	t.rows = nil
 	for _, v := range before {
 		switch {
-		case mode == schema.Live && !v.live(), t.mode == schema.History && v.start < latest[t.key(v.values)]:
+		case mode == schema.Live && !v.live(), t.mode == schema.History && t.keyed(v.values) && v.start < latest[t.key(v.values)]:
 			continue
 		case t.mode == schema.SoftDelete && !v.live() && mode == schema.History:
 			v.start, v.end = never, never
@@ -158,6 +158,12 @@ func (t *memoryTable) become(mode schema.Mode) {
 }
 
 func (v *version) live() bool { return v.end == forever }
+
+// keyed reports whether a row has all of its key. One from before the table
+// got that key has not, and is no version of any other.
+func (t *memoryTable) keyed(row map[string]string) bool {
+	return !slices.ContainsFunc(t.columns, func(c schema.Column) bool { return c.Key && cmp.Or(row[c.Name], Null) == Null })
+}
 
 func (t *memoryTable) key(row map[string]string) (key string) {
 	for _, c := range t.columns {

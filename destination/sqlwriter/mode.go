@@ -180,7 +180,10 @@ func (d *Dialect) Surplus(def Definition, table string) *Change {
 	case was == schema.History && to == schema.Live:
 		return &Change{Target: table, Where: "t." + d.Quote(schema.Active) + " IS NOT TRUE"}
 	case was == schema.History: // of each key the latest version stays
-		keys, start := d.names(def.After, true), d.Quote(schema.Start)
+		keys, start := d.names(def.Have.Table, true), d.Quote(schema.Start)
+		if len(keys) == 0 { // somebody took the notes of what it was
+			keys = d.names(def.After, true)
+		}
 		return &Change{Target: table,
 			Source: fmt.Sprintf("(SELECT %s, max(%s) AS %s FROM %s GROUP BY %s)", strings.Join(keys, ", "), start, start, table, strings.Join(keys, ", ")),
 			On:     equal(keys) + " AND t." + start + " < s." + start}

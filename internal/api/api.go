@@ -11,6 +11,8 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
+	"github.com/penstock-data/penstock/internal/logship"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
@@ -22,6 +24,7 @@ type Config struct {
 	Connectors   []connector.Service
 	Destinations []destination.Service
 	Webhooks     *webhook.Sender  // nil: one with the zero Policy
+	Logs         *logship.Sender  // nil: one with the zero Policy
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
 
@@ -46,7 +49,10 @@ type server struct {
 func New(c Config) http.Handler {
 	s := &server{Config: c, log: c.Log, now: c.Now, sources: newSources(c.Connectors), targets: newTargets(c.Destinations)}
 	if s.Webhooks == nil {
-		s.Webhooks = webhook.NewSender(webhook.Policy{})
+		s.Webhooks = webhook.NewSender(outside.Policy{})
+	}
+	if s.Logs == nil {
+		s.Logs = logship.NewSender(outside.Policy{}, nil)
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -49,7 +49,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 				return err
 			}
 		}
-		if err := s.say(n, way.Method, &config); err != nil {
+		if err := s.say(n, c.NetworkingMethod, &config); err != nil {
 			return err
 		}
 		if string(config) != string(c.Config) {

@@ -166,7 +166,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 				return err
 			}
 		}
-		err := s.say(n, way.Method, &d.Config)
+		err := s.say(n, d.NetworkingMethod, &d.Config)
 		changed = moved || string(d.Config) != before
 		return err
 	})

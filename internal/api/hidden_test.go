@@ -16,6 +16,7 @@ func (e *hookEnv) hide() map[string]string {
 	connection := e.connection()
 	group := e.ok("GET", "/v1/connections/"+connection, "").data["group_id"].(string)
 	e.ok("POST", "/v1/destinations", `{"group_id":"`+group+`","service":"duckdb","time_zone_offset":"0","config":{"path":"x"}}`)
+	e.ok("POST", "/v1/external-logging", `{"group_id":"`+group+`","service":"datadog_log","run_setup_tests":false,"config":{"host":"US1"}}`)
 	project := e.id("/v1/transformation-projects", newProject(group, ""))
 	hook := e.id("/v1/webhooks/group/"+group, `{"url":"`+e.url+`/hook","events":["sync_end"]}`)
 	_, systemKey := e.systemKey("k", `[]`)
@@ -27,6 +28,7 @@ func (e *hookEnv) hide() map[string]string {
 		"/v1/groups":                   group,
 		"/v1/destinations":             group,
 		"/v1/webhooks/group":           group,
+		"/v1/external-logging":         group,
 		"/v1/webhooks":                 hook,
 		"/v1/penstock/webhooks":        hook,
 		"/v1/connections":              connection,
@@ -91,6 +93,7 @@ func TestHidden(t *testing.T) {
 		{"/v1/groups", "POST", "/v1/destinations", `{"group_id":"{id}","service":"duckdb","time_zone_offset":"0","config":{"path":"x"}}`},
 		{"/v1/groups", "POST", "/v1/hybrid-deployment-agents", `{"group_id":"{id}","display_name":"x","env_type":"DOCKER","accept_terms":true}`},
 		{"/v1/groups", "POST", "/v1/transformation-projects", newProject("{id}", "")},
+		{"/v1/groups", "POST", "/v1/external-logging", `{"group_id":"{id}","service":"datadog_log","run_setup_tests":false,"config":{"host":"US1"}}`},
 		{"/v1/groups", "GET", "/v1/transformations?group_id={id}", ""},
 		{"/v1/groups", "POST", "/v1/teams/" + team + "/groups", `{"id":"{id}","role":"View Destination"}`},
 		{"/v1/groups", "PATCH", "/v1/teams/" + team + "/groups/{id}", `{"role":"View Destination"}`},

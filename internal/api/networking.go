@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -15,39 +16,6 @@ import (
 type links struct {
 	method                                      *string
 	privateLink, proxy, hybridAgent, secretsMgr fivetran.Nullable[string]
-}
-
-// way returns how a source or a destination that was reached by now is to be
-// reached after a request. What does not belong to the method ends with it;
-// what is new on the way, the caller must see.
-func (s *server) way(r *request, now store.Way, l links) (store.Way, error) {
-	after, err := l.lead(now)
-	if err != nil {
-		return after, err
-	}
-	ctx, account := r.Context(), r.caller.AccountID
-	sees := func(p access.Place) bool { return r.caller.Grants.May(access.Agents, access.Read, p) }
-	if id := after.PrivateLink; id != now.PrivateLink && id != "" {
-		_, err := s.Store.PrivateLinkIn(ctx, account, id)
-		if err == nil && !sees(access.Place{ID: id}) {
-			err = store.ErrNotFound
-		}
-		if err != nil {
-			return after, privateLinkGone(err, id)
-		}
-	}
-	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {
-		if id := ids[1]; id != ids[0] && id != "" {
-			a, err := s.Store.AgentIn(ctx, kind, account, id)
-			if err == nil && !sees(access.Place{Group: a.GroupID, ID: id}) {
-				err = store.ErrNotFound
-			}
-			if err != nil {
-				return after, agentGone(err, kind)
-			}
-		}
-	}
-	return after, nil
 }
 
 // lead returns the way that w becomes by a request, which it checks by itself.
@@ -117,31 +85,71 @@ type networked struct {
 }
 
 // reach returns how something that was reached by now is to be reached after a
-// request, by its links or by the config that it gives.
+// request, by its links or by the config that it gives. What does not belong to
+// the method ends with it.
 func (s *server) reach(r *request, n networked, now store.Way, asked links, given json.RawMessage) (store.Way, error) {
 	method, err := agree(now.Method, asked.method, n.connectionType(given))
 	if err != nil {
 		return now, err
 	}
-	if method == setup.SSHTunnel && !n.service.Has("tunnel_host") {
+	asked.method = &method
+	after, err := asked.lead(now)
+	if err != nil {
+		return now, err
+	}
+	if !n.takes(method) {
 		return now, invalidInput("Networking method '%s' is not supported", method)
 	}
-	asked.method = &method
-	return s.way(r, now, asked)
+	return after, s.there(r, now, after)
 }
 
-// say makes a config in normal form say how its host is reached. One that goes
-// through a tunnel shows the key to be let in.
+// takes reports whether the service can be asked for with a networking method.
+func (n networked) takes(method string) bool {
+	f := n.service.Field("connection_type")
+	if f == nil {
+		return method != setup.SSHTunnel
+	}
+	return slices.Contains(f.Enum, method)
+}
+
+// there returns an error if a link that is new on a way is not there, or the
+// caller does not see it.
+func (s *server) there(r *request, now, after store.Way) error {
+	ctx, account := r.Context(), r.caller.AccountID
+	sees := func(p access.Place) bool { return r.caller.Grants.May(access.Agents, access.Read, p) }
+	if id := after.PrivateLink; id != now.PrivateLink && id != "" {
+		_, err := s.Store.PrivateLinkIn(ctx, account, id)
+		if err == nil && !sees(access.Place{ID: id}) {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return privateLinkGone(err, id)
+		}
+	}
+	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {
+		if id := ids[1]; id != ids[0] && id != "" {
+			a, err := s.Store.AgentIn(ctx, kind, account, id)
+			if err == nil && !sees(access.Place{Group: a.GroupID, ID: id}) {
+				err = store.ErrNotFound
+			}
+			if err != nil {
+				return agentGone(err, kind)
+			}
+		}
+	}
+	return nil
+}
+
+// say makes a config in normal form say how its host is reached, so that a
+// client that sends it back changes nothing. One that goes through a tunnel
+// shows the key to be let in.
 func (s *server) say(n networked, method string, config *json.RawMessage) (err error) {
-	says := map[string]string{"public_key": ""}
-	switch method {
-	case setup.SSHTunnel:
-		says["connection_type"], says["public_key"] = method, s.Store.GroupPublicKey(n.group)
-	case store.Directly:
-		says["connection_type"] = method
+	says := map[string]string{"connection_type": method, "public_key": ""}
+	if method == setup.SSHTunnel {
+		says["public_key"] = s.Store.GroupPublicKey(n.group)
 	}
 	for name, value := range says {
-		if n.service.Has(name) {
+		if n.service.Field(name) != nil {
 			if *config, err = n.service.Set(*config, name, value); err != nil {
 				return err
 			}
@@ -151,14 +159,15 @@ func (s *server) say(n networked, method string, config *json.RawMessage) (err e
 }
 
 // connectionType returns the networking method that a request's config asks
-// for, nil if for none. A source's config that names a tunnel asks for it
-// (Fivetran's API definition, connection_type of postgres, 2026-07).
+// for, nil if for none, or for one that the config cannot have. A source's
+// config that names a tunnel asks for it (Fivetran's API definition,
+// connection_type of postgres, 2026-07).
 func (n networked) connectionType(given json.RawMessage) *string {
 	var c struct {
 		ConnectionType fivetran.Nullable[string] `json:"connection_type"`
 		setup.Tunnel
 	}
-	if !n.service.Has("connection_type") || len(given) == 0 || json.Unmarshal(given, &c) != nil {
+	if n.service.Field("connection_type") == nil || len(given) == 0 || json.Unmarshal(given, &c) != nil {
 		return nil
 	}
 	method := store.Directly
@@ -169,6 +178,9 @@ func (n networked) connectionType(given json.RawMessage) *string {
 	case n.source && (c.TunnelHost != "" || c.TunnelPort != 0 || c.TunnelUser != ""):
 		method = setup.SSHTunnel
 	default:
+		return nil
+	}
+	if !n.takes(method) {
 		return nil
 	}
 	return &method

@@ -70,6 +70,7 @@ var extra = map[string]string{
 
 	"TransformationProjectDetailsResponse": "project_config",
 	"DestinationExtendedResponse":          "config",
+	"LogExtendedResponse":                  "config",
 }
 
 // unlike are operations of which the definition shows data, or shows none,

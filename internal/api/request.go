@@ -41,6 +41,7 @@ type request struct {
 	project        *store.Project
 	transformation *store.Transformation
 	webhook        *store.Webhook
+	logService     *store.LogService
 }
 
 // id returns the path's main id.

@@ -40,6 +40,7 @@ func (s *server) routes() []route {
 		packages     = "/v1/connector-sdk/packages"
 		projects     = "/v1/transformation-projects"
 		transforms   = "/v1/transformations"
+		logs         = "/v1/external-logging"
 
 		govern = access.Edit | access.Delete // what it takes to say who is in a group
 	)
@@ -283,6 +284,26 @@ func (s *server) routes() []route {
 			route{method: del, path: webhooks + id, handle: s.deleteWebhook, message: fivetran.WebhookDeleted},
 			route{method: post, path: webhooks + id + "/{what}", handle: s.testWebhook, message: fivetran.WebhookTestCompleted},
 			route{method: get, path: "/v1/penstock/webhooks/{id}/deliveries", handle: s.webhookDeliveries, message: fivetran.DeliveriesListed},
+		),
+
+		on(grouped(access.Destinations),
+			route{method: get, path: logs, handle: s.listLogServices, message: fivetran.LogServicesListed},
+			route{method: post, path: logs, does: access.Edit, handle: s.createLogService, message: fivetran.LogServiceCreated, status: 201},
+		),
+		on(aLogService,
+			route{method: get, path: logs + id, handle: s.showLogService, message: fivetran.LogServiceRetrieved},
+			route{method: patch, path: logs + id, handle: s.updateLogService, message: fivetran.LogServiceUpdated},
+			route{method: del, path: logs + id, does: access.Edit, handle: s.deleteLogService, message: fivetran.LogServiceDeleted},
+			route{method: post, path: logs + id + "/test", handle: s.testLogService, message: fivetran.SetupTestsCompleted},
+		),
+		on(whole(access.Account),
+			route{method: post, path: logs + "/account", does: access.Edit, handle: s.createAccountLogService, message: fivetran.AccountLogServiceCreated, status: 201},
+		),
+		on(theLogService,
+			route{method: get, path: logs + "/account", handle: s.showLogService, message: fivetran.AccountLogServiceRetrieved},
+			route{method: patch, path: logs + "/account", handle: s.updateLogService, message: fivetran.AccountLogServiceUpdated},
+			route{method: del, path: logs + "/account", does: access.Edit, handle: s.deleteLogService, message: fivetran.AccountLogServiceDeleted},
+			route{method: post, path: logs + "/account/test", handle: s.testLogService, message: fivetran.AccountLogServiceTested},
 		),
 	)
 	return append(all, legacy(all)...)

@@ -130,8 +130,13 @@ func TestRunLogIsFollowed(t *testing.T) {
 	if _, event := next(s); event != store.SyncEnd {
 		t.Errorf("at the end came %s", event)
 	}
-	if _, event := next(s); event != "end" || s.Scan() && s.Scan() && s.Scan() {
+	if _, event := next(s); event != "end" {
 		t.Errorf("after the end came %s", event)
+	}
+	for s.Scan() {
+		if strings.HasPrefix(s.Text(), "event:") {
+			t.Errorf("after the last event came %s", s.Text())
+		}
 	}
 
 	_, err := e.store.UpdateConnection(t.Context(), id, func(c *store.Connection) error { c.TriggeredAt = time.Now(); return nil })

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
@@ -43,7 +44,7 @@ func newHookEnv(t *testing.T, location string) *hookEnv {
 	h.url = srv.URL
 	h.handler = watch(t, New(Config{
 		Store: h.store, Engine: h.engine, Connectors: testConnectors, Destinations: testDestinations, Now: func() time.Time { return h.now },
-		Webhooks: webhook.NewSender(webhook.Policy{Roots: roots, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}),
+		Webhooks: webhook.NewSender(outside.Policy{Roots: roots, Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}),
 	}))
 	return h
 }

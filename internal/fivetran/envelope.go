@@ -33,6 +33,7 @@ const (
 	NotFoundPackage        = "NotFound_ConnectorSdkPackage"
 	NotFoundTransformation = "NotFound_Transformation"
 	NotFoundProject        = "NotFound_TransformationProject"
+	NotFoundLogService     = "NotFound_LogService"
 	IllegalState           = "IllegalState" // of a private link that is being made
 
 	NotFoundSchemaConfig = "NotFound_SchemaConfig" // the schema was never captured

@@ -120,6 +120,17 @@ const (
 	WebhookTestCompleted  = "Webhook test completed successfully"
 	DeliveriesListed      = "Webhook deliveries retrieved successfully" // ours
 
+	LogServicesListed          = "External logging services retrieved successfully"
+	LogServiceCreated          = "External logging service has been added"
+	LogServiceRetrieved        = "External logging service details retrieved successfully"
+	LogServiceUpdated          = "External logging service has been updated"
+	LogServiceDeleted          = "External logging service with id '{id}' has been deleted"
+	AccountLogServiceCreated   = "Account external logging service has been added"
+	AccountLogServiceRetrieved = "Account external logging service details retrieved successfully"
+	AccountLogServiceUpdated   = "Account external logging service has been updated"
+	AccountLogServiceDeleted   = "Account external logging service has been deleted"
+	AccountLogServiceTested    = "Account external logging service setup tests have been completed"
+
 	UsersListed   = "Users list retrieved successfully"
 	UserRetrieved = "User details retrieved successfully"
 

@@ -16,4 +16,15 @@ var found = []string{
 	sync 1
 	hash k
 	sync 1`,
+	`source keyless
+	sync 2
+	key
+	put 1 a=1 a=1
+	sync 2
+	delete 1
+	mode HISTORY
+	put 1 b=- n=-
+	sync 2
+	nokey
+	sync 1`,
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
@@ -18,13 +17,10 @@ import (
 // A look is a connection whose source and destination are opened to be looked
 // at. Nothing of what it finds is kept.
 type look struct {
-	runner  *Runner
-	c       *store.Connection
-	service *connector.Service
-	src     connector.Source
-	target  *destination.Service
-	dst     destination.Destination
-	close   func() // ends what leads to both
+	runner *Runner
+	c      *store.Connection
+	src    *openSource
+	dst    *openDestination
 
 	before *schemaconfig.Catalog // as stored
 	cfg    schemaconfig.Config   // with what the source offers now, and what is proposed
@@ -50,22 +46,21 @@ func (l *look) open(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	to, err := l.runner.destination(ctx, d, log)
-	if err != nil {
+	if l.dst, err = l.runner.destination(ctx, d, log); err != nil {
 		return err
 	}
-	from, err := l.runner.source(ctx, l.c, log)
-	if err != nil {
-		to.tunnel.Close()
-		return err
+	if l.src, err = l.runner.source(ctx, l.c, log); err != nil {
+		l.dst.tunnel.Close()
 	}
-	l.service, l.src, l.target, l.dst = from.service, from.Source, to.service, to.Destination
-	l.close = func() {
-		from.Close()
-		to.tunnel.Close()
-	}
-	return nil
+	return err
 }
+
+func (l *look) close() {
+	l.src.Close()
+	l.dst.tunnel.Close()
+}
+
+func (l *look) explain(ctx context.Context, err error) error { return explain(ctx, l.src, l.dst, err) }
 
 // A LookError is an error of a connection's source or destination.
 type LookError struct{ Err error }
@@ -79,14 +74,14 @@ func (l *look) ahead(ctx context.Context, state json.RawMessage, change func(*sc
 	now := l.runner.Now().UTC()
 	w, err := l.dst.Writer(ctx, destination.Options{Synced: now})
 	if err != nil {
-		return out, err
+		return out, l.explain(ctx, err)
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	p, err := l.runner.plan(ctx, l.c, l.service, l.target)
+	defer func() { err = l.explain(ctx, errors.Join(err, w.Close())) }()
+	p, err := l.runner.plan(ctx, l.c, l.src.service, l.dst.service)
 	if err != nil {
 		return out, err
 	}
-	p.Source, p.Writer, p.Ledger, p.Start = l.src, w, given{state}, now
+	p.Source, p.Writer, p.Ledger, p.Start = l.src.Source, w, given{state}, now
 	p.Choose = func(ctx context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 		if err := l.choose(ctx, offered); err != nil {
 			return nil, err
@@ -111,7 +106,7 @@ func (l *look) choose(ctx context.Context, offered []schema.Table) error {
 		return fmt.Errorf("catalog: %w", err)
 	}
 	cat := *l.before
-	cat.Unnamed = l.service.ID
+	cat.Unnamed = l.src.service.ID
 	l.cfg, l.cat = schemaconfig.Capture(*cfg, cat, offered, l.runner.Now())
 	return nil
 }

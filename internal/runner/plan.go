@@ -89,8 +89,8 @@ func (r *Runner) planned(ctx context.Context, connectionID string, change func(*
 	if err != nil {
 		return nil, &LookError{err}
 	}
-	if err := out.Foretell(ctx, l.src); err != nil {
-		return nil, &LookError{err}
+	if err := out.Foretell(ctx, l.src.Source); err != nil {
+		return nil, &LookError{l.explain(ctx, err)}
 	}
 	return p.tables(ctx, out)
 }
@@ -122,7 +122,7 @@ func (p *planning) begin(ctx context.Context) error {
 	}
 	p.state = p.last
 	if len(tables) > 0 {
-		p.state, err = forget(p.src, p.last, tables)
+		p.state, err = forget(p.src.Source, p.last, tables)
 	}
 	if err != nil {
 		return &LookError{err}
@@ -171,9 +171,9 @@ func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePl
 	if time.Now().Before(p.countUntil) {
 		counting, cancel := context.WithDeadline(ctx, p.countUntil)
 		defer cancel()
-		out.Rows, err = t.Expect(counting, p.src, p.state)
+		out.Rows, err = t.Expect(counting, p.src.Source, p.state)
 		if err != nil && counting.Err() == nil {
-			out.Error = err.Error()
+			out.Error = p.explain(ctx, err).Error()
 		}
 	}
 	return out, ctx.Err()

@@ -119,10 +119,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	}
 	defer dst.tunnel.Close()
 	out, err = s.move(ctx, c, src, dst)
-	if ctx.Err() == nil {
-		err = src.tunnel.Explain(dst.tunnel.Explain(err))
-	}
-	return out, err
+	return out, explain(ctx, src, dst, err)
 }
 
 // move moves rows from the source to the destination.

@@ -38,13 +38,13 @@ func (r *Runner) CanVerify(ctx context.Context, connectionID string) error {
 }
 
 func (l *look) digesters() (connector.Digester, destination.Digester, error) {
-	from, ok := l.src.(connector.Digester)
+	from, ok := l.src.Source.(connector.Digester)
 	if !ok {
-		return nil, nil, &CannotVerify{"The connector " + l.service.ID}
+		return nil, nil, &CannotVerify{"The connector " + l.src.service.ID}
 	}
-	to, ok := l.dst.(destination.Digester)
+	to, ok := l.dst.Destination.(destination.Digester)
 	if !ok {
-		return nil, nil, &CannotVerify{"The destination " + l.target.ID}
+		return nil, nil, &CannotVerify{"The destination " + l.dst.service.ID}
 	}
 	return from, to, nil
 }
@@ -196,6 +196,9 @@ func (s *verifying) compare(ctx context.Context, name schema.Name) (r verify.Res
 		r, err = s.Outlook(ctx, &s.out.Tables[i])
 		if err == nil {
 			err = s.still(ctx) // or the two sides were not asked about the same
+		}
+		if r.Error != "" {
+			r.Error = s.explain(ctx, errors.New(r.Error)).Error()
 		}
 		if !errors.Is(err, errSyncing) {
 			return r, err

@@ -82,6 +82,14 @@ func (w *way) http(client *http.Client) *http.Client {
 	return &c
 }
 
+// explain returns err or, where a tunnel to either side broke, that.
+func explain(ctx context.Context, src *openSource, dst *openDestination, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return src.tunnel.Explain(dst.tunnel.Explain(err))
+}
+
 // titleTunnel is as in the definition's example of POST
 // /v1/destinations/{destinationId}/test (2026-07).
 const titleTunnel = "Connecting to SSH tunnel"

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/sshtest"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -71,6 +73,16 @@ func TestThrough(t *testing.T) {
 	}
 }
 
+// lost is a source that loses what leads to it.
+type lost struct {
+	source
+	lose func(context.Context) error
+}
+
+func (l lost) Tables(ctx context.Context, _ func(setup.Warning)) ([]schema.Table, error) {
+	return nil, l.lose(ctx)
+}
+
 // TestTunnelBreaks ends the SSH server under a sync: what its source says of
 // that is of no use to anybody.
 func TestTunnelBreaks(t *testing.T) {
@@ -81,7 +93,7 @@ func TestTunnelBreaks(t *testing.T) {
 	f.ok(err)
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	f.sync = func(ctx context.Context, _ connector.Request, out connector.Output) error {
+	lose := func(ctx context.Context) error {
 		c, err := f.env.Dial(ctx, "tcp", web.Listener.Addr().String())
 		if err != nil {
 			return err
@@ -91,9 +103,19 @@ func TestTunnelBreaks(t *testing.T) {
 		_, err = c.Read(make([]byte, 1))
 		return err
 	}
+	f.sync = func(ctx context.Context, _ connector.Request, out connector.Output) error { return lose(ctx) }
 	o := f.run(ctx, Watch{})
 	if o.Kind != store.RunFailed || o.Task != nil || !strings.Contains(o.Reason, "the SSH tunnel through") {
 		t.Errorf("broken: %+v", o)
+	}
+	sshd.Again(t)
+	f.runner.connectors["source"].Open = func(_ json.RawMessage, env connector.Env) (connector.Source, error) {
+		f.env = env
+		return lost{source{f: f}, lose}, nil
+	}
+	var look *LookError
+	if _, err := f.runner.Plan(ctx, "c", nil); !errors.As(err, &look) || !strings.Contains(err.Error(), "the SSH tunnel through") {
+		t.Errorf("planned: %v", err)
 	}
 	f.configure(`{"schema":"app","connection_type":"SshTunnel","tunnel_host":"h"}`)
 	if o := f.run(ctx, Watch{}); o.Task == nil || o.Task.Code != "config_incomplete" || o.Reason != "Field 'tunnel_user' is required" {
