@@ -44,6 +44,7 @@ type serveCmd struct {
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
 	WebhookCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
 	WebhookNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
 }
@@ -127,7 +128,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, Closing: ctx.Done()}, metrics)
+	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
 }
 

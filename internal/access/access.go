@@ -58,13 +58,30 @@ type Grant struct {
 	Actions  Actions
 	Groups   []string // things that stand in one of these groups
 	IDs      []string // these things
+
+	// Things that it does not hold for, by the group that they stand in and by
+	// their ids: more special rules of a system key decide there.
+	NotGroups, NotIDs []string
 }
 
 func (g *Grant) everywhere() bool { return g.Groups == nil && g.IDs == nil }
 
+func (g *Grant) excepts() bool { return g.NotGroups != nil || g.NotIDs != nil }
+
+// covers reports whether the grant holds at p. A place without an id is all
+// that stands there, for which a grant with exceptions does not hold.
 func (g *Grant) covers(p Place) bool {
-	return g.everywhere() || p.Group != "" && slices.Contains(g.Groups, p.Group) || p.ID != "" && slices.Contains(g.IDs, p.ID)
+	if p.ID == "" && g.excepts() || has(g.NotIDs, p.ID) || has(g.NotGroups, p.Group) {
+		return false
+	}
+	return g.everywhere() || has(g.Groups, p.Group) || has(g.IDs, p.ID)
 }
+
+func has(ids []string, id string) bool { return id != "" && slices.Contains(ids, id) }
+
+// New is the place of what is still to be made, in no group and under an id
+// that no rule can name.
+var New = Place{ID: "*"}
 
 // Grants are all that a caller may do.
 type Grants []Grant
@@ -115,13 +132,17 @@ func (gs Grants) Anywhere(r Resource, a Actions) bool {
 type Scope struct {
 	All    bool
 	Groups []string // things that stand in one of these groups
-	IDs    []string // these things
+	IDs    []string // these things, whatever is said below
+
+	NotGroups []string // but of All, not what stands in these groups
+	NotIDs    []string // but not these things
 }
 
 // Everything is the Scope that shows all.
 var Everything = Scope{All: true}
 
-// Scope returns what the actions are allowed on.
+// Scope returns what the actions are allowed on. Grants with exceptions are
+// those of [OfRules].
 func (gs Grants) Scope(r Resource, a Actions) Scope {
 	var s Scope
 	for i := range gs {
@@ -130,7 +151,13 @@ func (gs Grants) Scope(r Resource, a Actions) Scope {
 			continue
 		}
 		if g.everywhere() {
-			return Everything
+			if !g.excepts() {
+				return Everything
+			}
+			s.All, s.NotGroups = true, g.NotGroups
+		}
+		if g.NotIDs != nil {
+			s.NotIDs = g.NotIDs
 		}
 		s.Groups = append(s.Groups, g.Groups...)
 		s.IDs = append(s.IDs, g.IDs...)
@@ -140,5 +167,5 @@ func (gs Grants) Scope(r Resource, a Actions) Scope {
 
 // Contains reports whether the Scope shows the thing at p.
 func (s Scope) Contains(p Place) bool {
-	return s.All || slices.Contains(s.Groups, p.Group) || slices.Contains(s.IDs, p.ID)
+	return has(s.IDs, p.ID) || !has(s.NotIDs, p.ID) && (has(s.Groups, p.Group) || s.All && !has(s.NotGroups, p.Group))
 }

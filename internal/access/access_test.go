@@ -51,25 +51,29 @@ func TestRoles(t *testing.T) {
 
 // TestScope shows that a list has what single reads answer, and no more.
 func TestScope(t *testing.T) {
-	ids := []string{"a", "b", "c"}
 	some := rapid.SampledFrom([][]string{nil, {}, {"a"}, {"b", "c"}})
 	rapid.Check(t, func(r *rapid.T) {
 		gs := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) Grant {
 			return Grant{Resource: Resource(rapid.IntRange(0, 2).Draw(r, "resource")), Actions: Actions(rapid.IntRange(1, 15).Draw(r, "actions")),
 				Groups: some.Draw(r, "groups"), IDs: some.Draw(r, "ids")}
 		}), 0, 4).Draw(r, "grants")
-		for res := Account; res <= Roles; res++ {
-			scope := Grants(gs).Scope(res, Read)
-			for _, group := range ids {
-				for _, id := range ids {
-					p := Place{group, id}
-					if got, want := scope.Contains(p), Grants(gs).May(res, Read, p); got != want {
-						r.Fatalf("%v at %v: listed %v, read %v", res, p, got, want)
-					}
+		sameScope(r, gs)
+	})
+}
+
+func sameScope(r *rapid.T, gs Grants) {
+	ids := []string{"a", "b", "c"}
+	for res := Account; res <= Roles; res++ {
+		scope := gs.Scope(res, Read)
+		for _, group := range ids {
+			for _, id := range ids {
+				p := Place{group, id}
+				if got, want := scope.Contains(p), gs.May(res, Read, p); got != want {
+					r.Fatalf("%v at %v: listed %v, read %v", res, p, got, want)
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestCovers(t *testing.T) {
@@ -137,7 +141,7 @@ func TestNobodyGains(t *testing.T) {
 				for _, group := range ids {
 					for _, id := range ids {
 						p := Place{group, id}
-						if role.Level == ConnectionLevel && id == at.ID {
+						if (role.Level == ConnectionLevel || role.Level == TeamLevel) && id == at.ID {
 							p.Group = at.Group // it stands in one group
 						}
 						if gained.May(res, a, p) && !giver.May(res, a, p) {

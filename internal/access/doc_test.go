@@ -30,7 +30,7 @@ func rolesPage() string {
 
 Users and teams have roles: one for the whole account, others in groups and for connections, and in teams. What somebody may do is all of it together, with what their teams may. What one may not see is as if it were not there: lists leave it out, and single reads answer 404. Nobody can give a role, or take one away, that allows more than they may do themselves; who joins a team is given all that the team has. Whoever creates a group or a connection and could not change it otherwise has the role to manage it. Who is in a group is changed by whoever may delete it.
 
-A system key has permissions in place of roles: READ or MANAGE of each kind of thing, everywhere or in some groups or on some things.
+A system key has permissions in place of roles: READ or MANAGE of each kind of thing, everywhere or in some groups or on some things. NONE takes away: of the permissions that fit a thing the most special one holds alone, one by ids before one by group_ids before one without a filter. A permission by ids creates nothing, for what is not there yet has no id. System keys are managed by people, not by keys.
 
 The names are Fivetran's. What its roles allow in detail is not published in full; this is what they allow here: r read, e edit (and sync, test, approve), c create, d delete.
 

@@ -27,6 +27,7 @@ type Config struct {
 	Logs         *logship.Sender  // nil: one with the zero Policy
 	Log          *slog.Logger     // nil: no log
 	Now          func() time.Time // nil: time.Now
+	RateLimits   bool             // as Fivetran has them, and on wrong keys
 
 	// Closing is closed when the server is about to stop: what follows a log
 	// ends then. nil: it never does.
@@ -42,6 +43,7 @@ type server struct {
 	targets targets
 	types   []*source // in the order of their ids
 	mux     *http.ServeMux
+	limiter *limiter // nil: no limits
 }
 
 // New returns the handler of everything under /v1 and /public. It answers
@@ -59,6 +61,9 @@ func New(c Config) http.Handler {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if c.RateLimits {
+		s.limiter = newLimiter()
 	}
 	s.types = s.sources.sorted()
 	s.mux = s.newMux(s.routes())

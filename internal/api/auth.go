@@ -9,14 +9,19 @@ import (
 	"github.com/penstock-data/penstock/internal/store"
 )
 
-// authenticate returns the caller whose API key the request has.
+// authenticate returns the caller whose API key the request has. No key is
+// looked at while its address is over the limit of wrong ones.
 func (s *server) authenticate(r *http.Request) (*store.Caller, error) {
 	key, secret, ok := r.BasicAuth()
 	if !ok {
 		return nil, errUnauthorized
 	}
+	if err := s.limiter.check(wrongKey, remote(r), s.now()); err != nil {
+		return nil, err
+	}
 	c, err := s.Store.Authenticate(r.Context(), key, secret)
 	if errors.Is(err, store.ErrNotFound) {
+		s.limiter.take(wrongKey, remote(r), s.now()) // whatever it says, the key is wrong
 		return nil, errUnauthorized
 	}
 	return c, err
@@ -32,6 +37,11 @@ var (
 type subject struct {
 	limited  bool
 	resource access.Resource
+	people   bool // users only, no system keys
+
+	// made says of a subject without find that it is a thing still to be made,
+	// for which rules on others do not hold.
+	made bool
 
 	// grouped says of a subject without find that its things stand in groups:
 	// a list shows those that the caller may see, and whoever makes one must
@@ -54,6 +64,9 @@ type subject struct {
 
 // whole returns the subject of what belongs to the account as a whole.
 func whole(r access.Resource) subject { return subject{limited: true, resource: r} }
+
+// made returns the subject of making a thing that stands in no group.
+func made(r access.Resource) subject { return subject{limited: true, resource: r, made: true} }
 
 // grouped returns the subject of lists of things that stand in groups, and of
 // making one.
@@ -123,6 +136,9 @@ func (s *server) authorize(r *request, about *subject, does access.Actions) erro
 	if !about.limited {
 		return nil
 	}
+	if about.people && r.caller.UserID == "" {
+		return errForbidden
+	}
 	g := r.caller.Grants
 	switch {
 	case about.find != nil:
@@ -139,6 +155,8 @@ func (s *server) authorize(r *request, about *subject, does access.Actions) erro
 		}
 		return errForbidden
 	case about.grouped && (does == access.Read && len(g) > 0 || g.Anywhere(about.resource, does)):
+		return nil
+	case about.made && g.May(about.resource, does, access.New):
 		return nil
 	case !about.grouped && g.May(about.resource, does, access.Place{}):
 		return nil

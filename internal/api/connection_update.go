@@ -33,6 +33,9 @@ func (s *server) updateConnection(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed, blocked := way != r.connection.Way(), false, false
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+		return nil, err
+	}
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if err := applyConnection(c, &req.ConnectionSettings); err != nil {
 			return err

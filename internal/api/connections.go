@@ -56,6 +56,9 @@ func (s *server) createConnection(r *request) (any, error) {
 		return nil, err
 	}
 	c.ConnectedBy = r.caller.UserID
+	if err := s.limitTests(r, c.ConnectCard == nil && !isFalse(req.RunSetupTests)); err != nil {
+		return nil, err
+	}
 	err = s.Store.CreateConnection(r.Context(), c, r.keep(access.Connections, access.Place{Group: c.GroupID}, access.ConnectionLevel, access.ManageConnection)...)
 	if errors.Is(err, store.ErrExists) {
 		return nil, conflict("Connection with schema name '%s' already exists in the destination", c.Schema)

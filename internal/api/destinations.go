@@ -83,6 +83,9 @@ func (s *server) createDestination(r *request) (any, error) {
 	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return nil, fieldRequired(missing[0])
 	}
+	if err := s.limitTests(r, !isFalse(req.RunSetupTests)); err != nil {
+		return nil, err
+	}
 	err = s.Store.CreateDestination(r.Context(), d)
 	if errors.Is(err, store.ErrExists) {
 		return nil, conflict("Destination with id '%s' already exists", d.ID)
@@ -153,6 +156,9 @@ func (s *server) updateDestination(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed := way != r.destination.Way(), false
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+		return nil, err
+	}
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
 		if err := applyDestination(d, &req.DestinationSettings); err != nil {
 			return err

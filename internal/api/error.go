@@ -41,11 +41,14 @@ func notFound(code, format string, args ...any) error {
 func failure(err error) (e *apiError, ours bool) {
 	var unable *engine.CannotVerify
 	var invalid *setup.InvalidConfig
+	var over *tooMany
 	switch {
 	case errors.As(err, &e):
 		return e, false
 	case errors.As(err, &invalid):
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, invalid.Message}, false
+	case errors.As(err, &over):
+		return &apiError{http.StatusTooManyRequests, fivetran.TooManyRequests, over.Error()}, false
 	case errors.Is(err, store.ErrCursor):
 		return &apiError{http.StatusBadRequest, fivetran.InvalidInput, "Invalid value for parameter 'cursor'"}, false
 	case errors.Is(err, engine.ErrPaused), errors.Is(err, engine.ErrIncomplete), errors.Is(err, engine.ErrVerifying),

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,6 +40,7 @@ type route struct {
 	handle       func(*request) (any, error)
 	about        subject        // what its caller must be allowed
 	does         access.Actions // and to do with it
+	load         load           // by which its requests are limited
 	status       int            // of a success
 	large        bool           // its body may name each column of a large source
 	upload       bool           // its body is multipart, with a file
@@ -137,7 +139,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 				slog.String("method", hr.Method), slog.String("path", hr.URL.Path), slog.Any("error", err))
 		}
 		status, res.Code, res.Message = f.status, f.code, f.message
-		e.errorHeaders(w.Header(), status)
+		e.errorHeaders(w.Header(), status, err)
 	}
 	w.Header()["X-Request-Id"] = []string{id}
 	var n int
@@ -192,6 +194,9 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 		}
 		r.caller = caller
 		r.Request = r.WithContext(store.As(r.Context(), caller.ID()))
+		if err := e.server.limitRoute(r, rt.load); err != nil {
+			return rt, nil, err
+		}
 		if err := e.server.authorize(r, &rt.about, rt.does); err != nil {
 			return rt, nil, err
 		}
@@ -210,12 +215,16 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 	return rt, data, err
 }
 
-func (e endpoint) errorHeaders(h http.Header, status int) {
+func (e endpoint) errorHeaders(h http.Header, status int, err error) {
 	switch status {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", strings.Join(slices.Sorted(maps.Keys(e.routes)), ", "))
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Basic realm="Penstock"`)
+	case http.StatusTooManyRequests:
+		if over := (*tooMany)(nil); errors.As(err, &over) {
+			h.Set("Retry-After", strconv.Itoa(over.seconds()))
+		}
 	}
 }
 

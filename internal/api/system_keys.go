@@ -2,6 +2,8 @@ package api
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -9,8 +11,12 @@ import (
 	"github.com/penstock-data/penstock/internal/store"
 )
 
+// System keys are managed by people only (page "System Keys" of Fivetran's
+// documentation, 2026): in the hands of a key they would outlive it.
+var systemKeyList = subject{limited: true, resource: access.Account, people: true}
+
 var aSystemKey = subject{
-	limited: true, resource: access.Account,
+	limited: true, resource: access.Account, people: true,
 	find: func(s *server, r *request) (p access.Place, err error) {
 		if r.systemKey, err = s.Store.SystemKey(r.Context(), r.id()); err != nil {
 			return p, err
@@ -45,8 +51,6 @@ func (s *server) createSystemKey(r *request) (any, error) {
 	switch {
 	case req.Name == nil || *req.Name == "":
 		return nil, fieldRequired("name")
-	case req.ExpirationPeriod == nil:
-		return nil, fieldRequired("expiration_period")
 	case req.Permissions == nil:
 		return nil, fieldRequired("permissions")
 	}
@@ -119,7 +123,32 @@ func permissions(wire []fivetran.Permission) ([]store.Permission, error) {
 		}
 		all = append(all, one)
 	}
-	return all, nil
+	return all, checkRules(all)
+}
+
+// checkRules refuses ids that are none, and two rules of which neither is the
+// more special one.
+func checkRules(all []store.Permission) error {
+	seen := map[string]bool{}
+	for _, p := range all {
+		named := []string{p.Resource}
+		if p.IDs != nil || p.GroupIDs != nil {
+			named = nil
+		}
+		for _, id := range slices.Concat(p.IDs, p.GroupIDs) {
+			if id == "" || strings.ContainsAny(id, ",;") {
+				return invalidInput("Invalid value for field 'resource_filter'")
+			}
+			named = append(named, p.Resource+" '"+id+"'")
+		}
+		for _, name := range named {
+			if seen[name] {
+				return invalidInput("Field 'permissions' has two rules for %s", name)
+			}
+			seen[name] = true
+		}
+	}
+	return nil
 }
 
 func keyNameTaken(err error, name string) error {

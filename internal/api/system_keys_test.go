@@ -102,7 +102,7 @@ func TestSystemKeyFilters(t *testing.T) {
 	byID.calls(ids, []call{
 		{"PATCH", "/v1/connections/{2}", `{"paused":true}`, 200, "", ""},
 		{"GET", "/v1/connections/{1}", "", 404, "NotFound_Connection", ""},
-		{"POST", "/v1/connections", `{"group_id":"{g}","service":"15five","config":{"schema":"x","api_key":"k"}}`, 404, "NotFound_Group", ""},
+		{"POST", "/v1/connections", `{"group_id":"{g}","service":"15five","config":{"schema":"x","api_key":"k"}}`, 403, "Forbidden", ""}, // what is not there yet has no id
 	})
 	byGroup.calls(ids, []call{
 		{"GET", "/v1/connections/{1}", "", 200, "", ""},
@@ -127,6 +127,75 @@ func TestSystemKeyFilters(t *testing.T) {
 	keeper, _ := e.systemKey("keeper", `[{"resource_type":"ACCOUNT","access_level":"MANAGE"}]`)
 	if a := keeper.do("POST", "/v1/system-keys", `{"name":"x","expiration_period":"INFINITE","permissions":[{"resource_type":"USER","access_level":"READ"}]}`); a.status != 403 {
 		t.Errorf("a key makes one that may do more: %d", a.status)
+	}
+}
+
+// TestSystemKeyExceptions has keys that may do everything but what special
+// rules take away, and more than what they take from a group.
+func TestSystemKeyExceptions(t *testing.T) {
+	e := newEnv(t)
+	one := e.connection()
+	group := e.ok("GET", "/v1/connections/"+one, "").data["group_id"].(string)
+	body := `{"group_id":"` + group + `","service":"15five","config":{"schema":"%s","api_key":"k"}}`
+	two := e.id("/v1/connections", fmt.Sprintf(body, "two"))
+	other := e.group("other")
+	ids := map[string]string{"1": one, "2": two, "g": group, "o": other}
+	but, _ := e.systemKey("but", `[{"resource_type":"CONNECTOR","access_level":"MANAGE"},{"resource_type":"DESTINATION","access_level":"MANAGE"},
+		{"resource_type":"CONNECTOR","access_level":"NONE","resource_filter":{"ids":["`+one+`"]}},
+		{"resource_type":"DESTINATION","access_level":"READ","resource_filter":{"ids":["`+other+`"]}}]`)
+	but.calls(ids, []call{
+		{"GET", "/v1/connections/{1}", "", 404, "NotFound_Connection", ""},
+		{"PATCH", "/v1/connections/{2}", `{"paused":true}`, 200, "", ""},
+		{"PATCH", "/v1/groups/{o}", `{"name":"x"}`, 403, "Forbidden", ""},
+		{"PATCH", "/v1/groups/{g}", `{"name":"x"}`, 200, "", ""},
+		{"POST", "/v1/groups", `{"name":"new"}`, 201, "", ""},
+		{"POST", "/v1/connections", fmt.Sprintf(body, "three"), 201, "", ""},
+	})
+	only, _ := e.systemKey("only", `[{"resource_type":"CONNECTOR","access_level":"MANAGE"},
+		{"resource_type":"CONNECTOR","access_level":"NONE","resource_filter":{"group_ids":["`+group+`"]}},
+		{"resource_type":"CONNECTOR","access_level":"READ","resource_filter":{"ids":["`+two+`"]}},
+		{"resource_type":"DESTINATION","access_level":"MANAGE","resource_filter":{"ids":["`+group+`"]}}]`)
+	only.calls(ids, []call{
+		{"GET", "/v1/connections/{2}", "", 200, "", ""},
+		{"GET", "/v1/connections/{1}", "", 404, "NotFound_Connection", ""},
+		{"POST", "/v1/connections", fmt.Sprintf(body, "four"), 403, "Forbidden", ""},
+		{"PATCH", "/v1/groups/{g}", `{"name":"y"}`, 200, "", ""},
+		{"POST", "/v1/groups", `{"name":"z"}`, 403, "Forbidden", ""},
+	})
+	for who, n := range map[*env]int{e: 3, but: 2, only: 1} {
+		if items := who.ok("GET", "/v1/connections", "").data["items"].([]any); len(items) != n {
+			t.Errorf("%d connections, want %d", len(items), n)
+		}
+	}
+	for _, twice := range []string{
+		`{"resource_type":"USER","access_level":"READ"},{"resource_type":"USER","access_level":"NONE"}`,
+		`{"resource_type":"CONNECTOR","access_level":"NONE","resource_filter":{"ids":["a","b"]}},{"resource_type":"CONNECTOR","access_level":"READ","resource_filter":{"ids":["b"]}}`,
+		`{"resource_type":"CONNECTOR","access_level":"READ","resource_filter":{"ids":["a,b"]}}`,
+	} {
+		if a := e.do("POST", "/v1/system-keys", `{"name":"x","permissions":[`+twice+`]}`); a.status != 400 {
+			t.Errorf("%s: %d %s", twice, a.status, a.body)
+		}
+	}
+}
+
+// TestSystemKeysAreForPeople shows that a key manages no keys, whatever it may
+// do beside, and that one without a period never ends.
+func TestSystemKeysAreForPeople(t *testing.T) {
+	e := newEnv(t)
+	all := ""
+	for r := access.Account; r <= access.Connections; r++ {
+		all += fmt.Sprintf(`,{"resource_type":%q,"access_level":"MANAGE"}`, r)
+	}
+	key, id := e.systemKey("all", "["+all[1:]+"]")
+	key.calls(map[string]string{"k": id}, []call{
+		{"GET", "/v1/system-keys", "", 403, "Forbidden", ""},
+		{"POST", "/v1/system-keys", `{"name":"x","permissions":[]}`, 403, "Forbidden", ""},
+		{"GET", "/v1/system-keys/{k}", "", 403, "Forbidden", ""},
+		{"POST", "/v1/system-keys/{k}/rotate", `{"expiration_period":"INFINITE"}`, 403, "Forbidden", ""},
+		{"DELETE", "/v1/system-keys/{k}", "", 403, "Forbidden", ""},
+	})
+	if k := e.ok("POST", "/v1/system-keys", `{"name":"for ever","permissions":[]}`).data; k["expired_at"] != nil {
+		t.Errorf("got %v", k)
 	}
 }
 

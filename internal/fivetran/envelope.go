@@ -47,6 +47,7 @@ const (
 	// No client compares these, and no document shows them.
 	Unauthorized         = "AuthFailed"
 	Forbidden            = "Forbidden"
+	TooManyRequests      = "TooManyRequests"
 	MethodNotAllowed     = "MethodNotAllowed"
 	NotAcceptable        = "NotAcceptable"
 	UnsupportedMediaType = "UnsupportedMediaType"

@@ -144,9 +144,15 @@ var (
 
 	connectionInAccount = connectionByID + ` and group_id in (select id from groups where account_id = $2)`
 
+	// Two ways to the same page: one through the connections in their order,
+	// which is short where most are wanted, and one through those of the groups
+	// that are.
 	connectionsPage = `select ` + connectionColumns.list() + ` from connections
-		where group_id in (select id from groups where account_id = $1)
-		and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ($4 = '' or proxy_agent_id = $4) and ` + scoped("group_id", "id", 5) + `
+		where exists (select 1 from groups g where g.id = group_id and g.account_id = $1)` + wantedConnections
+	groupConnectionsPage = `select ` + connectionColumns.list() + ` from connections
+		where group_id in (select id from groups where account_id = $1 and (id = $2 or $2 = '' and ` + scoped("id", "''", 5) + `))` + wantedConnections
+
+	wantedConnections = ` and ($2 = '' or group_id = $2) and ($3 = '' or schema_name = $3) and ($4 = '' or proxy_agent_id = $4) and ` + scoped("group_id", "id", 5) + `
 		and (created_at, id) > ($8, $9) order by created_at, id limit $10`
 )
 
@@ -180,7 +186,11 @@ type ConnectionFilter struct {
 
 // Connections returns a page of connections and the cursor of the next.
 func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) ([]Connection, string, error) {
-	return readPage(ctx, s, page, connectionsPage, append([]any{f.AccountID, f.GroupID, f.Schema, f.ProxyAgentID}, scopeArgs(f.Scope)...), s.scanConnection,
+	query := connectionsPage
+	if f.GroupID != "" || !f.Scope.All && len(f.Scope.IDs) == 0 {
+		query = groupConnectionsPage
+	}
+	return readPage(ctx, s, page, query, append([]any{f.AccountID, f.GroupID, f.Schema, f.ProxyAgentID}, scopeArgs(f.Scope)...), s.scanConnection,
 		func(c *Connection) (time.Time, string) { return c.CreatedAt, c.ID })
 }
 

@@ -33,17 +33,17 @@ type Permission struct {
 	GroupIDs []string `json:"group_ids"`
 }
 
+var levels = map[string]access.Actions{"READ": access.Read, "MANAGE": access.Manage} // NONE: no actions
+
 // Grants returns what the key allows.
 func (k *SystemKey) Grants() access.Grants {
-	var gs access.Grants
+	rules := make([]access.Grant, 0, len(k.Permissions))
 	for _, p := range k.Permissions {
-		r, ok := access.ParseResource(p.Resource)
-		actions := map[string]access.Actions{"READ": access.Read, "MANAGE": access.Manage}[p.Level]
-		if ok && actions != 0 {
-			gs = append(gs, access.Grant{Resource: r, Actions: actions, Groups: p.GroupIDs, IDs: p.IDs})
+		if r, ok := access.ParseResource(p.Resource); ok {
+			rules = append(rules, access.Grant{Resource: r, Actions: levels[p.Level], Groups: p.GroupIDs, IDs: p.IDs})
 		}
 	}
-	return gs
+	return access.OfRules(rules)
 }
 
 var systemKeyColumns = columns{"id", "account_id", "name", "key", "permissions", "created_at", "updated_at", "expires_at", "last_used_at"}
