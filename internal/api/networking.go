@@ -20,9 +20,6 @@ type links struct {
 
 // lead returns the way that w becomes by a request, which it checks by itself.
 func (l links) lead(w store.Way) (store.Way, error) {
-	if v := l.secretsMgr.Value; v != nil && *v != "" {
-		return w, notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", *v)
-	}
 	if l.method != nil {
 		switch *l.method {
 		case store.Directly, setup.SSHTunnel, store.ViaPrivateLink, store.ViaProxyAgent:
@@ -39,6 +36,7 @@ func (l links) lead(w store.Way) (store.Way, error) {
 		{&w.PrivateLink, l.privateLink, store.ViaPrivateLink, "private_link_id"},
 		{&w.ProxyAgent, l.proxy, store.ViaProxyAgent, "proxy_agent_id"},
 		{&w.HybridAgent, l.hybridAgent, "", "hybrid_deployment_agent_id"},
+		{&w.SecretsManager, l.secretsMgr, "", "external_secrets_manager_id"},
 	} {
 		if p.asked.Given {
 			*p.id = ""
@@ -112,8 +110,8 @@ func (n networked) takes(method string) bool {
 	return slices.Contains(f.Enum, method)
 }
 
-// there returns an error if a link that is new on a way is not there, or the
-// caller does not see it.
+// there returns an error if what is new on a way is not there, or the caller
+// does not see it.
 func (s *server) there(r *request, now, after store.Way) error {
 	ctx, account := r.Context(), r.caller.AccountID
 	sees := func(p access.Place) bool { return r.caller.Grants.May(access.Agents, access.Read, p) }
@@ -124,6 +122,15 @@ func (s *server) there(r *request, now, after store.Way) error {
 		}
 		if err != nil {
 			return privateLinkGone(err, id)
+		}
+	}
+	if id := after.SecretsManager; id != now.SecretsManager && id != "" {
+		_, err := s.Store.SecretsManagerIn(ctx, account, id)
+		if err == nil && !r.caller.Grants.May(access.Account, access.Read, access.Place{}) {
+			err = store.ErrNotFound
+		}
+		if err != nil {
+			return secretsManagerGone(err, id)
 		}
 	}
 	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {

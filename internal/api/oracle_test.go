@@ -35,6 +35,7 @@ import (
 //   - /public/connector-types has one service; its description says all
 //   - maps by name, of schemas, tables and columns, are objects with one
 //     property, called "schema", "table", "column": they are maps
+//   - what is in a secrets manager's config is objects; its example has strings
 //   - objects may have any further fields: here only those in extra
 type oracle struct {
 	doc   *openapi3.T
@@ -124,6 +125,7 @@ var loadOracle = sync.OnceValues(func() (*oracle, error) {
 		}
 		p.Properties = nil
 	}
+	doc.Components.Schemas["SecretsManagerResponse"].Value.Properties["config"].Value.AdditionalProperties.Schema.Value.Type = &openapi3.Types{"string"}
 	for _, name := range []string{"SchemaConfigResponse", "TableConfigResponse", "ColumnConfigResponse", "TableEnabledPatchSettings", "ColumnEnabledPatchSettings"} {
 		doc.Components.Schemas[name].Value.AdditionalProperties.Has = new(bool)
 	}

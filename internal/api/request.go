@@ -42,6 +42,7 @@ type request struct {
 	transformation *store.Transformation
 	webhook        *store.Webhook
 	logService     *store.LogService
+	secretsManager *store.SecretsManager
 }
 
 // id returns the path's main id.

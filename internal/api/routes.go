@@ -41,6 +41,7 @@ func (s *server) routes() []route {
 		projects     = "/v1/transformation-projects"
 		transforms   = "/v1/transformations"
 		logs         = "/v1/external-logging"
+		secrets      = "/v1/external-secrets-managers"
 
 		govern = access.Edit | access.Delete // what it takes to say who is in a group
 	)
@@ -304,6 +305,18 @@ func (s *server) routes() []route {
 			route{method: patch, path: logs + "/account", handle: s.updateLogService, message: fivetran.AccountLogServiceUpdated},
 			route{method: del, path: logs + "/account", does: access.Edit, handle: s.deleteLogService, message: fivetran.AccountLogServiceDeleted},
 			route{method: post, path: logs + "/account/test", handle: s.testLogService, message: fivetran.AccountLogServiceTested},
+		),
+
+		on(whole(access.Account),
+			route{method: get, path: secrets, handle: s.listSecretsManagers, message: fivetran.SecretsManagerRead},
+			route{method: post, path: secrets, does: access.Edit, handle: s.createSecretsManager, message: fivetran.SecretsManagerCreated, status: 201},
+			route{method: get, path: secrets + "-entities", handle: s.secretsManagerEntities, message: fivetran.SecretsManagerRead},
+		),
+		on(aSecretsManager,
+			route{method: get, path: secrets + id, handle: s.showSecretsManager, message: fivetran.SecretsManagerRead},
+			route{method: patch, path: secrets + id, handle: s.updateSecretsManager, message: fivetran.SecretsManagerUpdated},
+			route{method: del, path: secrets + id, does: access.Edit, handle: s.deleteSecretsManager, message: fivetran.SecretsManagerDeleted},
+			route{method: get, path: secrets + id + "/entities", handle: s.secretsManagerEntities, message: fivetran.SecretsManagerRead},
 		),
 	)
 	return append(all, legacy(all)...)

@@ -131,6 +131,11 @@ const (
 	AccountLogServiceDeleted   = "Account external logging service has been deleted"
 	AccountLogServiceTested    = "Account external logging service setup tests have been completed"
 
+	SecretsManagerRead    = "Operation performed successfully"
+	SecretsManagerCreated = "External Secrets Manager has been created"
+	SecretsManagerUpdated = "Resource updated successfully"
+	SecretsManagerDeleted = "Resource deleted successfully"
+
 	UsersListed   = "Users list retrieved successfully"
 	UserRetrieved = "User details retrieved successfully"
 

@@ -189,9 +189,9 @@ func TestFailing(t *testing.T) {
 			t.Errorf("got %+v", l)
 		}
 		w.happen("g", "c")
-		pass(24 * time.Hour)
-		if n := w.vendors["g"].posts; n < 24*12-3 || n > 24*12+20 {
-			t.Errorf("%d requests in a day", n)
+		pass(2 * time.Hour)
+		if n := w.vendors["g"].posts; n < 2*12-3 || n > 2*12+20 {
+			t.Errorf("%d requests in two hours", n)
 		}
 		status = 0
 		pass(5 * time.Minute)
@@ -209,14 +209,15 @@ func TestFailing(t *testing.T) {
 // TestTooOld: what the vendor refuses for its age does not hold up the rest.
 func TestTooOld(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.vendors["g"].answer = func(int) int { return 500 }
-		w.happen("g", "a")
-		pass(24 * time.Hour)
-		w.happen("g", "b")
-		pass(6*24*time.Hour - time.Hour)
-		w.vendors["g"].answer = nil
-		pass(lastRetry + look)
-		w.want("b", "", "ab")
+		at := time.Now().Add(-ServiceOf("grafana_loki").oldest)
+		w.ok(w.store.Record(context.Background(), store.Event{GroupID: "g", Kind: "a", At: at.Add(-time.Second)},
+			store.Event{GroupID: "g", Kind: "b", At: at}, store.Event{GroupID: "g", Kind: "c"}))
+		pass(0)
+		w.want("bc", "", "c")
+		w.ok(w.store.Record(context.Background(), store.Event{GroupID: "g", Kind: "d", At: at.Add(-time.Second)}))
+		w.happen("g", "e")
+		pass(2 * gather)
+		w.want("bce", "", "ce")
 	})
 }
 
@@ -270,7 +271,7 @@ func TestChanges(t *testing.T) {
 		}
 		set(service(t, "grafana_loki", w.vendors["g"].bad).Config)
 		w.happen("g", "e")
-		pass(time.Hour)
+		pass(10 * time.Minute)
 		w.want("abd", "", "abcde")
 		set(good)
 		pass(look)

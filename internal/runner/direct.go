@@ -8,7 +8,8 @@ import (
 )
 
 // direct returns a problem if a source or destination is to be reached on a
-// way that this program does not know: it must not be reached directly then.
+// way that this program does not know, or with secrets that it does not have:
+// it must not be reached then.
 func direct(what string, w store.Way) error {
 	by := ""
 	switch {
@@ -18,6 +19,9 @@ func direct(what string, w store.Way) error {
 		by = "proxy agent " + w.ProxyAgent
 	case w.Method == store.ViaPrivateLink || w.PrivateLink != "":
 		by = "private link " + w.PrivateLink
+	case w.SecretsManager != "":
+		return &setup.Problem{Code: "secrets_manager_not_supported", Message: fmt.Sprintf("The secrets of the %s are kept by external secrets manager %s, "+
+			"which this server cannot ask. Nothing was sent. To let it use its own config, set external_secrets_manager_id to null.", what, w.SecretsManager)}
 	default:
 		return nil
 	}

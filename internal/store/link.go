@@ -13,6 +13,8 @@ const (
 	ByProxy       Link = "proxy_agent_id"
 	ByHybridAgent Link = "hybrid_agent_id"
 	ByPrivateLink Link = "private_link_id"
+
+	BySecretsManager Link = "secrets_manager_id" // which has what is needed to get in
 )
 
 // Networking methods of connections and destinations, as the API spells them.
@@ -23,27 +25,30 @@ const (
 )
 
 // A Way is how a connection's source or a destination is to be reached: the
-// networking method and what is on the way, "" for nothing.
-type Way struct{ Method, PrivateLink, ProxyAgent, HybridAgent string }
+// networking method and what is on the way, "" for nothing. At its end a
+// secrets manager may keep what lets it in.
+type Way struct{ Method, PrivateLink, ProxyAgent, HybridAgent, SecretsManager string }
 
 // Way returns how the connection's source is to be reached.
 func (c *Connection) Way() Way {
-	return Way{c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID}
+	return Way{c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID, c.SecretsManagerID}
 }
 
 // SetWay changes how the connection's source is to be reached.
 func (c *Connection) SetWay(w Way) {
 	c.NetworkingMethod, c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+	c.SecretsManagerID = w.SecretsManager
 }
 
 // Way returns how the destination is to be reached.
 func (d *Destination) Way() Way {
-	return Way{d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID}
+	return Way{d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID, d.SecretsManagerID}
 }
 
 // SetWay changes how the destination is to be reached.
 func (d *Destination) SetWay(w Way) {
 	d.NetworkingMethod, d.PrivateLinkID, d.ProxyAgentID, d.HybridAgentID = w.Method, w.PrivateLink, w.ProxyAgent, w.HybridAgent
+	d.SecretsManagerID = w.SecretsManager
 }
 
 // A Use is a connection or a destination that is reached by a link.

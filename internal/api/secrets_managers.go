@@ -1,0 +1,202 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// secretsManagers are the configs of secrets managers, by type. The first
+// field is required, the other required ones only where no hybrid deployment
+// agent brings its own.
+var secretsManagers = map[string]*setup.Description{
+	"AWS_SECRET_MANAGER": setup.Describe("AWS Secrets Manager", struct {
+		RoleARN    string `json:"role_arn" required:"true"`
+		ExternalID string `json:"external_id"`
+	}{}),
+	"AZURE_KEY_VAULT": setup.Describe("Azure Key Vault", struct {
+		VaultURL string `json:"vault_url" required:"true"`
+		TenantID string `json:"tenant_id" required:"true"`
+	}{}),
+	"HASHICORP_VAULT": setup.Describe("HashiCorp Vault", struct {
+		VaultAddress string `json:"vault_address" required:"true"`
+		RoleID       string `json:"role_id" required:"true"`
+		SecretID     string `json:"secret_id" required:"true" secret:"true"`
+		Namespace    string `json:"namespace"`
+	}{}),
+}
+
+var aSecretsManager = subject{
+	limited: true, resource: access.Account,
+	find: func(s *server, r *request) (p access.Place, err error) {
+		r.secretsManager, err = s.Store.SecretsManagerIn(r.Context(), r.caller.AccountID, r.id())
+		return p, err
+	},
+	gone: func(r *request) error { return secretsManagerGone(store.ErrNotFound, r.id()) },
+}
+
+func secretsManagerGone(err error, id string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", id)
+	}
+	return err
+}
+
+// badSecretsManager is an error of a request about a secrets manager.
+func badSecretsManager(format string, args ...any) error {
+	return &apiError{http.StatusBadRequest, fivetran.BadRequest, fmt.Sprintf(format, args...)}
+}
+
+func (s *server) listSecretsManagers(r *request) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	managers, next, err := s.Store.SecretsManagers(r.Context(), r.caller.AccountID, page)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(managers, next, wireSecretsManagerItem), nil
+}
+
+func (s *server) createSecretsManager(r *request) (any, error) {
+	var req fivetran.NewSecretsManager
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	about := secretsManagers[req.Type]
+	switch {
+	case req.Type == "":
+		return nil, badSecretsManager("ESM type is required.")
+	case about == nil:
+		return nil, invalidInput("Invalid value for field 'type'")
+	case req.Name == "":
+		return nil, badSecretsManager("ESM name is required.")
+	case !given(req.Config):
+		return nil, badSecretsManager("ESM config is required.")
+	}
+	config, err := about.Normalize(req.Config)
+	if err != nil {
+		return nil, err
+	}
+	m := &store.SecretsManager{AccountID: r.caller.AccountID, Type: req.Type, Name: req.Name, Hybrid: req.Hybrid, Config: config}
+	if err := secretsManagerComplete(m, config); err != nil {
+		return nil, err
+	}
+	err = s.Store.CreateSecretsManager(r.Context(), m)
+	if errors.Is(err, store.ErrExists) {
+		return nil, badSecretsManager("External Secrets Manager with name '%s' already exists.", m.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return wireSecretsManager(m)
+}
+
+// secretsManagerComplete refuses a config in which something required is
+// missing.
+func secretsManagerComplete(m *store.SecretsManager, config json.RawMessage) error {
+	about := secretsManagers[m.Type]
+	missing := about.Missing(config)
+	if m.Hybrid {
+		missing = slices.DeleteFunc(missing, func(name string) bool { return name != about.Fields[0].Name })
+	}
+	if len(missing) > 0 {
+		return fieldRequired(missing[0])
+	}
+	return nil
+}
+
+func (s *server) showSecretsManager(r *request) (any, error) {
+	return wireSecretsManager(r.secretsManager)
+}
+
+func (s *server) updateSecretsManager(r *request) (any, error) {
+	var req fivetran.NewSecretsManager
+	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	if !given(req.Config) {
+		return nil, badSecretsManager("ESM config is required.")
+	}
+	m := r.secretsManager
+	config, err := secretsManagers[m.Type].Merge(m.Config, req.Config)
+	if err != nil {
+		return nil, err
+	}
+	if err := secretsManagerComplete(m, config); err != nil {
+		return nil, err
+	}
+	if err := s.Store.ConfigureSecretsManager(r.Context(), m, config, s.now()); err != nil {
+		return nil, secretsManagerGone(err, r.id())
+	}
+	return wireSecretsManager(m)
+}
+
+func (s *server) deleteSecretsManager(r *request) (any, error) {
+	err := s.Store.DeleteSecretsManager(r.Context(), r.id())
+	if !errors.Is(err, store.ErrInUse) {
+		return nil, secretsManagerGone(err, r.id())
+	}
+	uses, err := s.Store.Uses(r.Context(), store.BySecretsManager, r.caller.AccountID, r.id())
+	if err != nil {
+		return nil, err
+	}
+	connections := 0
+	for _, u := range uses[r.id()] {
+		if u.Schema != "" {
+			connections++
+		}
+	}
+	return nil, badSecretsManager("Failed to delete External Secrets Manager with '%s' id, because it is used by %d connection(s) and %d destination(s).",
+		r.id(), connections, len(uses[r.id()])-connections)
+}
+
+// secretsManagerEntities lists what uses the secrets manager that the path
+// names, or a parameter, or any.
+func (s *server) secretsManagerEntities(r *request) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	id := r.id()
+	if id == "" {
+		id = q.Get("esm_id")
+	}
+	kind := q.Get("type")
+	if !slices.Contains([]string{"", "all", "source", "destination"}, kind) {
+		return nil, invalidInput("Invalid value for parameter 'type'")
+	}
+	uses, next, err := s.Store.SecretsUses(r.Context(), r.caller.AccountID, id, kind != "destination", kind != "source", page)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(uses, next, wireSecretsUse), nil
+}
+
+func wireSecretsUse(u *store.SecretsUse) fivetran.SecretsManagerEntity {
+	w := fivetran.SecretsManagerEntity{ID: u.ID, Name: u.Name, Enabled: u.Enabled, Type: "SOURCE", ManagerID: u.ManagerID, CreatedAt: u.CreatedAt}
+	if u.Destination {
+		w.Type = "DESTINATION"
+	}
+	return w
+}
+
+func wireSecretsManagerItem(m *store.SecretsManager) fivetran.SecretsManager {
+	return fivetran.SecretsManager{ID: m.ID, Type: m.Type, Name: m.Name, Hybrid: m.Hybrid, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt}
+}
+
+func wireSecretsManager(m *store.SecretsManager) (fivetran.SecretsManager, error) {
+	w := wireSecretsManagerItem(m)
+	var err error
+	w.Config, err = secretsManagers[m.Type].Mask(m.Config)
+	return w, err
+}

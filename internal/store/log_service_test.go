@@ -1,0 +1,104 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLogServices(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		check(t, s.Record(ctx, Event{GroupID: g.ID, Kind: "before"}))
+		l := &LogService{AccountID: g.AccountID, GroupID: g.ID, Service: "splunkLog", Enabled: true, Complete: true, Config: json.RawMessage(`{"token":"s3cret"}`)}
+		check(t, s.CreateLogService(ctx, l))
+		if err := s.CreateLogService(ctx, l); !errors.Is(err, ErrExists) {
+			t.Errorf("a second one: %v", err)
+		}
+		if err := s.CreateLogService(ctx, &LogService{AccountID: g.AccountID, GroupID: "gone"}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("of no group: %v", err)
+		}
+		var sealed []byte
+		check(t, s.write.QueryRowContext(ctx, `select config from log_services`).Scan(&sealed))
+		if strings.Contains(string(sealed), "s3cret") {
+			t.Error("the config is stored in the clear")
+		}
+		if _, err := s.LogServiceIn(ctx, "other", g.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("another account's: %v", err)
+		}
+
+		claim := func(want int) []LogService {
+			t.Helper()
+			all, _, err := s.ClaimLogServices(ctx, now().Add(time.Second), time.Minute, 10)
+			check(t, err)
+			if len(all) != want {
+				t.Fatalf("claimed %d, want %d", len(all), want)
+			}
+			return all
+		}
+		claim(0) // what was before it is not for it
+		check(t, s.Record(ctx, Event{GroupID: g.ID, Kind: "x"}))
+		mine := claim(1)[0]
+		claim(0)
+		events := must(s.EventsFor(ctx, &mine, 10))(t)
+		if len(events) != 1 || events[0].Kind != "x" {
+			t.Errorf("got %+v", events)
+		}
+		check(t, s.SettleLogService(ctx, &mine, Shipped{Last: events[0].ID, Due: now(), Release: true}, time.Minute))
+		claim(0)
+		check(t, s.Record(ctx, Event{GroupID: g.ID, Kind: "y"}))
+		mine = claim(1)[0]
+
+		// Whoever ships by a config that has changed has lost the lease.
+		must(s.UpdateLogService(ctx, g.AccountID, g.ID, func(l *LogService) error { l.Config = json.RawMessage(`{"token":"other"}`); return nil }))(t)
+		if err := s.SettleLogService(ctx, &mine, Shipped{Last: 1 << 40, Due: now()}, time.Minute); err != ErrStale {
+			t.Errorf("settled by the old config: %v", err)
+		}
+		mine = claim(1)[0]
+		check(t, s.SettleLogService(ctx, &mine, Shipped{Error: "no", Broken: true, Due: now().Add(time.Hour), Release: true}, time.Minute))
+		if l := must(s.LogServiceIn(ctx, g.AccountID, g.ID))(t); l.SetupState != Broken || l.Error != "no" || l.Failures() != 1 {
+			t.Errorf("got %+v", l)
+		}
+		claim(0)
+		check(t, s.DeleteDestination(ctx, g.ID))
+		check(t, s.DeleteGroup(ctx, g.ID))
+		if _, err := s.LogServiceIn(ctx, g.AccountID, g.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("after its group: %v", err)
+		}
+	})
+}
+
+func TestSecretsManagers(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		m := &SecretsManager{AccountID: g.AccountID, Type: "HASHICORP_VAULT", Name: "n", Config: json.RawMessage(`{"secret_id":"s3cret"}`)}
+		check(t, s.CreateSecretsManager(ctx, m))
+		if err := s.CreateSecretsManager(ctx, &SecretsManager{AccountID: g.AccountID, Name: "n"}); !errors.Is(err, ErrExists) {
+			t.Errorf("a name twice: %v", err)
+		}
+		var sealed []byte
+		check(t, s.write.QueryRowContext(ctx, `select config from secrets_managers`).Scan(&sealed))
+		if strings.Contains(string(sealed), "s3cret") {
+			t.Error("the config is stored in the clear")
+		}
+		if _, err := s.SecretsManagerIn(ctx, "other", m.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("another account's: %v", err)
+		}
+		c := &Connection{GroupID: g.ID, Service: "s", Schema: "x", Config: json.RawMessage(`{}`), SecretsManagerID: m.ID}
+		check(t, s.CreateConnection(ctx, c))
+		uses, _, err := s.SecretsUses(ctx, g.AccountID, m.ID, true, true, Page{})
+		check(t, err)
+		if len(uses) != 1 || uses[0].ID != c.ID || uses[0].Destination {
+			t.Errorf("got %+v", uses)
+		}
+		if err := s.DeleteSecretsManager(ctx, m.ID); !errors.Is(err, ErrInUse) {
+			t.Errorf("deleted while in use: %v", err)
+		}
+		check(t, s.DeleteConnection(ctx, c.ID))
+		check(t, s.DeleteSecretsManager(ctx, m.ID))
+	})
+}
