@@ -36,16 +36,17 @@ func (e *env) things() map[string]string {
 	project := e.id("/v1/transformation-projects", newProject(g, ""))
 	return map[string]string{
 		"groups": g, "group": g, "destinations": g, "connections": c, "connectors": c, "users": e.user.ID,
-		"teams":                    e.id("/v1/teams", `{"name":"t","role":"Account Reviewer"}`),
-		"system-keys":              e.id("/v1/system-keys", `{"name":"k","permissions":[]}`),
-		"private-links":            e.id("/v1/private-links", `{"name":"l","region":"GCP_US_EAST4","service":"SOURCE_GCP","config":{"private_connection_service_id":"x"}}`),
-		"proxy":                    e.id("/v1/proxy", `{"display_name":"p"}`),
-		"hybrid-deployment-agents": e.id("/v1/hybrid-deployment-agents", `{"group_id":"`+g+`","display_name":"h","env_type":"DOCKER","accept_terms":true}`),
-		"transformation-projects":  project,
-		"transformations":          e.id("/v1/transformations", newTransformation(project, "")),
-		"package-metadata":         "any", // there is none
-		"external-logging":         g,     // its services have the groups' ids
-		"webhooks":                 e.id("/v1/webhooks/group/"+g, `{"url":"https://hooks.example.com","events":["sync_end"],"active":false}`),
+		"teams":                     e.id("/v1/teams", `{"name":"t","role":"Account Reviewer"}`),
+		"system-keys":               e.id("/v1/system-keys", `{"name":"k","permissions":[]}`),
+		"private-links":             e.id("/v1/private-links", `{"name":"l","region":"GCP_US_EAST4","service":"SOURCE_GCP","config":{"private_connection_service_id":"x"}}`),
+		"proxy":                     e.id("/v1/proxy", `{"display_name":"p"}`),
+		"hybrid-deployment-agents":  e.id("/v1/hybrid-deployment-agents", `{"group_id":"`+g+`","display_name":"h","env_type":"DOCKER","accept_terms":true}`),
+		"transformation-projects":   project,
+		"transformations":           e.id("/v1/transformations", newTransformation(project, "")),
+		"package-metadata":          "any", // there is none
+		"external-secrets-managers": e.id("/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"m","config":{"role_arn":"r"}}`),
+		"external-logging":          g, // its services have the groups' ids
+		"webhooks":                  e.id("/v1/webhooks/group/"+g, `{"url":"https://hooks.example.com","events":["sync_end"],"active":false}`),
 	}
 }
 
