@@ -18,6 +18,6 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 	@scripts/need go cc
 	@scripts/lint
 
-bench: build ## the figures of the README, on this machine
+bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)

@@ -162,18 +162,12 @@ func wireProxyAgent(a *store.Agent) fivetran.ProxyAgent {
 }
 
 func (s *server) proxyConnections(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, ProxyAgentID: r.agent.ID, Scope: r.scope(access.Connections)}
-	cs, next, err := s.Store.Connections(r.Context(), filter, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(cs, next, func(c *store.Connection) fivetran.ProxyAgentConnection {
+	return paged(r, func(c *store.Connection) fivetran.ProxyAgentConnection {
 		return fivetran.ProxyAgentConnection{ConnectionID: c.ID}
-	}), nil
+	}, func(page store.Page) ([]store.Connection, string, error) {
+		return s.Store.Connections(r.Context(), filter, page)
+	})
 }
 
 func (s *server) deleteAgent(r *request) (any, error) {

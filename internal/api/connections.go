@@ -16,18 +16,12 @@ func (s *server) listConnections(r *request) (any, error) {
 
 // connectionsPage lists connections, of one group if groupID is not empty.
 func (s *server) connectionsPage(r *request, groupID string) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	filter := store.ConnectionFilter{AccountID: r.caller.AccountID, GroupID: groupID, Schema: r.URL.Query().Get("schema"),
 		Scope: r.scope(access.Connections)}
-	cs, next, err := s.Store.Connections(r.Context(), filter, page)
-	if err != nil {
-		return nil, err
-	}
 	now := s.now()
-	return newPage(cs, next, func(c *store.Connection) fivetran.ConnectionItem { return wireConnectionItem(c, now) }), nil
+	return paged(r, func(c *store.Connection) fivetran.ConnectionItem { return wireConnectionItem(c, now) }, func(page store.Page) ([]store.Connection, string, error) {
+		return s.Store.Connections(r.Context(), filter, page)
+	})
 }
 
 func (s *server) createConnection(r *request) (any, error) {

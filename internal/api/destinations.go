@@ -27,15 +27,9 @@ var regions = []string{
 }
 
 func (s *server) listDestinations(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	ds, next, err := s.Store.Destinations(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(ds, next, wireDestinationItem), nil
+	return paged(r, wireDestinationItem, func(page store.Page) ([]store.Destination, string, error) {
+		return s.Store.Destinations(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
+	})
 }
 
 func (s *server) createDestination(r *request) (any, error) {

@@ -10,15 +10,9 @@ import (
 )
 
 func (s *server) listGroups(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	groups, next, err := s.Store.Groups(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(groups, next, wireGroup), nil
+	return paged(r, wireGroup, func(page store.Page) ([]store.Group, string, error) {
+		return s.Store.Groups(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
+	})
 }
 
 func (s *server) createGroup(r *request) (any, error) {
@@ -87,18 +81,12 @@ func (s *server) groupConnections(r *request) (any, error) {
 // groupUsers lists the members of a group, and those who see it because of
 // their role in the account.
 func (s *server) groupUsers(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	if r.wantsInactive() {
-		return newPage(nil, "", wireUser), nil
-	}
-	users, next, err := s.Store.GroupUsers(r.Context(), r.caller.AccountID, r.group.ID, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(users, next, wireUser), nil
+	return paged(r, wireUser, func(page store.Page) ([]store.User, string, error) {
+		if r.wantsInactive() {
+			return nil, "", nil
+		}
+		return s.Store.GroupUsers(r.Context(), r.caller.AccountID, r.group.ID, page)
+	})
 }
 
 // addGroupUser gives somebody a role in a group, by their e-mail address. Who is

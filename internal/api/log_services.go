@@ -50,15 +50,9 @@ func logServiceGone(err error, groupID string) error {
 }
 
 func (s *server) listLogServices(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	services, next, err := s.Store.LogServices(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(services, next, wireLogServiceItem), nil
+	return paged(r, wireLogServiceItem, func(page store.Page) ([]store.LogService, string, error) {
+		return s.Store.LogServices(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
+	})
 }
 
 func (s *server) showLogService(r *request) (any, error) { return wireLogService(r.logService) }

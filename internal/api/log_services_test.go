@@ -14,6 +14,7 @@ import (
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/logship"
 	"github.com/penstock-data/penstock/internal/outside"
+	"github.com/penstock-data/penstock/internal/storetest"
 )
 
 // newLogEnv returns a server whose log services are all one, which takes what
@@ -35,84 +36,82 @@ func newLogEnv(t *testing.T, location string) (e *env, url string, asked *int) {
 }
 
 func TestLogServices(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e, url, asked := newLogEnv(t, location(t))
-			g := e.group("g")
-			a := e.ok("POST", "/v1/external-logging", `{"group_id":"`+g+`","service":"grafana_loki","enabled":true,"config":{"loki_url":"`+url+`","access_token":"t0ken"}}`)
-			want := map[string]any{"id": g, "service": "grafana_loki", "enabled": true, "config": map[string]any{"loki_url": url, "access_token": "******"}}
-			if d := cmp.Diff(want, a.data); a.status != 201 || a.message != "External logging service has been added" || d != "" {
-				t.Error(a.status, a.message, d)
-			}
-			if *asked != 0 {
-				t.Error("it was tested without being asked to")
-			}
-			if a := e.do("POST", "/v1/external-logging", `{"group_id":"`+g+`","service":"datadog_log"}`); a.status != 409 || a.code != "Conflict" {
-				t.Errorf("a second one: %d %s", a.status, a.body)
-			}
-			path := "/v1/external-logging/" + g
-			a = e.ok("POST", path+"/test", "")
-			passed := []any{map[string]any{"title": "Sending a test event", "status": "PASSED", "message": ""}}
-			if d := cmp.Diff(map[string]any{"setup_tests": passed}, a.data); a.message != "Setup tests have been completed" || d != "" || *asked != 1 {
-				t.Error(a.message, d)
-			}
-			want["status"], want["setup_tests"] = map[string]any{"tasks": []any{}, "setup_state": "connected"}, passed
-			if a := e.ok("GET", path, ""); cmp.Diff(want, a.data) != "" || a.message != "External logging service details retrieved successfully" {
-				t.Errorf("got %s", a.body)
-			}
+	storetest.Each(t, func(t *testing.T, location string) {
+		e, url, asked := newLogEnv(t, location)
+		g := e.group("g")
+		a := e.ok("POST", "/v1/external-logging", `{"group_id":"`+g+`","service":"grafana_loki","enabled":true,"config":{"loki_url":"`+url+`","access_token":"t0ken"}}`)
+		want := map[string]any{"id": g, "service": "grafana_loki", "enabled": true, "config": map[string]any{"loki_url": url, "access_token": "******"}}
+		if d := cmp.Diff(want, a.data); a.status != 201 || a.message != "External logging service has been added" || d != "" {
+			t.Error(a.status, a.message, d)
+		}
+		if *asked != 0 {
+			t.Error("it was tested without being asked to")
+		}
+		if a := e.do("POST", "/v1/external-logging", `{"group_id":"`+g+`","service":"datadog_log"}`); a.status != 409 || a.code != "Conflict" {
+			t.Errorf("a second one: %d %s", a.status, a.body)
+		}
+		path := "/v1/external-logging/" + g
+		a = e.ok("POST", path+"/test", "")
+		passed := []any{map[string]any{"title": "Sending a test event", "status": "PASSED", "message": ""}}
+		if d := cmp.Diff(map[string]any{"setup_tests": passed}, a.data); a.message != "Setup tests have been completed" || d != "" || *asked != 1 {
+			t.Error(a.message, d)
+		}
+		want["status"], want["setup_tests"] = map[string]any{"tasks": []any{}, "setup_state": "connected"}, passed
+		if a := e.ok("GET", path, ""); cmp.Diff(want, a.data) != "" || a.message != "External logging service details retrieved successfully" {
+			t.Errorf("got %s", a.body)
+		}
 
-			// What is not said stays, and a mask is not a secret.
-			a = e.ok("PATCH", path, `{"config":{"access_token":"******"},"run_setup_tests":true}`)
-			if cmp.Diff(want, a.data) != "" || *asked != 2 || a.message != "External logging service has been updated" {
-				t.Errorf("got %s", a.body)
-			}
-			a = e.ok("PATCH", path, `{"enabled":false,"config":{"access_token":"wrong"},"run_setup_tests":true}`)
-			status := a.data["status"].(map[string]any)
-			details := status["tasks"].([]any)[0].(map[string]any)["details"].(string)
-			if a.data["enabled"] != false || status["setup_state"] != "broken" || !strings.Contains(details, "401 Unauthorized") || strings.Contains(a.body, "wrong") {
-				t.Errorf("got %s", a.body)
-			}
-			a = e.ok("PATCH", path, `{"config":{"loki_url":"`+url+`/"}}`)
-			if a.data["status"] != nil || a.data["setup_tests"] != nil {
-				t.Errorf("what was found of another config: %s", a.body)
-			}
+		// What is not said stays, and a mask is not a secret.
+		a = e.ok("PATCH", path, `{"config":{"access_token":"******"},"run_setup_tests":true}`)
+		if cmp.Diff(want, a.data) != "" || *asked != 2 || a.message != "External logging service has been updated" {
+			t.Errorf("got %s", a.body)
+		}
+		a = e.ok("PATCH", path, `{"enabled":false,"config":{"access_token":"wrong"},"run_setup_tests":true}`)
+		status := a.data["status"].(map[string]any)
+		details := status["tasks"].([]any)[0].(map[string]any)["details"].(string)
+		if a.data["enabled"] != false || status["setup_state"] != "broken" || !strings.Contains(details, "401 Unauthorized") || strings.Contains(a.body, "wrong") {
+			t.Errorf("got %s", a.body)
+		}
+		a = e.ok("PATCH", path, `{"config":{"loki_url":"`+url+`/"}}`)
+		if a.data["status"] != nil || a.data["setup_tests"] != nil {
+			t.Errorf("what was found of another config: %s", a.body)
+		}
 
-			// The account's own is not among those of groups.
-			h := e.group("h")
-			e.ok("POST", "/v1/external-logging", `{"group_id":"`+h+`","service":"splunkLog"}`)
-			a = e.ok("POST", "/v1/external-logging/account", `{"service":"datadog_log","config":{"api_key":"t0ken"},"run_setup_tests":true}`)
-			if a.status != 201 || a.message != "Account external logging service has been added" || a.data["id"] != e.user.AccountID ||
-				a.data["status"].(map[string]any)["setup_state"] != "connected" {
-				t.Errorf("got %d %s", a.status, a.body)
+		// The account's own is not among those of groups.
+		h := e.group("h")
+		e.ok("POST", "/v1/external-logging", `{"group_id":"`+h+`","service":"splunkLog"}`)
+		a = e.ok("POST", "/v1/external-logging/account", `{"service":"datadog_log","config":{"api_key":"t0ken"},"run_setup_tests":true}`)
+		if a.status != 201 || a.message != "Account external logging service has been added" || a.data["id"] != e.user.AccountID ||
+			a.data["status"].(map[string]any)["setup_state"] != "connected" {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		a = e.ok("GET", "/v1/external-logging", "")
+		items := a.data["items"].([]any)
+		if a.message != "External logging services retrieved successfully" || len(items) != 2 || items[0].(map[string]any)["id"] != g ||
+			items[1].(map[string]any)["status"].(map[string]any)["setup_state"] != "incomplete" {
+			t.Errorf("got %s", a.body)
+		}
+		if a := e.ok("GET", "/v1/external-logging?limit=1", ""); len(a.data["items"].([]any)) != 1 || a.data["next_cursor"] == nil {
+			t.Errorf("got %s", a.body)
+		}
+		for _, tt := range []struct{ method, path, body, message string }{
+			{"GET", "", "", "Account external logging service details retrieved successfully"},
+			{"PATCH", "", `{"enabled":false}`, "Account external logging service has been updated"},
+			{"POST", "/test", "", "Account external logging service setup tests have been completed"},
+			{"DELETE", "", "", "Account external logging service has been deleted"},
+		} {
+			if a := e.ok(tt.method, "/v1/external-logging/account"+tt.path, tt.body); a.message != tt.message {
+				t.Errorf("%s: %s", tt.method, a.body)
 			}
-			a = e.ok("GET", "/v1/external-logging", "")
-			items := a.data["items"].([]any)
-			if a.message != "External logging services retrieved successfully" || len(items) != 2 || items[0].(map[string]any)["id"] != g ||
-				items[1].(map[string]any)["status"].(map[string]any)["setup_state"] != "incomplete" {
-				t.Errorf("got %s", a.body)
-			}
-			if a := e.ok("GET", "/v1/external-logging?limit=1", ""); len(a.data["items"].([]any)) != 1 || a.data["next_cursor"] == nil {
-				t.Errorf("got %s", a.body)
-			}
-			for _, tt := range []struct{ method, path, body, message string }{
-				{"GET", "", "", "Account external logging service details retrieved successfully"},
-				{"PATCH", "", `{"enabled":false}`, "Account external logging service has been updated"},
-				{"POST", "/test", "", "Account external logging service setup tests have been completed"},
-				{"DELETE", "", "", "Account external logging service has been deleted"},
-			} {
-				if a := e.ok(tt.method, "/v1/external-logging/account"+tt.path, tt.body); a.message != tt.message {
-					t.Errorf("%s: %s", tt.method, a.body)
-				}
-			}
-			if a := e.ok("DELETE", path, ""); a.message != "External logging service with id '"+g+"' has been deleted" {
-				t.Errorf("got %s", a.body)
-			}
-			e.ok("DELETE", "/v1/groups/"+h, "")
-			if a := e.ok("GET", "/v1/external-logging", ""); len(a.data["items"].([]any)) != 0 {
-				t.Errorf("after its group: %s", a.body)
-			}
-		})
-	}
+		}
+		if a := e.ok("DELETE", path, ""); a.message != "External logging service with id '"+g+"' has been deleted" {
+			t.Errorf("got %s", a.body)
+		}
+		e.ok("DELETE", "/v1/groups/"+h, "")
+		if a := e.ok("GET", "/v1/external-logging", ""); len(a.data["items"].([]any)) != 0 {
+			t.Errorf("after its group: %s", a.body)
+		}
+	})
 }
 
 func TestLogServiceErrors(t *testing.T) {

@@ -58,15 +58,9 @@ func (ms memberships) find(r *request) (*store.Membership, access.Place, error) 
 }
 
 func (ms memberships) list(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := ms.Store.Memberships(r.Context(), ms.member(r), ms.sees(r), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(all, next, wireMembership), nil
+	return paged(r, wireMembership, func(page store.Page) ([]store.Membership, string, error) {
+		return ms.Store.Memberships(r.Context(), ms.member(r), ms.sees(r), page)
+	})
 }
 
 func (ms memberships) create(r *request) (any, error) {

@@ -24,6 +24,20 @@ func (r *request) page() (store.Page, error) {
 	return p, nil
 }
 
+// paged answers with the page that a request wants of a list in the store: read
+// returns its rows and the cursor of the next page.
+func paged[R, T any](r *request, wire func(*R) T, read func(store.Page) ([]R, string, error)) (any, error) {
+	page, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := read(page)
+	if err != nil {
+		return nil, err
+	}
+	return newPage(rows, next, wire), nil
+}
+
 // partOf returns the page that a request wants of a list that is at hand. The
 // cursor is the number of items before the page.
 func partOf[R, T any](r *request, all []R, wire func(*R) T) (any, error) {

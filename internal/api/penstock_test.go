@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -69,39 +70,37 @@ func TestTableResync(t *testing.T) {
 
 // TestStateVersions lists the states of a connection and returns to one.
 func TestStateVersions(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e := newEnvAt(t, location(t))
-			conn := e.database()
-			id := strings.TrimPrefix(conn, "/v1/connections/")
-			ours := "/v1/penstock/connections/" + id
-			if items := e.ok("GET", ours+"/states", "").data["items"].([]any); len(items) != 0 {
-				t.Fatalf("at first: %v", items)
-			}
-			run := e.engine.start()
-			for i := range 3 {
-				must(t, e.store.SetState(t.Context(), run.Token(), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)), int64(10*i), e.now))
-			}
-			if a := e.do("POST", ours+"/states/1/restore", ""); a.status != 409 || a.message != errSyncing.Error() {
-				t.Errorf("while it syncs: %d %s", a.status, a.body)
-			}
-			e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded})
-			items := e.ok("GET", ours+"/states", "").data["items"].([]any)
-			if len(items) != 3 || at(items[0], "version") != 3.0 || at(items[0], "current") != true || at(items[0], "rows") != 20.0 ||
-				at(items[0], "run_id") != run.ID || at(items[1], "current") != false {
-				t.Fatalf("states %v", items)
-			}
-			a := e.ok("POST", ours+"/states/1/restore", "")
-			if a.message != "Connection state has been restored" || a.data["version"] != 4.0 || a.data["run_id"] != nil {
-				t.Errorf("restored: %s", a.body)
-			}
-			state, err := e.store.State(t.Context(), id)
-			must(t, err)
-			if string(state) != `{"n":0}` {
-				t.Errorf("state %s", state)
-			}
-		})
-	}
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newEnvAt(t, location)
+		conn := e.database()
+		id := strings.TrimPrefix(conn, "/v1/connections/")
+		ours := "/v1/penstock/connections/" + id
+		if items := e.ok("GET", ours+"/states", "").data["items"].([]any); len(items) != 0 {
+			t.Fatalf("at first: %v", items)
+		}
+		run := e.engine.start()
+		for i := range 3 {
+			must(t, e.store.SetState(t.Context(), run.Token(), json.RawMessage(fmt.Sprintf(`{"n":%d}`, i)), int64(10*i), e.now))
+		}
+		if a := e.do("POST", ours+"/states/1/restore", ""); a.status != 409 || a.message != errSyncing.Error() {
+			t.Errorf("while it syncs: %d %s", a.status, a.body)
+		}
+		e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded})
+		items := e.ok("GET", ours+"/states", "").data["items"].([]any)
+		if len(items) != 3 || at(items[0], "version") != 3.0 || at(items[0], "current") != true || at(items[0], "rows") != 20.0 ||
+			at(items[0], "run_id") != run.ID || at(items[1], "current") != false {
+			t.Fatalf("states %v", items)
+		}
+		a := e.ok("POST", ours+"/states/1/restore", "")
+		if a.message != "Connection state has been restored" || a.data["version"] != 4.0 || a.data["run_id"] != nil {
+			t.Errorf("restored: %s", a.body)
+		}
+		state, err := e.store.State(t.Context(), id)
+		must(t, err)
+		if string(state) != `{"n":0}` {
+			t.Errorf("state %s", state)
+		}
+	})
 }
 
 // TestSettings chooses what Fivetran has not.

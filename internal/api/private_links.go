@@ -50,15 +50,9 @@ func privateLinkGone(err error, id string) error {
 }
 
 func (s *server) listPrivateLinks(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	links, next, err := s.Store.PrivateLinks(r.Context(), r.caller.AccountID, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(links, next, s.wirePrivateLink), nil
+	return paged(r, s.wirePrivateLink, func(page store.Page) ([]store.PrivateLink, string, error) {
+		return s.Store.PrivateLinks(r.Context(), r.caller.AccountID, page)
+	})
 }
 
 func (s *server) createPrivateLink(r *request) (any, error) {

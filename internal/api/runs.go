@@ -18,16 +18,10 @@ import (
 const runsWindow = 366 * 24 * time.Hour
 
 func (s *server) listRuns(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	now := s.now()
-	runs, next, err := s.Store.RunsBetween(r.Context(), r.id(), now.Add(-runsWindow), now.Add(time.Hour), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(runs, next, wireRun), nil
+	return paged(r, wireRun, func(page store.Page) ([]store.Run, string, error) {
+		return s.Store.RunsBetween(r.Context(), r.id(), now.Add(-runsWindow), now.Add(time.Hour), page)
+	})
 }
 
 func (s *server) showRun(r *request) (any, error) {

@@ -11,69 +11,68 @@ import (
 	"github.com/fivetran/go-fivetran"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/schema"
 )
 
 // TestTerraform is what its provider 1.9.37 does for fivetran_connector_schema_config,
 // through the client that it uses.
 func TestTerraform(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e := newEnvAt(t, location(t))
-			srv := httptest.NewServer(e.handler)
-			defer srv.Close()
-			client := fivetran.New(e.key, e.secret)
-			client.BaseURL(srv.URL + "/v1")
-			ctx := context.Background()
-			id := strings.TrimPrefix(e.database(), "/v1/connections/")
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newEnvAt(t, location)
+		srv := httptest.NewServer(e.handler)
+		defer srv.Close()
+		client := fivetran.New(e.key, e.secret)
+		client.BaseURL(srv.URL + "/v1")
+		ctx := context.Background()
+		id := strings.TrimPrefix(e.database(), "/v1/connections/")
 
-			before, err := client.NewConnectionSchemaDetails().ConnectionID(id).Do(ctx)
-			if err == nil || before.Code != "NotFound_SchemaConfig" {
-				t.Fatalf("before: %+v, %v", before, err)
-			}
-			loaded, err := client.NewConnectionSchemaReload().ConnectionID(id).ExcludeMode("PRESERVE").Do(ctx)
-			must(t, err)
-			if len(loaded.Data.Schemas["Sales"].Tables) != 3 || loaded.Data.SchemaChangeHandling != "ALLOW_ALL" {
-				t.Errorf("reloaded %+v", loaded.Data)
-			}
-			columns, err := client.NewConnectionColumnConfigListService().ConnectionId(id).Schema("hr").Table("person").Do(ctx)
-			must(t, err)
-			if len(columns.Data.Columns) != 3 || !*columns.Data.Columns["id"].IsPrimaryKey || *columns.Data.Columns["id"].EnabledPatchSettings.Allowed {
-				t.Errorf("columns %+v", columns.Data)
-			}
-			person := fivetran.NewConnectionSchemaConfigTable().Enabled(true).SyncMode("HISTORY").
-				Column("salary", fivetran.NewConnectionSchemaConfigColumn().Enabled(false)).
-				Column("mail", fivetran.NewConnectionSchemaConfigColumn().Enabled(true).Hashed(true))
-			_, err = client.NewConnectionSchemaUpdateService().ConnectionID(id).SchemaChangeHandling("BLOCK_ALL").
-				Schema("hr", fivetran.NewConnectionSchemaConfigSchema().Enabled(true).Table("person", person)).
-				Schema("Sales", fivetran.NewConnectionSchemaConfigSchema().Enabled(false)).Do(ctx)
-			must(t, err)
-			after, err := client.NewConnectionSchemaDetails().ConnectionID(id).Do(ctx)
-			must(t, err)
-			got := after.Data.Schemas["hr"].Tables["person"]
-			if after.Data.SchemaChangeHandling != "BLOCK_ALL" || *after.Data.Schemas["Sales"].Enabled || *got.SyncMode != "HISTORY" ||
-				*got.Columns["salary"].Enabled || !*got.Columns["mail"].Hashed || got.Columns["id"] != nil {
-				t.Errorf("after: %+v", got)
-			}
+		before, err := client.NewConnectionSchemaDetails().ConnectionID(id).Do(ctx)
+		if err == nil || before.Code != "NotFound_SchemaConfig" {
+			t.Fatalf("before: %+v, %v", before, err)
+		}
+		loaded, err := client.NewConnectionSchemaReload().ConnectionID(id).ExcludeMode("PRESERVE").Do(ctx)
+		must(t, err)
+		if len(loaded.Data.Schemas["Sales"].Tables) != 3 || loaded.Data.SchemaChangeHandling != "ALLOW_ALL" {
+			t.Errorf("reloaded %+v", loaded.Data)
+		}
+		columns, err := client.NewConnectionColumnConfigListService().ConnectionId(id).Schema("hr").Table("person").Do(ctx)
+		must(t, err)
+		if len(columns.Data.Columns) != 3 || !*columns.Data.Columns["id"].IsPrimaryKey || *columns.Data.Columns["id"].EnabledPatchSettings.Allowed {
+			t.Errorf("columns %+v", columns.Data)
+		}
+		person := fivetran.NewConnectionSchemaConfigTable().Enabled(true).SyncMode("HISTORY").
+			Column("salary", fivetran.NewConnectionSchemaConfigColumn().Enabled(false)).
+			Column("mail", fivetran.NewConnectionSchemaConfigColumn().Enabled(true).Hashed(true))
+		_, err = client.NewConnectionSchemaUpdateService().ConnectionID(id).SchemaChangeHandling("BLOCK_ALL").
+			Schema("hr", fivetran.NewConnectionSchemaConfigSchema().Enabled(true).Table("person", person)).
+			Schema("Sales", fivetran.NewConnectionSchemaConfigSchema().Enabled(false)).Do(ctx)
+		must(t, err)
+		after, err := client.NewConnectionSchemaDetails().ConnectionID(id).Do(ctx)
+		must(t, err)
+		got := after.Data.Schemas["hr"].Tables["person"]
+		if after.Data.SchemaChangeHandling != "BLOCK_ALL" || *after.Data.Schemas["Sales"].Enabled || *got.SyncMode != "HISTORY" ||
+			*got.Columns["salary"].Enabled || !*got.Columns["mail"].Hashed || got.Columns["id"] != nil {
+			t.Errorf("after: %+v", got)
+		}
 
-			_, err = client.NewConnectionTableConfigUpdateService().ConnectionId(id).Schema("hr").Table("person").SyncMode("LIVE").Do(ctx)
-			must(t, err)
-			_, err = client.NewConnectionDatabaseSchemaConfigUpdateService().ConnectionId(id).Schema("Sales").Enabled(true).Do(ctx)
-			must(t, err)
-			_, err = client.NewConnectionColumnConfigUpdateService().ConnectionId(id).Schema("hr").Table("person").Column("salary").Enabled(true).Do(ctx)
-			must(t, err)
-			_, err = client.NewConnectionReSyncTable().ConnectionID(id).Schema("hr").Table("person").Do(ctx)
-			must(t, err)
-			asked, err := e.store.AskedResyncs(ctx, id)
-			must(t, err)
-			if diff := cmp.Diff([]schema.Name{{Schema: "hr", Table: "person"}}, asked); diff != "" {
-				t.Error(diff)
-			}
-			if gone, err := client.NewConnectionReSyncTable().ConnectionID(id).Schema("hr").Table("x").Do(ctx); err == nil || gone.Code != "NotFound_Table" {
-				t.Errorf("re-sync of no table: %+v, %v", gone, err)
-			}
-		})
-	}
+		_, err = client.NewConnectionTableConfigUpdateService().ConnectionId(id).Schema("hr").Table("person").SyncMode("LIVE").Do(ctx)
+		must(t, err)
+		_, err = client.NewConnectionDatabaseSchemaConfigUpdateService().ConnectionId(id).Schema("Sales").Enabled(true).Do(ctx)
+		must(t, err)
+		_, err = client.NewConnectionColumnConfigUpdateService().ConnectionId(id).Schema("hr").Table("person").Column("salary").Enabled(true).Do(ctx)
+		must(t, err)
+		_, err = client.NewConnectionReSyncTable().ConnectionID(id).Schema("hr").Table("person").Do(ctx)
+		must(t, err)
+		asked, err := e.store.AskedResyncs(ctx, id)
+		must(t, err)
+		if diff := cmp.Diff([]schema.Name{{Schema: "hr", Table: "person"}}, asked); diff != "" {
+			t.Error(diff)
+		}
+		if gone, err := client.NewConnectionReSyncTable().ConnectionID(id).Schema("hr").Table("x").Do(ctx); err == nil || gone.Code != "NotFound_Table" {
+			t.Errorf("re-sync of no table: %+v, %v", gone, err)
+		}
+	})
 }
 
 // TestLargeSchema is a source of thousands of tables: everything works, and

@@ -11,16 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/internal/engine"
-	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/schema"
 )
-
-// databases are what the tests of the schema config run on.
-var databases = map[string]func(t *testing.T) string{
-	"sqlite":   func(t *testing.T) string { return t.TempDir() },
-	"postgres": func(t *testing.T) string { return pgtest.Database(t) },
-}
 
 // offer returns a table; a column with an asterisk is part of the key.
 func offer(name string, columns ...string) schema.Table {
@@ -98,126 +92,124 @@ func compact(data map[string]any) string {
 }
 
 func TestSchemaConfig(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e := newEnvAt(t, location(t))
-			conn := e.database()
-			if a := e.do("GET", conn+"/schemas", ""); a.status != 404 || a.code != "NotFound_SchemaConfig" {
-				t.Fatalf("before the capture: %d %s", a.status, a.body)
-			}
-			steps := []struct{ name, method, path, body, want, message string }{
-				{"reload", "POST", "/schemas/reload", `{}`, `
-					+Sales=db_sales
-					Sales +Order=order SOFT_DELETE
-					Sales +note=note SOFT_DELETE
-					Sales +raw=raw SOFT_DELETE
-					+hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
-				{"patch all", "PATCH", "/schemas", `{"schema_change_handling":"ALLOW_COLUMNS","schemas":{
-					"Sales":{"tables":{"Order":{"sync_mode":"HISTORY","columns":{"customerName":{"hashed":true},"total":{"enabled":false},"id":{"enabled":true}}},
-					"note":{"enabled":false,"columns":{"body":{"is_primary_key":true}}}}},"hr":null}}`, `
-					+Sales=db_sales
-					Sales +Order=order HISTORY +#customerName=customer_name -total=total
-					Sales -note=note SOFT_DELETE +body=body
-					Sales +raw=raw SOFT_DELETE
-					+hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Schema configuration has been modified"},
-				{"patch a schema", "PATCH", "/schemas/hr", `{"enabled":false,"tables":{"fivetran_audit":{"enabled":true}}}`, `
-					+Sales=db_sales
-					Sales +Order=order HISTORY +#customerName=customer_name -total=total
-					Sales -note=note SOFT_DELETE +body=body
-					Sales +raw=raw SOFT_DELETE
-					-hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Database schema configuration has been modified"},
-				{"patch a table", "PATCH", "/schemas/Sales/tables/note", `{"enabled":true,"sync_mode":"LIVE"}`, `
-					+Sales=db_sales
-					Sales +Order=order HISTORY +#customerName=customer_name -total=total
-					Sales +note=note LIVE +body=body
-					Sales +raw=raw SOFT_DELETE
-					-hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Table configuration has been modified"},
-				{"patch a column", "PATCH", "/schemas/Sales/tables/Order/columns/customerName", `{"enabled":false,"hashed":false}`, `
-					+Sales=db_sales
-					Sales +Order=order HISTORY -customerName=customer_name -total=total
-					Sales +note=note LIVE +body=body
-					Sales +raw=raw SOFT_DELETE
-					-hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Column configuration has been modified"},
-				{"reload and exclude", "POST", "/schemas/reload", `{"exclude_mode":"EXCLUDE"}`, `
-					-Sales=db_sales
-					Sales -Order=order HISTORY -customerName=customer_name -total=total
-					Sales -note=note LIVE +body=body
-					Sales -raw=raw SOFT_DELETE
-					-hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr -person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
-				{"reload and include", "POST", "/schemas/reload", `{"exclude_mode":"INCLUDE"}`, `
-					+Sales=db_sales
-					Sales +Order=order HISTORY -customerName=customer_name -total=total
-					Sales +note=note LIVE +body=body
-					Sales +raw=raw SOFT_DELETE
-					+hr=db_hr
-					hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-					hr +person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
-			}
-			for _, step := range steps {
-				e.engine.restarted = nil
-				a := e.ok(step.method, conn+step.path, step.body)
-				want := strings.ReplaceAll(strings.TrimSpace(step.want), "\t", "")
-				if diff := cmp.Diff(want, compact(a.data)); diff != "" || a.message != step.message {
-					t.Fatalf("%s: %s (-want +got)\n%s", step.name, a.message, diff)
-				}
-				if diff := cmp.Diff(a.data, e.ok("GET", conn+"/schemas", "").data); diff != "" {
-					t.Fatalf("%s: GET says (-answer +GET)\n%s", step.name, diff)
-				}
-				if restarted := len(e.engine.restarted) > 0; restarted == (step.name == "reload") {
-					t.Errorf("%s: a running sync begins again: %v", step.name, restarted)
-				}
-				e.engine.restarted = nil
-				if step.method == "PATCH" {
-					e.ok(step.method, conn+step.path, step.body)
-					if len(e.engine.restarted) > 0 {
-						t.Errorf("%s: once more changed something", step.name)
-					}
-				}
-			}
-
-			// What appears and vanishes in the source.
-			e.engine.offers = append(shop()[2:], offer("new.table", "id*"), offer("Sales.Order", "id*", "total", "fresh"))
-			want := strings.ReplaceAll(strings.TrimSpace(`
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newEnvAt(t, location)
+		conn := e.database()
+		if a := e.do("GET", conn+"/schemas", ""); a.status != 404 || a.code != "NotFound_SchemaConfig" {
+			t.Fatalf("before the capture: %d %s", a.status, a.body)
+		}
+		steps := []struct{ name, method, path, body, want, message string }{
+			{"reload", "POST", "/schemas/reload", `{}`, `
 				+Sales=db_sales
-				Sales +Order=order HISTORY -!DELETED customerName=customer_name -total=total
-				Sales +!DELETED note=note LIVE +!DELETED body=body
+				Sales +Order=order SOFT_DELETE
+				Sales +note=note SOFT_DELETE
 				Sales +raw=raw SOFT_DELETE
 				+hr=db_hr
 				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
-				hr +person=person SOFT_DELETE
-				-new=db_new
-				new -table=table SOFT_DELETE`), "\t", "")
-			if diff := cmp.Diff(want, compact(e.ok("POST", conn+"/schemas/reload", `{"exclude_mode":"PRESERVE"}`).data)); diff != "" {
-				t.Errorf("after changes of the source (-want +got)\n%s", diff)
+				hr +person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
+			{"patch all", "PATCH", "/schemas", `{"schema_change_handling":"ALLOW_COLUMNS","schemas":{
+				"Sales":{"tables":{"Order":{"sync_mode":"HISTORY","columns":{"customerName":{"hashed":true},"total":{"enabled":false},"id":{"enabled":true}}},
+				"note":{"enabled":false,"columns":{"body":{"is_primary_key":true}}}}},"hr":null}}`, `
+				+Sales=db_sales
+				Sales +Order=order HISTORY +#customerName=customer_name -total=total
+				Sales -note=note SOFT_DELETE +body=body
+				Sales +raw=raw SOFT_DELETE
+				+hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr +person=person SOFT_DELETE`, "Schema configuration has been modified"},
+			{"patch a schema", "PATCH", "/schemas/hr", `{"enabled":false,"tables":{"fivetran_audit":{"enabled":true}}}`, `
+				+Sales=db_sales
+				Sales +Order=order HISTORY +#customerName=customer_name -total=total
+				Sales -note=note SOFT_DELETE +body=body
+				Sales +raw=raw SOFT_DELETE
+				-hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr +person=person SOFT_DELETE`, "Database schema configuration has been modified"},
+			{"patch a table", "PATCH", "/schemas/Sales/tables/note", `{"enabled":true,"sync_mode":"LIVE"}`, `
+				+Sales=db_sales
+				Sales +Order=order HISTORY +#customerName=customer_name -total=total
+				Sales +note=note LIVE +body=body
+				Sales +raw=raw SOFT_DELETE
+				-hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr +person=person SOFT_DELETE`, "Table configuration has been modified"},
+			{"patch a column", "PATCH", "/schemas/Sales/tables/Order/columns/customerName", `{"enabled":false,"hashed":false}`, `
+				+Sales=db_sales
+				Sales +Order=order HISTORY -customerName=customer_name -total=total
+				Sales +note=note LIVE +body=body
+				Sales +raw=raw SOFT_DELETE
+				-hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr +person=person SOFT_DELETE`, "Column configuration has been modified"},
+			{"reload and exclude", "POST", "/schemas/reload", `{"exclude_mode":"EXCLUDE"}`, `
+				-Sales=db_sales
+				Sales -Order=order HISTORY -customerName=customer_name -total=total
+				Sales -note=note LIVE +body=body
+				Sales -raw=raw SOFT_DELETE
+				-hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr -person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
+			{"reload and include", "POST", "/schemas/reload", `{"exclude_mode":"INCLUDE"}`, `
+				+Sales=db_sales
+				Sales +Order=order HISTORY -customerName=customer_name -total=total
+				Sales +note=note LIVE +body=body
+				Sales +raw=raw SOFT_DELETE
+				+hr=db_hr
+				hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+				hr +person=person SOFT_DELETE`, "Schema configuration has been reloaded"},
+		}
+		for _, step := range steps {
+			e.engine.restarted = nil
+			a := e.ok(step.method, conn+step.path, step.body)
+			want := strings.ReplaceAll(strings.TrimSpace(step.want), "\t", "")
+			if diff := cmp.Diff(want, compact(a.data)); diff != "" || a.message != step.message {
+				t.Fatalf("%s: %s (-want +got)\n%s", step.name, a.message, diff)
 			}
-			data := e.ok("GET", conn+"/schemas/Sales/tables/Order/columns", "").data
-			var columns []string
-			for name, c := range data["columns"].(map[string]any) {
-				columns = append(columns, fmt.Sprint(name, " ", at(c, "enabled"), " ", at(c, "is_primary_key")))
+			if diff := cmp.Diff(a.data, e.ok("GET", conn+"/schemas", "").data); diff != "" {
+				t.Fatalf("%s: GET says (-answer +GET)\n%s", step.name, diff)
 			}
-			slices.Sort(columns)
-			if diff := cmp.Diff([]string{"fresh true false", "id true true", "total false false"}, columns); diff != "" {
-				t.Errorf("columns (-want +got)\n%s", diff)
+			if restarted := len(e.engine.restarted) > 0; restarted == (step.name == "reload") {
+				t.Errorf("%s: a running sync begins again: %v", step.name, restarted)
 			}
-			// By the older name of the path.
-			older := strings.Replace(conn, "connections", "connectors", 1)
-			e.ok("GET", older+"/schemas", "")
-			e.ok("PATCH", older+"/schemas/hr/tables/person/columns/mail", `{"hashed":true}`)
-			e.ok("GET", older+"/schemas/hr/tables/person/columns", "")
-		})
-	}
+			e.engine.restarted = nil
+			if step.method == "PATCH" {
+				e.ok(step.method, conn+step.path, step.body)
+				if len(e.engine.restarted) > 0 {
+					t.Errorf("%s: once more changed something", step.name)
+				}
+			}
+		}
+
+		// What appears and vanishes in the source.
+		e.engine.offers = append(shop()[2:], offer("new.table", "id*"), offer("Sales.Order", "id*", "total", "fresh"))
+		want := strings.ReplaceAll(strings.TrimSpace(`
+			+Sales=db_sales
+			Sales +Order=order HISTORY -!DELETED customerName=customer_name -total=total
+			Sales +!DELETED note=note LIVE +!DELETED body=body
+			Sales +raw=raw SOFT_DELETE
+			+hr=db_hr
+			hr +!SYSTEM_TABLE fivetran_audit=fivetran_audit SOFT_DELETE
+			hr +person=person SOFT_DELETE
+			-new=db_new
+			new -table=table SOFT_DELETE`), "\t", "")
+		if diff := cmp.Diff(want, compact(e.ok("POST", conn+"/schemas/reload", `{"exclude_mode":"PRESERVE"}`).data)); diff != "" {
+			t.Errorf("after changes of the source (-want +got)\n%s", diff)
+		}
+		data := e.ok("GET", conn+"/schemas/Sales/tables/Order/columns", "").data
+		var columns []string
+		for name, c := range data["columns"].(map[string]any) {
+			columns = append(columns, fmt.Sprint(name, " ", at(c, "enabled"), " ", at(c, "is_primary_key")))
+		}
+		slices.Sort(columns)
+		if diff := cmp.Diff([]string{"fresh true false", "id true true", "total false false"}, columns); diff != "" {
+			t.Errorf("columns (-want +got)\n%s", diff)
+		}
+		// By the older name of the path.
+		older := strings.Replace(conn, "connections", "connectors", 1)
+		e.ok("GET", older+"/schemas", "")
+		e.ok("PATCH", older+"/schemas/hr/tables/person/columns/mail", `{"hashed":true}`)
+		e.ok("GET", older+"/schemas/hr/tables/person/columns", "")
+	})
 }
 
 // TestSchemaConfigErrors is what clients are told of what cannot be chosen,

@@ -24,19 +24,13 @@ const connectorSDK = "connector_sdk"
 const maxPackage = 200 << 20
 
 func (s *server) listPackages(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	by := r.actor()
 	if r.seesPackages() {
 		by = ""
 	}
-	packages, next, err := s.Store.Packages(r.Context(), r.caller.AccountID, by, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(packages, next, wirePackage), nil
+	return paged(r, wirePackage, func(page store.Page) ([]store.Package, string, error) {
+		return s.Store.Packages(r.Context(), r.caller.AccountID, by, page)
+	})
 }
 
 // seesPackages reports whether the caller sees the packages of others too.

@@ -55,15 +55,9 @@ func badSecretsManager(format string, args ...any) error {
 }
 
 func (s *server) listSecretsManagers(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	managers, next, err := s.Store.SecretsManagers(r.Context(), r.caller.AccountID, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(managers, next, wireSecretsManagerItem), nil
+	return paged(r, wireSecretsManagerItem, func(page store.Page) ([]store.SecretsManager, string, error) {
+		return s.Store.SecretsManagers(r.Context(), r.caller.AccountID, page)
+	})
 }
 
 func (s *server) createSecretsManager(r *request) (any, error) {
@@ -162,10 +156,6 @@ func (s *server) deleteSecretsManager(r *request) (any, error) {
 // secretsManagerEntities lists what uses the secrets manager that the path
 // names, or a parameter, or any.
 func (s *server) secretsManagerEntities(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	q := r.URL.Query()
 	id := r.id()
 	if id == "" {
@@ -175,11 +165,9 @@ func (s *server) secretsManagerEntities(r *request) (any, error) {
 	if !slices.Contains([]string{"", "all", "source", "destination"}, kind) {
 		return nil, invalidInput("Invalid value for parameter 'type'")
 	}
-	uses, next, err := s.Store.SecretsUses(r.Context(), r.caller.AccountID, id, kind != "destination", kind != "source", page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(uses, next, wireSecretsUse), nil
+	return paged(r, wireSecretsUse, func(page store.Page) ([]store.SecretsUse, string, error) {
+		return s.Store.SecretsUses(r.Context(), r.caller.AccountID, id, kind != "destination", kind != "source", page)
+	})
 }
 
 func wireSecretsUse(u *store.SecretsUse) fivetran.SecretsManagerEntity {

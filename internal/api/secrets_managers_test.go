@@ -8,75 +8,74 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/storetest"
 )
 
 func TestSecretsManagers(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e := newEnvAt(t, location(t))
-			a := e.ok("POST", "/v1/external-secrets-managers", `{"type":"HASHICORP_VAULT","name":"v","config":{"vault_address":"https://v","role_id":"r","secret_id":"s3cret"}}`)
-			id := a.data["id"].(string)
-			config := map[string]any{"vault_address": "https://v", "role_id": "r", "secret_id": "******"}
-			if a.status != 201 || a.message != "External Secrets Manager has been created" || cmp.Diff(config, a.data["config"]) != "" || a.data["is_hybrid_deployment"] != false {
-				t.Errorf("got %d %s", a.status, a.body)
-			}
-			e.ok("POST", "/v1/external-secrets-managers", `{"type":"AZURE_KEY_VAULT","name":"w","config":{"vault_url":"https://w"},"is_hybrid_deployment":true}`)
-			path := "/v1/external-secrets-managers/" + id
-			e.now = e.now.Add(time.Hour)
-			b := e.ok("PATCH", path, `{"name":"other","config":{"role_id":"r2","secret_id":"******","namespace":"n"}}`)
-			config["role_id"], config["namespace"] = "r2", "n"
-			if b.message != "Resource updated successfully" || cmp.Diff(config, b.data["config"]) != "" || b.data["name"] != "v" || b.data["updated_at"] == a.data["updated_at"] {
-				t.Errorf("got %s", b.body)
-			}
-			m, err := e.store.SecretsManagerIn(t.Context(), e.user.AccountID, id)
-			must(t, err)
-			if !strings.Contains(string(m.Config), "s3cret") {
-				t.Errorf("stored %s", m.Config)
-			}
-			if a := e.ok("GET", path, ""); cmp.Diff(b.data, a.data) != "" || a.message != "Operation performed successfully" {
-				t.Errorf("got %s", a.body)
-			}
-			list := e.ok("GET", "/v1/external-secrets-managers", "")
-			if items := list.data["items"].([]any); len(items) != 2 || items[0].(map[string]any)["config"] != nil {
-				t.Errorf("got %s", list.body)
-			}
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newEnvAt(t, location)
+		a := e.ok("POST", "/v1/external-secrets-managers", `{"type":"HASHICORP_VAULT","name":"v","config":{"vault_address":"https://v","role_id":"r","secret_id":"s3cret"}}`)
+		id := a.data["id"].(string)
+		config := map[string]any{"vault_address": "https://v", "role_id": "r", "secret_id": "******"}
+		if a.status != 201 || a.message != "External Secrets Manager has been created" || cmp.Diff(config, a.data["config"]) != "" || a.data["is_hybrid_deployment"] != false {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		e.ok("POST", "/v1/external-secrets-managers", `{"type":"AZURE_KEY_VAULT","name":"w","config":{"vault_url":"https://w"},"is_hybrid_deployment":true}`)
+		path := "/v1/external-secrets-managers/" + id
+		e.now = e.now.Add(time.Hour)
+		b := e.ok("PATCH", path, `{"name":"other","config":{"role_id":"r2","secret_id":"******","namespace":"n"}}`)
+		config["role_id"], config["namespace"] = "r2", "n"
+		if b.message != "Resource updated successfully" || cmp.Diff(config, b.data["config"]) != "" || b.data["name"] != "v" || b.data["updated_at"] == a.data["updated_at"] {
+			t.Errorf("got %s", b.body)
+		}
+		m, err := e.store.SecretsManagerIn(t.Context(), e.user.AccountID, id)
+		must(t, err)
+		if !strings.Contains(string(m.Config), "s3cret") {
+			t.Errorf("stored %s", m.Config)
+		}
+		if a := e.ok("GET", path, ""); cmp.Diff(b.data, a.data) != "" || a.message != "Operation performed successfully" {
+			t.Errorf("got %s", a.body)
+		}
+		list := e.ok("GET", "/v1/external-secrets-managers", "")
+		if items := list.data["items"].([]any); len(items) != 2 || items[0].(map[string]any)["config"] != nil {
+			t.Errorf("got %s", list.body)
+		}
 
-			c := e.connection()
-			if a := e.ok("PATCH", "/v1/connections/"+c, `{"external_secrets_manager_id":"`+id+`","run_setup_tests":false}`); a.data["external_secrets_manager_id"] != id {
-				t.Errorf("got %s", a.body)
+		c := e.connection()
+		if a := e.ok("PATCH", "/v1/connections/"+c, `{"external_secrets_manager_id":"`+id+`","run_setup_tests":false}`); a.data["external_secrets_manager_id"] != id {
+			t.Errorf("got %s", a.body)
+		}
+		g := e.group("d")
+		e.ok("POST", "/v1/destinations", `{"group_id":"`+g+`","service":"duckdb","time_zone_offset":"0","config":{"path":"p"},"run_setup_tests":false,"external_secrets_manager_id":"`+id+`"}`)
+		entities := func(path string) (ids []any) {
+			t.Helper()
+			for _, i := range e.ok("GET", path, "").data["items"].([]any) {
+				i := i.(map[string]any)
+				ids = append(ids, i["type"], i["id"], i["name"], i["enabled"], i["secret_manager_id"])
 			}
-			g := e.group("d")
-			e.ok("POST", "/v1/destinations", `{"group_id":"`+g+`","service":"duckdb","time_zone_offset":"0","config":{"path":"p"},"run_setup_tests":false,"external_secrets_manager_id":"`+id+`"}`)
-			entities := func(path string) (ids []any) {
-				t.Helper()
-				for _, i := range e.ok("GET", path, "").data["items"].([]any) {
-					i := i.(map[string]any)
-					ids = append(ids, i["type"], i["id"], i["name"], i["enabled"], i["secret_manager_id"])
-				}
-				return ids
+			return ids
+		}
+		source, destination := []any{"SOURCE", c, "fifteen", true, id}, []any{"DESTINATION", g, "d", false, id}
+		for query, want := range map[string][]any{
+			path + "/entities": append(append([]any{}, source...), destination...), path + "/entities?type=source": source,
+			path + "/entities?type=destination": destination, "/v1/external-secrets-managers-entities?type=destination": destination,
+			"/v1/external-secrets-managers-entities?esm_id=" + id + "&type=source": source, "/v1/external-secrets-managers-entities?esm_id=x": nil,
+			"/v1/external-secrets-managers-entities?type=all&limit=1": source,
+		} {
+			if d := cmp.Diff(want, entities(query)); d != "" {
+				t.Errorf("%s: %s", query, d)
 			}
-			source, destination := []any{"SOURCE", c, "fifteen", true, id}, []any{"DESTINATION", g, "d", false, id}
-			for query, want := range map[string][]any{
-				path + "/entities": append(append([]any{}, source...), destination...), path + "/entities?type=source": source,
-				path + "/entities?type=destination": destination, "/v1/external-secrets-managers-entities?type=destination": destination,
-				"/v1/external-secrets-managers-entities?esm_id=" + id + "&type=source": source, "/v1/external-secrets-managers-entities?esm_id=x": nil,
-				"/v1/external-secrets-managers-entities?type=all&limit=1": source,
-			} {
-				if d := cmp.Diff(want, entities(query)); d != "" {
-					t.Errorf("%s: %s", query, d)
-				}
-			}
-			if a := e.do("DELETE", path, ""); a.status != 400 || a.code != "BadRequest" ||
-				a.message != "Failed to delete External Secrets Manager with '"+id+"' id, because it is used by 1 connection(s) and 1 destination(s)." {
-				t.Errorf("got %d %s", a.status, a.body)
-			}
-			e.ok("PATCH", "/v1/connections/"+c, `{"external_secrets_manager_id":null,"run_setup_tests":false}`)
-			e.ok("PATCH", "/v1/destinations/"+g, `{"external_secrets_manager_id":null,"run_setup_tests":false}`)
-			if a := e.ok("DELETE", path, ""); a.message != "Resource deleted successfully" {
-				t.Errorf("got %s", a.body)
-			}
-		})
-	}
+		}
+		if a := e.do("DELETE", path, ""); a.status != 400 || a.code != "BadRequest" ||
+			a.message != "Failed to delete External Secrets Manager with '"+id+"' id, because it is used by 1 connection(s) and 1 destination(s)." {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		e.ok("PATCH", "/v1/connections/"+c, `{"external_secrets_manager_id":null,"run_setup_tests":false}`)
+		e.ok("PATCH", "/v1/destinations/"+g, `{"external_secrets_manager_id":null,"run_setup_tests":false}`)
+		if a := e.ok("DELETE", path, ""); a.message != "Resource deleted successfully" {
+			t.Errorf("got %s", a.body)
+		}
+	})
 }
 
 func TestSecretsManagerErrors(t *testing.T) {

@@ -16,19 +16,13 @@ const (
 )
 
 func (s *server) syncHistory(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
 	from, to, err := r.window(s.now())
 	if err != nil {
 		return nil, err
 	}
-	runs, next, err := s.Store.RunsBetween(r.Context(), r.id(), from, to, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(runs, next, wirePastSync), nil
+	return paged(r, wirePastSync, func(page store.Page) ([]store.Run, string, error) {
+		return s.Store.RunsBetween(r.Context(), r.id(), from, to, page)
+	})
 }
 
 // window reads the time that a request asks for, an hour if it gives one end.

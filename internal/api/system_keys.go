@@ -32,15 +32,9 @@ var aSystemKey = subject{
 }
 
 func (s *server) listSystemKeys(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	keys, next, err := s.Store.SystemKeys(r.Context(), r.caller.AccountID, access.Everything, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(keys, next, wireSystemKey), nil
+	return paged(r, wireSystemKey, func(page store.Page) ([]store.SystemKey, string, error) {
+		return s.Store.SystemKeys(r.Context(), r.caller.AccountID, access.Everything, page)
+	})
 }
 
 func (s *server) createSystemKey(r *request) (any, error) {

@@ -25,15 +25,9 @@ var aTeam = subject{
 }
 
 func (s *server) listTeams(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	teams, next, err := s.Store.Teams(r.Context(), r.caller.AccountID, r.scope(access.Teams), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(teams, next, wireTeam), nil
+	return paged(r, wireTeam, func(page store.Page) ([]store.Team, string, error) {
+		return s.Store.Teams(r.Context(), r.caller.AccountID, r.scope(access.Teams), page)
+	})
 }
 
 func (s *server) createTeam(r *request) (any, error) {
@@ -118,18 +112,12 @@ func wireTeam(t *store.Team) fivetran.Team {
 }
 
 func (s *server) listTeamUsers(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	if r.wantsInactive() {
-		return newPage(nil, "", wireTeamUser), nil
-	}
-	users, next, err := s.Store.TeamUsers(r.Context(), r.team.ID, page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(users, next, wireTeamUser), nil
+	return paged(r, wireTeamUser, func(page store.Page) ([]store.TeamUser, string, error) {
+		if r.wantsInactive() {
+			return nil, "", nil
+		}
+		return s.Store.TeamUsers(r.Context(), r.team.ID, page)
+	})
 }
 
 // addTeamUser puts a user into a team, who has then all that the team was

@@ -31,15 +31,9 @@ func projectGone(err error, id string) error {
 }
 
 func (s *server) listProjects(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	projects, next, err := s.Store.Projects(r.Context(), r.caller.AccountID, r.scope(access.Transformations), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(projects, next, wireProjectItem), nil
+	return paged(r, wireProjectItem, func(page store.Page) ([]store.Project, string, error) {
+		return s.Store.Projects(r.Context(), r.caller.AccountID, r.scope(access.Transformations), page)
+	})
 }
 
 func (s *server) createProject(r *request) (any, error) {

@@ -19,18 +19,12 @@ func (s *server) listUsers(r *request) (any, error) {
 	if !r.caller.Grants.Anywhere(access.Users, access.Read) {
 		return nil, errForbidden
 	}
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	if r.wantsInactive() {
-		return newPage(nil, "", wireUser), nil
-	}
-	users, next, err := s.Store.Users(r.Context(), r.caller.AccountID, r.scope(access.Users), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(users, next, wireUser), nil
+	return paged(r, wireUser, func(page store.Page) ([]store.User, string, error) {
+		if r.wantsInactive() {
+			return nil, "", nil
+		}
+		return s.Store.Users(r.Context(), r.caller.AccountID, r.scope(access.Users), page)
+	})
 }
 
 // wantsInactive reports whether a request wants only users who are not active:

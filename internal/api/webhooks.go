@@ -39,15 +39,9 @@ func webhookGone(err error, r *request) error {
 }
 
 func (s *server) listWebhooks(r *request) (any, error) {
-	page, err := r.page()
-	if err != nil {
-		return nil, err
-	}
-	hooks, next, err := s.Store.Webhooks(r.Context(), r.caller.AccountID, r.scope(access.Webhooks), page)
-	if err != nil {
-		return nil, err
-	}
-	return newPage(hooks, next, wireWebhook), nil
+	return paged(r, wireWebhook, func(page store.Page) ([]store.Webhook, string, error) {
+		return s.Store.Webhooks(r.Context(), r.caller.AccountID, r.scope(access.Webhooks), page)
+	})
 }
 
 func (s *server) showWebhook(r *request) (any, error) { return wireWebhook(r.webhook), nil }

@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
 
@@ -50,84 +51,82 @@ func newHookEnv(t *testing.T, location string) *hookEnv {
 }
 
 func TestWebhooks(t *testing.T) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			e := newHookEnv(t, location(t))
-			e.now = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
-			group := e.group("g")
-			a := e.ok("POST", "/v1/webhooks/account", `{"url":"`+e.url+`/hook","events":["sync_end","sync_start"],"secret":"s3cret"}`)
-			id := a.data["id"].(string)
-			want := map[string]any{"id": id, "type": "account", "url": e.url + "/hook", "events": []any{"sync_end", "sync_start"},
-				"active": true, "secret": "******", "created_by": e.user.ID, "created_at": a.data["created_at"]}
-			if diff := cmp.Diff(want, a.data); a.status != 200 || a.message != "Account webhook has been created" || diff != "" {
-				t.Error(a.status, a.message, diff)
-			}
-			const test = `{"event":"test_event","created":"2026-11-02T12:00:00Z","connector_type":"_connector_type","connector_id":"_connector_1","group_id":"_destination_1"}`
-			if diff := cmp.Diff([]string{test}, e.told); diff != "" {
-				t.Error(diff)
-			}
-			b := e.ok("POST", "/v1/webhooks/group/"+group, `{"url":"https://localhost:12345","events":["status"],"active":false}`)
-			if b.message != "Group webhook has been created" || b.data["type"] != "group" || b.data["group_id"] != group || b.data["active"] != false || b.data["secret"] != nil {
-				t.Errorf("got %s", b.body)
-			}
-			if list := e.ok("GET", "/v1/webhooks?limit=1", ""); list.message != "Webhooks retrieved successfully" || len(list.data["items"].([]any)) != 1 || list.data["next_cursor"] == nil {
-				t.Errorf("got %s", list.body)
-			}
-			if got := e.ok("GET", "/v1/webhooks/"+id, ""); got.message != "Webhook details retrieved successfully" || cmp.Diff(want, got.data) != "" {
-				t.Errorf("got %s", got.body)
-			}
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newHookEnv(t, location)
+		e.now = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+		group := e.group("g")
+		a := e.ok("POST", "/v1/webhooks/account", `{"url":"`+e.url+`/hook","events":["sync_end","sync_start"],"secret":"s3cret"}`)
+		id := a.data["id"].(string)
+		want := map[string]any{"id": id, "type": "account", "url": e.url + "/hook", "events": []any{"sync_end", "sync_start"},
+			"active": true, "secret": "******", "created_by": e.user.ID, "created_at": a.data["created_at"]}
+		if diff := cmp.Diff(want, a.data); a.status != 200 || a.message != "Account webhook has been created" || diff != "" {
+			t.Error(a.status, a.message, diff)
+		}
+		const test = `{"event":"test_event","created":"2026-11-02T12:00:00Z","connector_type":"_connector_type","connector_id":"_connector_1","group_id":"_destination_1"}`
+		if diff := cmp.Diff([]string{test}, e.told); diff != "" {
+			t.Error(diff)
+		}
+		b := e.ok("POST", "/v1/webhooks/group/"+group, `{"url":"https://localhost:12345","events":["status"],"active":false}`)
+		if b.message != "Group webhook has been created" || b.data["type"] != "group" || b.data["group_id"] != group || b.data["active"] != false || b.data["secret"] != nil {
+			t.Errorf("got %s", b.body)
+		}
+		if list := e.ok("GET", "/v1/webhooks?limit=1", ""); list.message != "Webhooks retrieved successfully" || len(list.data["items"].([]any)) != 1 || list.data["next_cursor"] == nil {
+			t.Errorf("got %s", list.body)
+		}
+		if got := e.ok("GET", "/v1/webhooks/"+id, ""); got.message != "Webhook details retrieved successfully" || cmp.Diff(want, got.data) != "" {
+			t.Errorf("got %s", got.body)
+		}
 
-			// What is not said stays; only what changes the address is tried out.
-			for _, tt := range []struct {
-				body  string
-				tries int
-			}{
-				{`{"events":["sync_end"]}`, 0}, {`{"secret":"******"}`, 0}, {`{"secret":"other"}`, 0}, {`{"url":"` + e.url + `/hook"}`, 0},
-				{`{"active":false}`, 0}, {`{"active":true}`, 1}, {`{"url":"` + e.url + `/hook2"}`, 1}, {`{"run_tests":true}`, 1},
-			} {
-				before := len(e.told)
-				a := e.ok("PATCH", "/v1/webhooks/"+id, tt.body)
-				if got := len(e.told) - before; got != tt.tries || a.message != "Webhook has been updated" {
-					t.Errorf("%s: %d tests, want %d; %s", tt.body, got, tt.tries, a.message)
-				}
+		// What is not said stays; only what changes the address is tried out.
+		for _, tt := range []struct {
+			body  string
+			tries int
+		}{
+			{`{"events":["sync_end"]}`, 0}, {`{"secret":"******"}`, 0}, {`{"secret":"other"}`, 0}, {`{"url":"` + e.url + `/hook"}`, 0},
+			{`{"active":false}`, 0}, {`{"active":true}`, 1}, {`{"url":"` + e.url + `/hook2"}`, 1}, {`{"run_tests":true}`, 1},
+		} {
+			before := len(e.told)
+			a := e.ok("PATCH", "/v1/webhooks/"+id, tt.body)
+			if got := len(e.told) - before; got != tt.tries || a.message != "Webhook has been updated" {
+				t.Errorf("%s: %d tests, want %d; %s", tt.body, got, tt.tries, a.message)
 			}
-			e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":"fourth","active":true}`)
-			e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":"******","url":"`+e.url+`"}`)
-			w, err := e.store.WebhookIn(t.Context(), e.user.AccountID, id)
-			must(t, err)
-			if w.Secret != "fourth" || w.URL != e.url {
-				t.Errorf("stored %+v", w)
-			}
-			if a := e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":null}`); a.data["secret"] != nil {
-				t.Errorf("got %s", a.body)
-			}
+		}
+		e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":"fourth","active":true}`)
+		e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":"******","url":"`+e.url+`"}`)
+		w, err := e.store.WebhookIn(t.Context(), e.user.AccountID, id)
+		must(t, err)
+		if w.Secret != "fourth" || w.URL != e.url {
+			t.Errorf("stored %+v", w)
+		}
+		if a := e.ok("PATCH", "/v1/webhooks/"+id, `{"secret":null}`); a.data["secret"] != nil {
+			t.Errorf("got %s", a.body)
+		}
 
-			e.told = nil
-			a = e.ok("POST", "/v1/webhooks/"+id+"/test", `{"event":"sync_end"}`)
-			if diff := cmp.Diff(map[string]any{"succeed": true, "status": 200.0, "message": "Success"}, a.data); diff != "" || a.message != "Webhook test completed successfully" {
-				t.Error(a.message, diff)
-			}
-			var body map[string]any
-			must(t, json.Unmarshal([]byte(e.told[0]), &body))
-			if body["event"] != "sync_end" || body["connector_id"] != "_connection_1" {
-				t.Errorf("told %s", e.told[0])
-			}
-			a = e.ok("POST", "/v1/webhooks/"+b.data["id"].(string)+"/test", `{"event":"sync_start"}`)
-			if a.data["succeed"] != false || a.data["message"] == "" {
-				t.Errorf("got %s", a.body)
-			}
-			if a := e.ok("DELETE", "/v1/webhooks/"+id, ""); a.message != "Webhook with id '"+id+"' has been deleted" {
-				t.Errorf("got %s", a.body)
-			}
-			if a := e.do("GET", "/v1/webhooks/"+id, ""); a.status != 404 || a.code != "NotFound" {
-				t.Errorf("got %d %s", a.status, a.body)
-			}
-			e.ok("DELETE", "/v1/groups/"+group, "")
-			if list := e.ok("GET", "/v1/webhooks", ""); len(list.data["items"].([]any)) != 0 {
-				t.Errorf("after its group: %s", list.body)
-			}
-		})
-	}
+		e.told = nil
+		a = e.ok("POST", "/v1/webhooks/"+id+"/test", `{"event":"sync_end"}`)
+		if diff := cmp.Diff(map[string]any{"succeed": true, "status": 200.0, "message": "Success"}, a.data); diff != "" || a.message != "Webhook test completed successfully" {
+			t.Error(a.message, diff)
+		}
+		var body map[string]any
+		must(t, json.Unmarshal([]byte(e.told[0]), &body))
+		if body["event"] != "sync_end" || body["connector_id"] != "_connection_1" {
+			t.Errorf("told %s", e.told[0])
+		}
+		a = e.ok("POST", "/v1/webhooks/"+b.data["id"].(string)+"/test", `{"event":"sync_start"}`)
+		if a.data["succeed"] != false || a.data["message"] == "" {
+			t.Errorf("got %s", a.body)
+		}
+		if a := e.ok("DELETE", "/v1/webhooks/"+id, ""); a.message != "Webhook with id '"+id+"' has been deleted" {
+			t.Errorf("got %s", a.body)
+		}
+		if a := e.do("GET", "/v1/webhooks/"+id, ""); a.status != 404 || a.code != "NotFound" {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		e.ok("DELETE", "/v1/groups/"+group, "")
+		if list := e.ok("GET", "/v1/webhooks", ""); len(list.data["items"].([]any)) != 0 {
+			t.Errorf("after its group: %s", list.body)
+		}
+	})
 }
 
 // nobodys is a role that does not exist and allows nothing.

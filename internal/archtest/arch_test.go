@@ -34,6 +34,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/outside", ""},
 	{"internal/modelcheck", "connector destination destination/destinationtest internal/pipe internal/schemaconfig schema setup"},
 	{"internal/pgtest", ""},
+	{"internal/storetest", "internal/pgtest"},
 	{"internal/mariatest", ""},
 	{"internal/sshtest", ""},
 	{"internal/archtest", ""},

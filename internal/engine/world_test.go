@@ -15,11 +15,11 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
-	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -54,32 +54,20 @@ type begun struct {
 // A behavior is what the source does in a sync.
 type behavior func(ctx context.Context, req connector.Request, out connector.Output) error
 
-// databases are what each test runs on.
-var databases = map[string]func(t testing.TB) (location string){
-	"sqlite":   func(t testing.TB) string { return t.TempDir() },
-	"postgres": func(t testing.TB) string { return pgtest.Database(t) },
-}
-
 // each runs f in a bubble of its own time, on each kind of database.
 func each(t *testing.T, f func(t *testing.T, w *world)) {
-	for name, location := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			at := location(t)
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{t: t, at: at, alive: map[string]int{}, behave: fine}
-				w.open()
-				defer func() {
-					w.stop()
-					if err := w.store.Close(); err != nil {
-						t.Error(err)
-					}
-				}()
-				w.seed()
-				f(t, w)
-			})
-		})
-	}
+	storetest.InBubble(t, func(t *testing.T, at string) {
+		w := &world{t: t, at: at, alive: map[string]int{}, behave: fine}
+		w.open()
+		defer func() {
+			w.stop()
+			if err := w.store.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		w.seed()
+		f(t, w)
+	})
 }
 
 func (w *world) check(err error) {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 )
 
 // A world is a store with groups "g" and "h", a Loki for them, and a Datadog
@@ -27,37 +27,28 @@ type world struct {
 
 // each runs f in a bubble of its own time, on each kind of database.
 func each(t *testing.T, f func(t *testing.T, w *world)) {
-	for name, location := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return t.TempDir() },
-		"postgres": func(t testing.TB) string { return pgtest.Database(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			at := location(t)
-			synctest.Test(t, func(t *testing.T) {
-				ctx := context.Background()
-				st, err := store.Open(ctx, at, secret.Key{1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w := &world{t: t, store: st, vendors: map[string]*vendor{}}
-				a := &store.Account{Name: "Acme"}
-				w.ok(st.CreateAccount(ctx, a))
-				w.account = a.ID
-				for _, g := range []string{"g", "h"} {
-					w.ok(st.CreateGroup(ctx, &store.Group{ID: g, AccountID: a.ID, Name: g}))
-					w.serve(g, "grafana_loki")
-				}
-				w.serve("", "datadog_log")
-				w.start()
-				defer func() {
-					w.halt()
-					w.ok(st.Close())
-				}()
-				f(t, w)
-			})
-		})
-	}
+	storetest.InBubble(t, func(t *testing.T, at string) {
+		ctx := context.Background()
+		st, err := store.Open(ctx, at, secret.Key{1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &world{t: t, store: st, vendors: map[string]*vendor{}}
+		a := &store.Account{Name: "Acme"}
+		w.ok(st.CreateAccount(ctx, a))
+		w.account = a.ID
+		for _, g := range []string{"g", "h"} {
+			w.ok(st.CreateGroup(ctx, &store.Group{ID: g, AccountID: a.ID, Name: g}))
+			w.serve(g, "grafana_loki")
+		}
+		w.serve("", "datadog_log")
+		w.start()
+		defer func() {
+			w.halt()
+			w.ok(st.Close())
+		}()
+		f(t, w)
+	})
 }
 
 func (w *world) ok(err error) {

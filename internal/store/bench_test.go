@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/internal/storetest"
 )
 
 func BenchmarkConnection(b *testing.B) {
-	for name, location := range engines {
+	for name, location := range storetest.Databases {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, location(b))
 			_, g := seed(b, s)

@@ -15,6 +15,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -141,7 +142,7 @@ func TestCaptured(t *testing.T) {
 
 // TestMigrateOldDatabase opens a database that an older program made.
 func TestMigrateOldDatabase(t *testing.T) {
-	for name, location := range engines {
+	for name, location := range storetest.Databases {
 		t.Run(name, func(t *testing.T) {
 			ctx, at := t.Context(), location(t)
 			s := &Store{}

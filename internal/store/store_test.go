@@ -17,25 +17,15 @@ import (
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/secret"
+	"github.com/penstock-data/penstock/internal/storetest"
 	"github.com/penstock-data/penstock/setup"
 )
 
 var master = secret.Key{1, 2, 3}
 
-// engines are the databases that every test of this package runs on.
-var engines = map[string]func(t testing.TB) (location string){
-	"sqlite":   func(t testing.TB) string { return t.TempDir() },
-	"postgres": func(t testing.TB) string { return pgtest.Database(t) },
-}
-
 // each runs f on a fresh database of each kind.
 func each(t *testing.T, f func(t *testing.T, s *Store)) {
-	for name, location := range engines {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f(t, open(t, location(t)))
-		})
-	}
+	storetest.Each(t, func(t *testing.T, location string) { f(t, open(t, location)) })
 }
 
 func open(t testing.TB, location string) *Store {
@@ -350,17 +340,13 @@ func TestDueIsIndexed(t *testing.T) {
 }
 
 func TestAnotherMasterKeyIsRefused(t *testing.T) {
-	for name, location := range engines {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			at := location(t)
-			s := open(t, at)
-			check(t, s.Close())
-			_, err := Open(t.Context(), at, secret.Key{9})
-			wantErr(t, err, ErrMasterKey)
-			open(t, at) // the refused one has let go of everything
-		})
-	}
+	storetest.Each(t, func(t *testing.T, at string) {
+		s := open(t, at)
+		check(t, s.Close())
+		_, err := Open(t.Context(), at, secret.Key{9})
+		wantErr(t, err, ErrMasterKey)
+		open(t, at) // the refused one has let go of everything
+	})
 }
 
 func TestSecondProcessOnAFolderIsRefused(t *testing.T) {
@@ -385,20 +371,16 @@ func TestTwoProcessesShareAPostgres(t *testing.T) {
 }
 
 func TestNewerDatabaseIsRefused(t *testing.T) {
-	for name, location := range engines {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			at := location(t)
-			s := open(t, at)
-			_, err := s.write.Exec(`insert into goose_db_version (version_id, is_applied) values (99999, true)`)
-			check(t, err)
-			check(t, s.Close())
-			_, err = Open(t.Context(), at, master)
-			if err == nil || !strings.Contains(err.Error(), "newer Penstock") {
-				t.Fatalf("error is %v", err)
-			}
-		})
-	}
+	storetest.Each(t, func(t *testing.T, at string) {
+		s := open(t, at)
+		_, err := s.write.Exec(`insert into goose_db_version (version_id, is_applied) values (99999, true)`)
+		check(t, err)
+		check(t, s.Close())
+		_, err = Open(t.Context(), at, master)
+		if err == nil || !strings.Contains(err.Error(), "newer Penstock") {
+			t.Fatalf("error is %v", err)
+		}
+	})
 }
 
 func TestBadLocations(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/storetest"
 )
 
 // A world is a store with a group "g", and receivers that do as post says.
@@ -44,30 +44,21 @@ type told struct {
 
 // each runs f in a bubble of its own time, on each kind of database.
 func each(t *testing.T, f func(t *testing.T, w *world)) {
-	for name, location := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return t.TempDir() },
-		"postgres": func(t testing.TB) string { return pgtest.Database(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			at := location(t)
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{t: t, at: at, now: map[string]int{}, post: func(*store.Webhook, told) error { return nil }}
-				w.open()
-				ctx := context.Background()
-				a := &store.Account{Name: "Acme"}
-				w.ok(w.store.CreateAccount(ctx, a))
-				w.group = &store.Group{ID: "g", AccountID: a.ID, Name: "g"}
-				w.ok(w.store.CreateGroup(ctx, w.group))
-				w.start()
-				defer func() {
-					w.halt()
-					w.ok(w.store.Close())
-				}()
-				f(t, w)
-			})
-		})
-	}
+	storetest.InBubble(t, func(t *testing.T, at string) {
+		w := &world{t: t, at: at, now: map[string]int{}, post: func(*store.Webhook, told) error { return nil }}
+		w.open()
+		ctx := context.Background()
+		a := &store.Account{Name: "Acme"}
+		w.ok(w.store.CreateAccount(ctx, a))
+		w.group = &store.Group{ID: "g", AccountID: a.ID, Name: "g"}
+		w.ok(w.store.CreateGroup(ctx, w.group))
+		w.start()
+		defer func() {
+			w.halt()
+			w.ok(w.store.Close())
+		}()
+		f(t, w)
+	})
 }
 
 func (w *world) ok(err error) {
