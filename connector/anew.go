@@ -18,7 +18,8 @@ const (
 
 // A Foreteller is a Source that can say what a Sync would do.
 type Foreteller interface {
-	// Foretell returns which of tables, given as for a Request, a Sync with
-	// state would read from their beginning. state is never nil.
+	// Foretell returns which of tables a Sync with state would read from their
+	// beginning. Each has the columns of which values are kept, and the key
+	// that is chosen for it. state is never nil.
 	Foretell(ctx context.Context, state json.RawMessage, tables []schema.Table) (map[schema.Name]Anew, error)
 }

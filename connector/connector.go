@@ -6,6 +6,7 @@
 package connector
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
@@ -143,6 +144,13 @@ type Forgetter interface {
 	// A Sync with what it returns reads the tables whole, and marks as
 	// deleted, when it has met all rows of one, those that it did not meet.
 	Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error)
+}
+
+// Knows reports whether rows of a table are part of a state, which is never
+// nil.
+func Knows(f Forgetter, state json.RawMessage, table schema.Name) (bool, error) {
+	without, err := f.Forget(state, []schema.Name{table})
+	return !bytes.Equal(without, state), err
 }
 
 // A Request says what a sync is to read.

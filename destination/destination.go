@@ -129,7 +129,8 @@ type Writer interface {
 	// Write takes over b and applies it; it need not be visible or durable
 	// until Flush returns. The table has been migrated to hold b: a column
 	// of b is converted where the table's is wider, and a column that the
-	// table has and an upsert has not becomes NULL.
+	// table has and an upsert has not becomes NULL. A Truncate and a Sweep of a
+	// table that is not there do nothing.
 	Write(ctx context.Context, b schema.Batch) error
 
 	// Live returns the number of rows that are still in the source: not

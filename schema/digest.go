@@ -1,6 +1,10 @@
 package schema
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // A DigestQuery asks a database for digests of a table's live rows, so that
 // two databases can be compared without moving the rows. Both compute the same
@@ -45,6 +49,20 @@ type DigestQuery struct {
 
 // A HashRange is the hashes from Lo up to but without Hi.
 type HashRange struct{ Lo, Hi int64 }
+
+// ConcatWS returns the joined text of columns of text for databases that know
+// CONCAT_WS, with at most so many arguments. separator and null are SQL for the
+// characters U+001F and U+001E.
+func ConcatWS(columns []string, most int, separator, null string) string {
+	var groups []string
+	for group := range slices.Chunk(columns, most) {
+		groups = append(groups, "concat_ws("+separator+", coalesce("+strings.Join(group, ", "+null+"), coalesce(")+", "+null+"))")
+	}
+	if len(groups) < 2 {
+		return strings.Join(groups, "")
+	}
+	return "concat_ws(" + separator + ", " + strings.Join(groups, ", ") + ")"
+}
 
 // Bounds returns the bounds of ranges, in order, in decimal: a hash with an odd
 // number of bounds at it or below is within them.

@@ -21,33 +21,33 @@ type Condition struct {
 	Test TestOp
 	Not  bool // the opposite: NOT IN, NOT LIKE, NOT BETWEEN, IS NOT NULL, NOT (…)
 
-	Of []Condition // of AllOf and AnyOf, two or more, and of Group, one
+	Of []Condition // of TestAllOf and TestAnyOf, two or more, and of TestGroup, one
 
 	Column string    // of all other tests
-	Values []Literal // one for a comparison and Like, two for Between, any number for In
+	Values []Literal // one for a comparison and TestLike, two for TestBetween, any number for TestIn
 }
 
 // A TestOp says what a condition asks for.
 type TestOp uint8
 
 const (
-	AllOf   TestOp = iota // AND
-	AnyOf                 // OR
-	Group                 // one condition, to be negated
-	True                  // a boolean column by itself
-	IsNull                // IS NULL
-	Equal                 // =
-	Unequal               // <>
-	Less                  // <
-	AtMost                // <=
-	More                  // >
-	AtLeast               // >=
-	Like                  // LIKE, with % for any run of characters, _ for one, and \ before one meant literally
-	Between               // BETWEEN … AND …
-	In                    // IN (…)
+	TestAllOf   TestOp = iota // AND
+	TestAnyOf                 // OR
+	TestGroup                 // one condition, to be negated
+	TestTrue                  // a boolean column by itself
+	TestIsNull                // IS NULL
+	TestEqual                 // =
+	TestUnequal               // <>
+	TestLess                  // <
+	TestAtMost                // <=
+	TestMore                  // >
+	TestAtLeast               // >=
+	TestLike                  // LIKE, with % for any run of characters, _ for one, and \ before one meant literally
+	TestBetween               // BETWEEN … AND …
+	TestIn                    // IN (…)
 )
 
-var comparisons = map[TestOp]string{Equal: "=", Unequal: "<>", Less: "<", AtMost: "<=", More: ">", AtLeast: ">="}
+var comparisons = map[TestOp]string{TestEqual: "=", TestUnequal: "<>", TestLess: "<", TestAtMost: "<=", TestMore: ">", TestAtLeast: ">="}
 
 // String returns the comparison as SQL writes it; "" for other tests.
 func (op TestOp) String() string { return comparisons[op] }
@@ -131,24 +131,24 @@ func (c *Condition) write(b *strings.Builder) {
 		not = "NOT "
 	}
 	switch c.Test {
-	case AllOf, AnyOf:
+	case TestAllOf, TestAnyOf:
 		c.writeList(b)
 		return
-	case Group:
+	case TestGroup:
 		b.WriteString("NOT ")
-		c.Of[0].writeIn(b, c.Of[0].Test == AllOf || c.Of[0].Test == AnyOf)
+		c.Of[0].writeIn(b, c.Of[0].Test == TestAllOf || c.Of[0].Test == TestAnyOf)
 		return
 	}
 	b.WriteString(quoteName(c.Column))
 	switch c.Test {
-	case True:
-	case IsNull:
+	case TestTrue:
+	case TestIsNull:
 		b.WriteString(" IS " + not + "NULL")
-	case Like:
+	case TestLike:
 		b.WriteString(" " + not + "LIKE " + c.Values[0].String())
-	case Between:
+	case TestBetween:
 		fmt.Fprintf(b, " %sBETWEEN %s AND %s", not, c.Values[0], c.Values[1])
-	case In:
+	case TestIn:
 		b.WriteString(" " + not + "IN (")
 		for i, v := range c.Values {
 			if i > 0 {
@@ -164,14 +164,14 @@ func (c *Condition) write(b *strings.Builder) {
 
 func (c *Condition) writeList(b *strings.Builder) {
 	between := " AND "
-	if c.Test == AnyOf {
+	if c.Test == TestAnyOf {
 		between = " OR "
 	}
 	for i := range c.Of {
 		if i > 0 {
 			b.WriteString(between)
 		}
-		c.Of[i].writeIn(b, c.Test == AllOf && c.Of[i].Test == AnyOf)
+		c.Of[i].writeIn(b, c.Test == TestAllOf && c.Of[i].Test == TestAnyOf)
 	}
 }
 

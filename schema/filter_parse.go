@@ -70,9 +70,13 @@ type filterParser struct {
 }
 
 // any reads conditions joined by OR, all those joined by AND.
-func (p *filterParser) any(depth int) (Condition, error) { return p.list(AnyOf, "OR", p.all, depth) }
+func (p *filterParser) any(depth int) (Condition, error) {
+	return p.list(TestAnyOf, "OR", p.all, depth)
+}
 
-func (p *filterParser) all(depth int) (Condition, error) { return p.list(AllOf, "AND", p.one, depth) }
+func (p *filterParser) all(depth int) (Condition, error) {
+	return p.list(TestAllOf, "AND", p.one, depth)
+}
 
 func (p *filterParser) list(test TestOp, word string, part func(depth int) (Condition, error), depth int) (Condition, error) {
 	out := Condition{Test: test}
@@ -110,7 +114,7 @@ func (p *filterParser) one(depth int) (Condition, error) {
 			return Condition{}, err
 		}
 		c, err := p.one(depth + 1)
-		return Condition{Test: Group, Not: true, Of: []Condition{c}}, err
+		return Condition{Test: TestGroup, Not: true, Of: []Condition{c}}, err
 	case p.sign("("):
 		if err := p.next(); err != nil {
 			return Condition{}, err
@@ -134,7 +138,7 @@ func (p *filterParser) test() (c Condition, err error) {
 	}
 	if p.is.kind == signToken {
 		for op, sign := range comparisons {
-			if p.is.text == sign || op == Unequal && p.is.text == "!=" {
+			if p.is.text == sign || op == TestUnequal && p.is.text == "!=" {
 				c.Test = op
 				if err := p.next(); err != nil {
 					return c, err
@@ -162,7 +166,7 @@ func (p *filterParser) test() (c Condition, err error) {
 	case c.Not:
 		return c, p.expected("IN, LIKE or BETWEEN")
 	}
-	c.Test = True
+	c.Test = TestTrue
 	if p.is.kind == nameToken || p.is.kind == valueToken {
 		return c, p.expected("a comparison, IS, IN, LIKE or BETWEEN")
 	}
@@ -170,7 +174,7 @@ func (p *filterParser) test() (c Condition, err error) {
 }
 
 func (p *filterParser) isNull(c Condition) (Condition, error) {
-	c.Test = IsNull
+	c.Test = TestIsNull
 	if err := p.next(); err != nil {
 		return c, err
 	}
@@ -187,7 +191,7 @@ func (p *filterParser) isNull(c Condition) (Condition, error) {
 }
 
 func (p *filterParser) in(c Condition) (Condition, error) {
-	c.Test = In
+	c.Test = TestIn
 	if err := p.next(); err != nil {
 		return c, err
 	}
@@ -208,7 +212,7 @@ func (p *filterParser) in(c Condition) (Condition, error) {
 }
 
 func (p *filterParser) like(c Condition) (Condition, error) {
-	c.Test = Like
+	c.Test = TestLike
 	if err := p.next(); err != nil {
 		return c, err
 	}
@@ -222,7 +226,7 @@ func (p *filterParser) like(c Condition) (Condition, error) {
 }
 
 func (p *filterParser) between(c Condition) (Condition, error) {
-	c.Test = Between
+	c.Test = TestBetween
 	if err := p.next(); err != nil {
 		return c, err
 	}

@@ -42,12 +42,12 @@ func (c *Condition) check(columns []Column) error {
 func (c *Condition) fits(t Type) error {
 	err := error(nil)
 	switch {
-	case c.Test == IsNull || t.Kind == Unspecified:
-	case c.Test == True && t.Kind != Boolean:
+	case c.Test == TestIsNull || t.Kind == Unspecified:
+	case c.Test == TestTrue && t.Kind != Boolean:
 		err = errors.New("only a BOOLEAN column is a condition by itself")
-	case c.Test == Like && t.Kind != String:
+	case c.Test == TestLike && t.Kind != String:
 		err = errors.New("LIKE is for text")
-	case t.Kind == Boolean && c.Test != True && c.Test != Equal && c.Test != Unequal && c.Test != In:
+	case t.Kind == Boolean && c.Test != TestTrue && c.Test != TestEqual && c.Test != TestUnequal && c.Test != TestIn:
 		err = errors.New("TRUE and FALSE have no order")
 	}
 	for _, v := range c.Values {
@@ -120,10 +120,10 @@ type binder struct {
 
 func (b *binder) node(c *Condition, negate bool) (node, error) {
 	switch c.Test {
-	case Group:
+	case TestGroup:
 		return b.node(&c.Of[0], !negate)
-	case AllOf, AnyOf:
-		out := list{all: (c.Test == AllOf) != negate}
+	case TestAllOf, TestAnyOf:
+		out := list{all: (c.Test == TestAllOf) != negate}
 		for i := range c.Of {
 			n, err := b.node(&c.Of[i], negate)
 			if err != nil {
@@ -220,11 +220,11 @@ func (l *leaf) judge(rec arrow.RecordBatch, out []verdict) {
 func (b *binder) leaf(c *Condition, not bool) (node, error) {
 	i := slices.IndexFunc(b.columns, func(col Column) bool { return col.Name == c.Column })
 	switch {
-	case i < 0 && b.absent == unknown && c.Test == IsNull:
+	case i < 0 && b.absent == unknown && c.Test == TestIsNull:
 		return constant(truth(!not)), nil
 	case i < 0:
 		return constant(b.absent), nil
-	case c.Test == IsNull:
+	case c.Test == TestIsNull:
 		return nullTest{i, not}, nil
 	}
 	t := b.columns[i].Type
@@ -268,9 +268,9 @@ func (c *Condition) booleans() tester {
 		pass[boolInt(v.Text == "TRUE")] = true
 	}
 	switch c.Test {
-	case True:
+	case TestTrue:
 		pass[1] = true
-	case Unequal:
+	case TestUnequal:
 		pass[0], pass[1] = !pass[0], !pass[1]
 	}
 	return each[bool, *array.Boolean](func(v bool) bool { return pass[boolInt(v)] })
@@ -279,15 +279,15 @@ func (c *Condition) booleans() tester {
 // holds reports whether a comparison holds for values that compare like that.
 func (op TestOp) holds(order int) bool {
 	switch op {
-	case Equal:
+	case TestEqual:
 		return order == 0
-	case Unequal:
+	case TestUnequal:
 		return order != 0
-	case Less:
+	case TestLess:
 		return order < 0
-	case AtMost:
+	case TestAtMost:
 		return order <= 0
-	case More:
+	case TestMore:
 		return order > 0
 	}
 	return order >= 0
@@ -297,9 +297,9 @@ func (op TestOp) holds(order int) bool {
 // the condition's values.
 func ordered[T any](c *Condition, compare func(v T, with int) int) func(T) bool {
 	switch c.Test {
-	case Between:
+	case TestBetween:
 		return func(v T) bool { return compare(v, 0) >= 0 && compare(v, 1) <= 0 }
-	case In:
+	case TestIn:
 		return func(v T) bool {
 			for i := range c.Values {
 				if compare(v, i) == 0 {
@@ -336,16 +336,16 @@ func (c *Condition) decimals() tester {
 func (c *Condition) texts() tester {
 	var test func(string) bool
 	switch c.Test {
-	case Like:
+	case TestLike:
 		test = likePattern(c.Values[0].Text).matches
-	case In:
+	case TestIn:
 		set := map[string]bool{}
 		for _, v := range c.Values {
 			set[v.Text] = true
 		}
 		test = func(v string) bool { return set[v] }
-	case Equal, Unequal: // without an order lengths decide most
-		with, want := c.Values[0].Text, c.Test == Equal
+	case TestEqual, TestUnequal:
+		with, want := c.Values[0].Text, c.Test == TestEqual
 		test = func(v string) bool { return (v == with) == want }
 	default:
 		test = ordered(c, func(v string, i int) int { return strings.Compare(v, c.Values[i].Text) })
@@ -385,13 +385,13 @@ func spanOf(op TestOp, v Literal, t Type) span {
 		from = floor
 	}
 	switch op {
-	case Less:
+	case TestLess:
 		return span{nil, below}
-	case AtMost:
+	case TestAtMost:
 		return span{nil, floor}
-	case More:
+	case TestMore:
 		return span{above, nil}
-	case AtLeast:
+	case TestAtLeast:
 		return span{from, nil}
 	}
 	return span{from, floor} // empty if no integer is equal
@@ -401,18 +401,18 @@ func spanOf(op TestOp, v Literal, t Type) span {
 // carry.
 func (c *Condition) spans(t Type) []span {
 	switch c.Test {
-	case Between:
-		return []span{{spanOf(AtLeast, c.Values[0], t).lo, spanOf(AtMost, c.Values[1], t).hi}}
-	case In:
+	case TestBetween:
+		return []span{{spanOf(TestAtLeast, c.Values[0], t).lo, spanOf(TestAtMost, c.Values[1], t).hi}}
+	case TestIn:
 		var out []span
 		for _, v := range c.Values {
-			out = append(out, spanOf(Equal, v, t))
+			out = append(out, spanOf(TestEqual, v, t))
 		}
 		return out
 	}
 	op := c.Test
-	if op == Unequal {
-		op = Equal
+	if op == TestUnequal {
+		op = TestEqual
 	}
 	return []span{spanOf(op, c.Values[0], t)}
 }
@@ -438,7 +438,7 @@ func (c *Condition) integers(t Type) tester {
 	default:
 		test = within[arrow.Timestamp, *array.Timestamp](spans)
 	}
-	if c.Test != Unequal {
+	if c.Test != TestUnequal {
 		return test
 	}
 	return func(values arrow.Array, pass []verdict) {

@@ -10,7 +10,7 @@ import (
 
 type tunnel struct {
 	TunnelHost string `json:"tunnel_host"`
-	TunnelPort int    `json:"tunnel_port,omitempty,string" default:"22"`
+	TunnelPort Port   `json:"tunnel_port,omitempty" default:"22" quoted:"true"`
 }
 
 type script struct {

@@ -13,7 +13,6 @@ import (
 // a struct whose fields' tags tell everything:
 //
 //	json:"host"              the name
-//	json:"port,string"       an int that responses show as a string; requests may use either
 //	title:"Host"             the label in forms and metadata
 //	help:"…"                 one sentence for the person who fills it in
 //	required:"true"          must be given before the first setup test
@@ -22,12 +21,13 @@ import (
 //	secret:"true"            stored encrypted, shown as ******
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests
+//	quoted:"true"            a [Port] that responses show as a string; requests may use either
 //
 // Field types are string, int, int64, bool, []string, structs of them, slices
 // of such structs, and pointers to the scalars, for which absent differs from
-// zero. The fields of an embedded struct count as the outer one's; if it has the
-// tag quoted:"true", responses show its ints, of a type that reads either, as
-// strings. In a slice of structs the first field tells the items apart.
+// zero. The fields of an embedded struct count as the outer one's; its tag
+// quoted:"true" is that of all its ports. In a slice of structs the first field
+// tells the items apart.
 type Description struct {
 	Title  string
 	Fields []Field // in the order in which a form shows them
@@ -138,7 +138,7 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 		Secret:    flag("secret"),
 		Immutable: flag("immutable"),
 		Readonly:  flag("readonly"),
-		Quoted:    slices.Contains(strings.Split(opts, ","), "string"),
+		Quoted:    flag("quoted"),
 	}
 	ft := sf.Type
 	if ft.Kind() == reflect.Pointer {
@@ -168,8 +168,8 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 	if f.Type == "" || f.Type == Array && f.Item == "" {
 		wrong("a config cannot have a field of type " + sf.Type.String())
 	}
-	if f.Quoted && f.Type != Integer {
-		wrong(`"string" is for ints`)
+	if f.Quoted && ft != reflect.TypeFor[Port]() || strings.Contains(opts, "string") {
+		wrong("only a Port is shown as a string, by its tag quoted")
 	}
 	if f.Secret && f.Type != String {
 		wrong("only strings can be secret")

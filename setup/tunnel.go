@@ -29,6 +29,9 @@ type Tunnel struct {
 // A Port is a TCP port. In JSON it may be a number or a string.
 type Port int
 
+// String returns the port as net.JoinHostPort takes it.
+func (p Port) String() string { return strconv.Itoa(int(p)) }
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (p *Port) UnmarshalJSON(b []byte) error {
 	var n json.Number // takes both

@@ -48,6 +48,16 @@ func TestForget(t *testing.T) {
 			}
 		}
 	}
+	for _, p := range before.Paths {
+		p.Tables, p.Reading = nil, nil
+	}
+	never, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if known, err := connector.Knows(src, never, schema.Name{Table: paths[0].tables[0]}); known || err != nil {
+		t.Errorf("a table that was never read is known: %v", err)
+	}
 	if raw, err := src.Forget(m.State, []schema.Name{{Table: "no_such"}}); err != nil || string(raw) != string(m.State) {
 		t.Errorf("a table that never was changed the state: %v", err)
 	}

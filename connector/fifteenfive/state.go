@@ -38,7 +38,8 @@ func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMess
 	}
 	forgot := false
 	for _, e := range paths {
-		if !slices.ContainsFunc(tables, func(n schema.Name) bool { return slices.Contains(e.tables, n.Table) }) {
+		p := st.Paths[e.path]
+		if !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.knows(n.Table) }) {
 			continue
 		}
 		st.Paths[e.path] = &progress{}
@@ -140,6 +141,11 @@ func (p *progress) keep(tables []string) {
 	if p.Reading != nil {
 		p.Reading.Tables = slices.DeleteFunc(p.Reading.Tables, other)
 	}
+}
+
+// knows reports whether rows of a table were sent.
+func (p *progress) knows(table string) bool {
+	return slices.Contains(p.Tables, table) || p.Reading != nil && slices.Contains(p.Reading.Tables, table)
 }
 
 func covers(have, want []string) bool {

@@ -121,7 +121,7 @@ func readCatalog(ctx context.Context, conn *pgx.Conn, version int, only func(sch
 	if err != nil {
 		return nil, err
 	}
-	cat := &catalog{dialect: dialect{types: make(map[uint32]pgType)}}
+	cat := &catalog{dialect: dialect{types: make(map[uint32]pgType), utf8: conn.PgConn().ParameterStatus("server_encoding") == "UTF8"}}
 	byOID := make(map[uint32]*relation, len(all))
 	for _, r := range all {
 		byOID[r.OID] = r

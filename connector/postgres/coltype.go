@@ -66,6 +66,7 @@ type dialect struct {
 	types      map[uint32]pgType
 	moneyScale int
 	asciiOnly  bool // encoding SQL_ASCII: text may hold any bytes
+	utf8       bool // encoding UTF-8
 }
 
 // resolve says how a column of the type is read.
@@ -166,7 +167,10 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 	switch {
 	case t.Kind == "e":
 		c.raw += "::text"
-		return limited(set(schema.String, text), maxName), nil
+		if d.utf8 {
+			return limited(set(schema.String, text), maxName), nil
+		}
+		return limited(set(schema.String, text), 4*maxName), nil // what is a byte there may be more in UTF-8
 	case t.Category == "A" && t.Element != 0 && t.Name != "int2vector" && t.Name != "oidvector":
 		return asJSON("to_json(" + id + ")"), nil
 	case t.Extension == "hstore" && t.Name == "hstore":
@@ -180,8 +184,9 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 	return asText(schema.String, id+"::text"), nil
 }
 
-// maxName is the most bytes of a name and of an enum's label (NAMEDATALEN less
-// one, PostgreSQL source, src/include/pg_config_manual.h, version 15).
+// maxName is the most bytes of a name and of an enum's label, in the server's
+// encoding (NAMEDATALEN less one, PostgreSQL source,
+// src/include/pg_config_manual.h, version 15).
 const maxName = 63
 
 // limited returns a column of text that has at most so many bytes; 0: any.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -52,11 +49,11 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 		now.xmin, now.xmax = uint64(xmin), uint64(xmax)
 		changed = changedSince(cat.tables[0], st, &now)
 	}
-	where, err := cat.tables[0].where(q.Filter, cat.asciiOnly, isUTF8(conn))
+	where, err := cat.tables[0].where(q.Filter, cat.asciiOnly, cat.utf8)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", q.Table.Name, err)
 	}
-	sql, err := digests(cat.tables[0], &q, changed, where, isUTF8(conn))
+	sql, err := digests(cat.tables[0], &q, changed, where, cat.utf8)
 	if err != nil {
 		return err
 	}
@@ -96,9 +93,6 @@ func changedSince(rel *relation, st *state, now *snapshot) string {
 	}
 	return "not (" + strings.Join(unchanged, " or ") + ")"
 }
-
-// isUTF8 reports whether the server's encoding is UTF-8.
-func isUTF8(conn *pgx.Conn) bool { return conn.PgConn().ParameterStatus("server_encoding") == "UTF8" }
 
 // digests returns a query for what q asks of the relation's rows that meet
 // filter, if there is one. Its rows are for parseDigest.
@@ -166,14 +160,7 @@ func digests(rel *relation, q *schema.DigestQuery, changed, filter string, utf8 
 // joined returns the joined text of columns of text. A function takes no more
 // than 100 arguments.
 func joined(columns []string) string {
-	var groups []string
-	for group := range slices.Chunk(columns, 64) {
-		groups = append(groups, "concat_ws(chr(31), coalesce("+strings.Join(group, ", chr(30)), coalesce(")+", chr(30)))")
-	}
-	if len(groups) < 2 {
-		return strings.Join(groups, "")
-	}
-	return "concat_ws(chr(31), " + strings.Join(groups, ", ") + ")"
+	return schema.ConcatWS(columns, 64, "chr(31)", "chr(30)")
 }
 
 // canonical returns the text of a column as [schema.DigestQuery] has it.

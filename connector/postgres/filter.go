@@ -35,10 +35,10 @@ func (w condition) sql(c *schema.Condition) (string, error) {
 		not = "not "
 	}
 	switch c.Test {
-	case schema.Group:
+	case schema.TestGroup:
 		s, err := w.sql(&c.Of[0])
 		return "(not " + s + ")", err
-	case schema.AllOf, schema.AnyOf:
+	case schema.TestAllOf, schema.TestAnyOf:
 		return w.list(c)
 	}
 	col := w.column(c.Column)
@@ -51,9 +51,9 @@ func (w condition) sql(c *schema.Condition) (string, error) {
 		value += `::text collate "C"`
 	}
 	switch c.Test {
-	case schema.True:
+	case schema.TestTrue:
 		return value, nil
-	case schema.IsNull:
+	case schema.TestIsNull:
 		return "(" + value + " is " + not + "null)", nil
 	}
 	if col.Type.Kind == schema.String && w.asciiOnly {
@@ -68,18 +68,18 @@ func (w condition) sql(c *schema.Condition) (string, error) {
 		values = append(values, s)
 	}
 	switch c.Test {
-	case schema.Like:
+	case schema.TestLike:
 		return fmt.Sprintf(`(%s %slike %s)`, value, not, values[0]), nil
-	case schema.In:
+	case schema.TestIn:
 		return fmt.Sprintf("(%s %sin (%s))", value, not, strings.Join(values, ", ")), nil
 	}
-	if col.Type.Kind == schema.String && !w.utf8 && c.Test != schema.Equal && c.Test != schema.Unequal {
+	if col.Type.Kind == schema.String && !w.utf8 && c.Test != schema.TestEqual && c.Test != schema.TestUnequal {
 		value = "convert_to(" + value + ", 'UTF8')" // whose order is not the encoding's own
 		for i := range values {
 			values[i] = "convert_to(" + values[i] + ", 'UTF8')"
 		}
 	}
-	if c.Test == schema.Between {
+	if c.Test == schema.TestBetween {
 		return fmt.Sprintf("(%s %sbetween %s and %s)", value, not, values[0], values[1]), nil
 	}
 	return fmt.Sprintf("(%s %s %s)", value, c.Test, values[0]), nil
@@ -95,7 +95,7 @@ func (w condition) list(c *schema.Condition) (string, error) {
 		all = append(all, s)
 	}
 	between := " and "
-	if c.Test == schema.AnyOf {
+	if c.Test == schema.TestAnyOf {
 		between = " or "
 	}
 	return "(" + strings.Join(all, between) + ")", nil

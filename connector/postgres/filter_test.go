@@ -301,8 +301,8 @@ func TestFilterIsLeftToTheServer(t *testing.T) {
 	}
 }
 
-// Rows of another filter go when a table is read again, though deletes are not
-// captured.
+// Rows of another filter go when a table is read again, and none that were
+// deleted, where deletes are not captured.
 func TestFilterChangesWithoutDeletes(t *testing.T) {
 	t.Parallel()
 	dsn := sharedDatabase(t)
@@ -313,12 +313,18 @@ func TestFilterChangesWithoutDeletes(t *testing.T) {
 		return src
 	}
 	m := &connectortest.Model{}
-	for region, want := range map[string]int{"EU": 25, "US": 75} {
+	for i, step := range []struct {
+		region string
+		gone   int // a row that is deleted before
+		want   int
+	}{{"EU", 0, 25}, {"EU", 4, 25}, {"US", 0, 75 + 1}, {"US", 1, 75 + 1}} { // row 4 is kept for ever
+		region, want := step.region, step.want
+		pgtest.Exec(t, dsn, fmt.Sprint("delete from item where id = ", step.gone))
 		if err := m.Sync(t.Context(), filtering(open(), map[string]string{"item": "region = '" + region + "'"})); err != nil {
 			t.Fatal(err)
 		}
 		if rows := m.Rows("public.item", "id"); len(rows) != want {
-			t.Errorf("%s: %d rows", region, len(rows))
+			t.Errorf("%d, %s: %d rows", i, region, len(rows))
 		}
 		var err error
 		if m.State, err = open().(connector.Forgetter).Forget(m.State, []schema.Name{{Schema: "public", Table: "item"}}); err != nil {

@@ -70,9 +70,16 @@ func (t *reading) catchUp(ctx context.Context, w *worker) error {
 }
 
 // compare marks rows that are gone from the source. The destination has at
-// least the source's rows, so equal counts mean equal sets.
+// least the source's rows, so equal counts mean equal sets. If deletes are not
+// captured, only what does not meet the filter goes, which may be another than
+// when it was sent.
 func (t *reading) compare(ctx context.Context, w *worker) error {
-	if !t.run.source.CaptureDeletes && !(t.filter != "" && t.loads()) { // rows of another filter go in any case
+	mark := t.sweep
+	switch {
+	case t.run.source.CaptureDeletes:
+	case t.filter != "" && t.loads():
+		mark = t.leave
+	default:
 		return nil
 	}
 	rows := t.loaded.Load()
@@ -87,7 +94,7 @@ func (t *reading) compare(ctx context.Context, w *worker) error {
 		return err
 	}
 	if live > rows {
-		if err := t.sweep(ctx, w); err != nil {
+		if err := mark(ctx, w); err != nil {
 			return err
 		}
 		if live, err = t.run.live(ctx, t.table.Name); err != nil {
@@ -111,6 +118,22 @@ func (t *reading) compare(ctx context.Context, w *worker) error {
 
 // sweep sends the keys of all rows and marks those that are not among them.
 func (t *reading) sweep(ctx context.Context, w *worker) error {
+	keys, err := t.sendKeys(ctx, w, schema.Present, t.filtered())
+	if err != nil {
+		return err
+	}
+	return t.write(ctx, schema.Batch{Op: schema.Sweep, Table: keys})
+}
+
+// leave deletes the rows that do not meet the filter.
+func (t *reading) leave(ctx context.Context, w *worker) error {
+	_, err := t.sendKeys(ctx, w, schema.Delete, []string{"(" + t.filter + ") is not true"})
+	return err
+}
+
+// sendKeys sends the keys of the rows that meet the conditions, and returns
+// how they are described.
+func (t *reading) sendKeys(ctx context.Context, w *worker, op schema.Op, where []string) (*schema.Table, error) {
 	keys := &schema.Table{Name: t.table.Name}
 	var cols []column
 	for i, c := range t.table.Columns {
@@ -123,20 +146,20 @@ func (t *reading) sweep(ctx context.Context, w *worker) error {
 	for i, c := range cols {
 		list[i] = c.expr
 	}
-	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Present, Table: keys}, t.run.source.batchBytes(), t.write,
+	out := newDecoder(ctx, cols, schema.Batch{Op: op, Table: keys}, t.run.source.batchBytes(), t.write,
 		func(string, string, func() string) {})
 	for _, p := range t.parts {
 		err := w.read(ctx, func() error {
-			if err := copyOut(ctx, w.conn.PgConn(), copyStatement(list, p.from, t.filtered()), w.buf, out); err != nil {
+			if err := copyOut(ctx, w.conn.PgConn(), copyStatement(list, p.from, where), w.buf, out); err != nil {
 				return err
 			}
 			return w.verify(ctx, p)
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return t.write(ctx, schema.Batch{Op: schema.Sweep, Table: keys})
+	return keys, nil
 }
 
 // replace marks the rows that a full read of a table without a key did not

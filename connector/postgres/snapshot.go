@@ -49,7 +49,7 @@ func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
 			conn.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	snap := &snapshot{conn: conn, utf8: isUTF8(conn)}
+	snap := &snapshot{conn: conn}
 	if snap.version, err = serverVersion(ctx, conn); err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 	if err != nil {
 		return err
 	}
-	snap.asciiOnly = cat.asciiOnly
+	snap.asciiOnly, snap.utf8 = cat.asciiOnly, cat.utf8
 	found := make(map[schema.Name]*relation, len(names))
 	for _, rel := range cat.tables {
 		found[rel.name()] = rel

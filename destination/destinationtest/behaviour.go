@@ -163,6 +163,23 @@ func testCancelled(t *testing.T, s Subject) {
 	}
 }
 
+// testNoTable ends the rows of tables that are not there, which have none, and
+// goes on.
+func testNoTable(t *testing.T, s Subject) {
+	d := s.Open(t)
+	w := open(t, d, 1, nil)
+	must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
+	for _, op := range []schema.Op{schema.Truncate, schema.Sweep} {
+		must(t, w.Write(t.Context(), schema.Batch{Op: op, Table: scriptTable("other", ""), Before: SyncTime(1)}))
+	}
+	must(t, w.Write(t.Context(), scriptBatch(t, "t", "upsert", []string{"1,x,y"})))
+	must(t, w.Flush(t.Context()))
+	must(t, w.Close())
+	if got, want := scriptRows(t, s, d, "t"), []string{"1,x,y@1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // testRefused writes what is no promise of anybody's.
 func testRefused(t *testing.T, s Subject) {
 	cases := []struct {

@@ -63,6 +63,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })
+	t.Run("NoTable", func(t *testing.T) { testNoTable(t, s) })
 	t.Run("Refused", func(t *testing.T) { testRefused(t, s) })
 	t.Run("Digests", func(t *testing.T) { testDigests(t, s) })
 	t.Run("Long", func(t *testing.T) { testLong(t, s) })

@@ -177,7 +177,10 @@ func (t *memoryTable) key(row map[string]string) (key string) {
 func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 	defer b.Release()
 	t, gathered := w.tables[b.Table.Name], w.gathered[b.Table.Name]
-	if t == nil {
+	switch {
+	case t == nil && (b.Op == schema.Truncate || b.Op == schema.Sweep):
+		return nil
+	case t == nil:
 		return fmt.Errorf("table %s does not exist", b.Table.Name)
 	}
 	switch b.Op {

@@ -40,12 +40,13 @@ var types = sqlwriter.Types{
 	Decimal: "DECIMAL(%d,%d)",
 }
 
+// ours is the schema of the macros: that of the catalog in memory.
+const ours = `"` + beside + `".main.`
+
 // macros make text of values as the conversions below need it. A number is
 // written without an exponent; DuckDB itself writes one for large and small
 // ones, and ".0" after whole ones. They are in the catalog in memory, made once
 // for a file and not for each of its many connections.
-const ours = `"` + beside + `".main.`
-
 var macros = []string{
 	`CREATE MACRO ` + ours + `penstock_unfold(sign, digits, point) AS
 		sign || CASE

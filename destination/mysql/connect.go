@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +53,7 @@ type conn struct {
 	*sql.Conn
 }
 
-func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
+func (w *warehouse) server() string { return net.JoinHostPort(w.Host, w.Port.String()) }
 
 func (w *warehouse) connect(ctx context.Context) (*conn, error) {
 	cfg := mysql.NewConfig()

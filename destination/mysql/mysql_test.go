@@ -15,6 +15,7 @@ import (
 	"github.com/penstock-data/penstock/internal/mariatest"
 	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 var subject = func() destinationtest.Subject {
@@ -133,7 +134,7 @@ func config(t testing.TB, dsn string) Config {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	return Config{Host: u.Hostname(), Port: port, Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
+	return Config{Host: u.Hostname(), Port: setup.Port(port), Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
 }
 
 func openConfig(t testing.TB, c Config) own {
@@ -166,4 +167,17 @@ func selectText(t testing.TB, d destination.Destination, name schema.Name, colum
 		t.Fatal(err)
 	}
 	return rows
+}
+
+// TestPort reads configs that were kept with the port as a number, and as text.
+func TestPort(t *testing.T) {
+	for _, port := range []string{`3307`, `"3307"`} {
+		d, err := MySQL.Open(json.RawMessage(`{"host":"h","port":`+port+`}`), destination.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.(*warehouse).server(); got != "h:3307" {
+			t.Errorf("%s: %s", port, got)
+		}
+	}
 }

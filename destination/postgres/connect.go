@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +34,7 @@ const settings = `
 	SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout');
 	SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
 
-func (w *warehouse) server() string { return net.JoinHostPort(w.Host, strconv.Itoa(w.Port)) }
+func (w *warehouse) server() string { return net.JoinHostPort(w.Host, w.Port.String()) }
 
 func (w *warehouse) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	// Nothing from the environment or the files of whoever runs Penstock may

@@ -13,6 +13,7 @@ import (
 	"github.com/penstock-data/penstock/internal/modelcheck"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 var subject = destinationtest.Subject{
@@ -60,7 +61,7 @@ func config(t testing.TB, dsn string) Config {
 		t.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	return Config{Host: u.Hostname(), Port: port, Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
+	return Config{Host: u.Hostname(), Port: setup.Port(port), Database: strings.TrimPrefix(u.Path, "/"), User: u.User.Username(), Password: password}
 }
 
 func openAt(t testing.TB, dsn string) destination.Destination {

@@ -325,7 +325,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	c := Config{Host: "127.0.0.1", Port: port, Database: "d", User: "u", Password: "s3cret!"}
+	c := Config{Host: "127.0.0.1", Port: setup.Port(port), Database: "d", User: "u", Password: "s3cret!"}
 	_, err = openConfig(t, c).Writer(t.Context(), destination.Options{})
 	if err == nil || setup.AsProblem(err) != nil || !strings.Contains(err.Error(), fmt.Sprint(port)) || strings.Contains(err.Error(), c.Password) {
 		t.Errorf("got %v", err)
@@ -365,7 +365,7 @@ func TestEncryption(t *testing.T) {
 			c.Close()
 		}
 	}()
-	text, err := json.Marshal(Config{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Database: "d", User: "u", AlwaysEncrypted: true})
+	text, err := json.Marshal(Config{Host: "127.0.0.1", Port: setup.Port(l.Addr().(*net.TCPAddr).Port), Database: "d", User: "u", AlwaysEncrypted: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,19 +19,10 @@ type Hashing struct {
 	Integer string                                    // the name of 64 bits in a CAST
 }
 
-// ConcatWS returns the joined text of texts for databases that know CONCAT_WS,
-// with at most so many arguments.
+// ConcatWS is Joined for databases that know CONCAT_WS, with at most so many
+// arguments.
 func ConcatWS(most int) func(texts []string) string {
-	return func(texts []string) string {
-		var groups []string
-		for group := range slices.Chunk(texts, most) {
-			groups = append(groups, "concat_ws('\x1f', coalesce("+strings.Join(group, ", '\x1e'), coalesce(")+", '\x1e'))")
-		}
-		if len(groups) == 1 {
-			return groups[0]
-		}
-		return "concat_ws('\x1f', " + strings.Join(groups, ", ") + ")"
-	}
+	return func(texts []string) string { return schema.ConcatWS(texts, most, "'\x1f'", "'\x1e'") }
 }
 
 // Digests returns a query for the digests that q asks for. Each row of the

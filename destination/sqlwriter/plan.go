@@ -20,10 +20,10 @@ type Relation struct {
 }
 
 // A Definition is what a table lacks, or has too much. Nothing in it narrows a
-// column of the source's or changes its values, and only those of Gone go. Where it switches the table's mode,
-// [Dialect.Surplus] and [Dialect.Fill] say which rows go and what the rest
-// get, and [Definition.Drop] which system columns go last, or [Dialect.Copy]
-// does all of it on the way into a new table.
+// column of the source's or changes its values, and only those of Gone go.
+// Where it switches the table's mode, [Dialect.Surplus] and [Dialect.Fill] say
+// which rows go and what the rest get, and [Definition.Drop] which system
+// columns go last, or [Dialect.Copy] does all of it on the way into a new table.
 type Definition struct {
 	Name      schema.Name
 	NewSchema bool            // the schema is to be made first

@@ -124,6 +124,11 @@ func (t *table) without(ctx context.Context, column string) error {
 }
 
 func (t *table) write(ctx context.Context, b schema.Batch) error {
+	if b.Op == schema.Truncate || b.Op == schema.Sweep {
+		if err := t.describe(ctx); err != nil || t.found.Table == nil { // no row, no table
+			return err
+		}
+	}
 	if err := t.ready(ctx); err != nil {
 		b.Release()
 		return err

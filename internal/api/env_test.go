@@ -75,12 +75,12 @@ var (
 		{
 			ID: "postgres_warehouse", Name: "PostgreSQL", MaxName: 63,
 			Config: setup.Describe("PostgreSQL", struct {
-				Host     string `json:"host" required:"true"`
-				Port     int    `json:"port,string" default:"5432"`
-				Database string `json:"database"`
-				User     string `json:"user"`
-				Password string `json:"password" secret:"true"`
-				Way      string `json:"connection_type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
+				Host     string     `json:"host" required:"true"`
+				Port     setup.Port `json:"port" default:"5432" quoted:"true"`
+				Database string     `json:"database"`
+				User     string     `json:"user"`
+				Password string     `json:"password" secret:"true"`
+				Way      string     `json:"connection_type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 
 				setup.Tunnel `quoted:"true"`
 			}{}),

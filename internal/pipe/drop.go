@@ -19,16 +19,13 @@ func (o *output) drop(ctx context.Context, t *table) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, name := range t.treat.Drop {
-		if !t.treat.Column(name).Blocked {
-			continue
-		}
 		column := o.called(t, name)
-		if !t.has(column) {
+		if !o.taken(t, column) {
 			err := o.plan.Writer.Drop(ctx, t.destination, column)
 			var own *destination.TableError
 			if errors.As(err, &own) {
 				o.Warn(setup.Warning{Code: "column_not_dropped", Message: fmt.Sprintf(
-					"Column %s of table %s was not dropped from the destination: %s. Drop what depends on it, and the next sync tries again; or enable the column.",
+					"Column %s of table %s was not dropped from the destination: %s. The next sync tries again, unless the column is enabled.",
 					column, t.destination, strings.TrimSuffix(err.Error(), "."))})
 				continue
 			}
@@ -43,8 +40,12 @@ func (o *output) drop(ctx context.Context, t *table) error {
 	return nil
 }
 
-// has reports whether a column of the destination is another than a blocked
-// one of the source's: then the blocked one has none.
-func (t *table) has(column string) bool {
-	return slices.Contains(reserved(t.treat.Mode), column) || slices.Contains(slices.Collect(maps.Values(t.columns)), column)
+// taken reports whether a column of the destination is that of a column which
+// is not blocked, of those that rows had in earlier syncs too, or a system
+// column. Then a blocked one of the same name has none.
+func (o *output) taken(t *table, column string) bool {
+	return slices.Contains(reserved(t.treat.Mode), column) || slices.Contains(slices.Collect(maps.Values(t.columns)), column) ||
+		slices.ContainsFunc(t.treat.Found, func(name string) bool {
+			return !t.treat.Column(name).Blocked && o.called(t, name) == column
+		})
 }

@@ -3,6 +3,7 @@ package pipe_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestColumnsAreDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	how := all(map[string]treated{"name": blocked, "age": blocked, "Gone": {Blocked: true, As: "was"}, "AGE ": blocked})
-	how.Drop = []string{"age", "Gone", "id", "name"} // the key is not blocked
+	how.Drop = []string{"age", "Gone", "name"}
 	_, out, err := treat(t, stubborn{w, "name"}, how, all(nil), send(schema.Upsert, person, "2 bob 40"))
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestColumnsAreDropped(t *testing.T) {
 	if d := cmp.Diff([]string{"age", "Gone"}, out.Tables[0].Dropped); d != "" {
 		t.Errorf("dropped -want +got\n%s", d)
 	}
-	if len(out.Warnings) != 1 || out.Warnings[0].Message != "Column name of table shop_shop.person was not dropped from the destination: view v depends on it. Drop what depends on it, and the next sync tries again; or enable the column." {
+	if len(out.Warnings) != 1 || out.Warnings[0].Message != "Column name of table shop_shop.person was not dropped from the destination: view v depends on it. The next sync tries again, unless the column is enabled." {
 		t.Errorf("warnings %v", out.Warnings)
 	}
 	if got, want := w.content("person"), "map[id:1 name:ann]\nmap[id:2]"; got != want {
@@ -74,6 +75,26 @@ func TestDroppedNameOfAnother(t *testing.T) {
 		}
 	}
 	if got := w.content("person"); got != "map[id:1 na_me:ann]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Nor is that of a column which rows had in earlier syncs, and which the source
+// does not offer.
+func TestDroppedNameOfFound(t *testing.T) {
+	found := some(person, "id", "name")
+	w := newStore()
+	for i, how := range []treatment{all(nil), {Wanted: true, Columns: map[string]treated{"NAME": blocked}, Drop: []string{"NAME"}, Found: []string{"id", "name"}}} {
+		p := plan(&documents{script{steps: []step{send(schema.Upsert, found, fmt.Sprint(i, " ann"))}}, schema.Table{Name: person.Name}}, w, &ledger{})
+		p.Choose = func(context.Context, []schema.Table) (map[schema.Name]treatment, error) {
+			return map[schema.Name]treatment{person.Name: how}, nil
+		}
+		out, err := pipe.Run(t.Context(), p)
+		if err != nil || len(out.Tables[0].Dropped) != len(how.Drop) {
+			t.Errorf("%v, %+v", err, out.Tables)
+		}
+	}
+	if got := w.content("person"); got != "map[id:0 name:ann]\nmap[id:1 name:ann]" {
 		t.Errorf("got %s", got)
 	}
 }

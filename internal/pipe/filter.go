@@ -3,6 +3,7 @@ package pipe
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,13 +35,23 @@ func unfit(err error) error {
 	return &setup.Problem{Code: "row_filter", Message: fmt.Sprintf("its row filter cannot be applied: %v. Change or remove the filter", err)}
 }
 
-// bind makes the filter ready for batches of a shape.
-func (s *shape) bind(f *schema.Filter) (err error) {
-	if f == nil {
+// bind makes the table's filter ready for batches of a shape. A column of the
+// filter that a batch lacks is NULL in it, but one that no row ever had is an
+// error, or a slip of the pen would delete every row.
+func (t *table) bind(s *shape) (err error) {
+	if t.filter == nil {
 		return nil
 	}
-	if s.whole, err = f.Bind(s.source); err == nil {
-		s.some, err = f.BindPart(s.source)
+	for _, name := range t.filter.Columns() {
+		if t.index(name) < 0 && !slices.Contains(t.treat.Found, name) {
+			return unfit(fmt.Errorf("no row has had a column %s", name))
+		}
+	}
+	if slices.ContainsFunc(s.parts, func(p part) bool { return p.start }) {
+		return unfit(errors.New("the source sends rows in several versions, of which some may meet it and others not"))
+	}
+	if s.whole, err = t.filter.Bind(s.source); err == nil {
+		s.some, err = t.filter.BindPart(s.source)
 	}
 	if err != nil {
 		return unfit(err)
@@ -50,7 +61,7 @@ func (s *shape) bind(f *schema.Filter) (err error) {
 
 // screen returns what is to be done because of a batch of the shape s: the
 // batch as it is, if all of its rows meet the table's filter. Else it is
-// divided into the rows that do, and a delete of the keys of the others, since
+// divided into the rows that do, and then a delete of the keys of the others, since
 // rows with these keys may have met it before. A key is in one of the two
 // only: what the batch last says of it counts. Rows without a key are just
 // left out.

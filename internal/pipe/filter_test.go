@@ -229,6 +229,58 @@ func TestFilterThatDoesNotFit(t *testing.T) {
 	}
 }
 
+// Of a source that does not say which columns it has, rows are not deleted for
+// want of a column that none ever had.
+func TestFilterOnWhatNoRowHad(t *testing.T) {
+	for _, tt := range []struct {
+		condition string
+		found     []string
+		rows      string
+		err       string
+	}{
+		{"agee < 40", nil, "map[age:30 id:1 name:ann]", "its row filter cannot be applied: no row has had a column agee. Change or remove the filter"},
+		{"age < 40", nil, "map[age:20 id:1 name:ann]", ""},
+		{"town = 'Rome'", []string{"town"}, "map[age:30 gone:yes id:1 name:ann]", ""}, // it is NULL
+	} {
+		w := newStore()
+		for i, condition := range []string{"", tt.condition} {
+			p := plan(&documents{script{steps: []step{tolerant(send(schema.Upsert, person, fmt.Sprintf("1 ann %d", 30-10*i)), person.Name)}}, schema.Table{Name: person.Name}}, w, &ledger{})
+			p.Choose = func(context.Context, []schema.Table) (map[schema.Name]treatment, error) {
+				return map[schema.Name]treatment{person.Name: {Wanted: true, Filter: condition, Found: tt.found}}, nil
+			}
+			out, err := pipe.Run(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := out.Tables[0].Err; condition != "" && (e == nil) != (tt.err == "") || e != nil && !strings.Contains(e.Error(), tt.err) {
+				t.Errorf("%s: %v", condition, e)
+			}
+		}
+		if got := w.content("person"); got != tt.rows {
+			t.Errorf("%s: got %s", tt.condition, got)
+		}
+	}
+}
+
+// Nor can versions of a row be told apart that meet it and that do not.
+func TestFilterOfVersions(t *testing.T) {
+	begun := schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
+	versions := schema.Table{Name: person.Name, Columns: []schema.Column{person.Columns[0], begun, person.Columns[2]}}
+	for _, mode := range []schema.Mode{schema.History, schema.Live} {
+		p := plan(&documents{script{steps: []step{tolerant(send(schema.Upsert, some(versions, "id", "age"), "1 30"), person.Name)}}, versions}, newStore(), &ledger{})
+		p.Choose = func(context.Context, []schema.Table) (map[schema.Name]treatment, error) {
+			return map[schema.Name]treatment{person.Name: {Wanted: true, Mode: mode, Filter: "age < 40"}}, nil
+		}
+		out, err := pipe.Run(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := out.Tables[0].Err; (e != nil) != (mode == schema.History) {
+			t.Errorf("%s: %v", mode, e)
+		}
+	}
+}
+
 func TestFilteredRowsDoNotPassEncoded(t *testing.T) {
 	ask := func(ctx context.Context, out connector.Output, _ int) error {
 		if ok, err := out.Passes(ctx, &person, schema.PostgresBinary); ok || err != nil {

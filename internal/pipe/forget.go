@@ -1,7 +1,6 @@
 package pipe
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +35,14 @@ func (o *output) forget(ctx context.Context, state json.RawMessage, tables []*ta
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", t.destination, err)
 		}
-		if t.absent {
+		if !t.absent {
+			continue
+		}
+		known, err := connector.Knows(f, state, t.source)
+		if err != nil {
+			return nil, forgetting(err)
+		}
+		if known { // else it is new
 			absent, names = append(absent, t.source), append(names, t.destination.String())
 		}
 	}
@@ -45,10 +51,7 @@ func (o *output) forget(ctx context.Context, state json.RawMessage, tables []*ta
 	}
 	after, err := f.Forget(state, absent)
 	if err != nil {
-		return nil, fmt.Errorf("forget the tables that the destination does not have: %w", err)
-	}
-	if bytes.Equal(after, state) { // all of them are new
-		return state, nil
+		return nil, forgetting(err)
 	}
 	if more := len(names) - 10; more > 0 {
 		names = append(names[:10], fmt.Sprintf("%d more", more))
@@ -59,4 +62,8 @@ func (o *output) forget(ctx context.Context, state json.RawMessage, tables []*ta
 		return nil, fmt.Errorf("save the state: %w", err)
 	}
 	return after, nil
+}
+
+func forgetting(err error) error {
+	return fmt.Errorf("forget the tables that the destination does not have: %w", err)
 }

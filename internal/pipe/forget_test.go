@@ -3,6 +3,7 @@ package pipe_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/penstock-data/penstock/connector"
@@ -42,6 +43,7 @@ func TestMissingTablesAreForgotten(t *testing.T) {
 		{"dropped", `{"Person":true,"Visit":true,"columns come with rows":true}`, `{"Visit":true,"columns come with rows":true}`, []string{"visit"}, 1, 1},
 		{"all there", `{"Person":true,"Visit":true}`, `{"Person":true,"Visit":true}`, []string{"person", "visit"}, 0, 0},
 		{"one is new", `{"Person":true}`, `{"Person":true}`, []string{"person"}, 0, 0},
+		{"one is dropped, one is new", `{"Person":true}`, `{}`, nil, 1, 1},
 	} {
 		w, l := newStore(), &ledger{state: json.RawMessage(tt.state)}
 		for _, n := range tt.there {
@@ -56,6 +58,11 @@ func TestMissingTablesAreForgotten(t *testing.T) {
 		got, _ := json.Marshal(src.state)
 		if string(got) != tt.want || string(l.state) != tt.want || l.saves != tt.saves || len(out.Warnings) != tt.warnings {
 			t.Errorf("%s: asked with %s, saved %s (%d times), warnings %v", tt.name, got, l.state, l.saves, out.Warnings)
+		}
+		for _, warning := range out.Warnings {
+			if strings.Contains(warning.Message, "visit") {
+				t.Errorf("%s: %s", tt.name, warning.Message)
+			}
 		}
 	}
 }

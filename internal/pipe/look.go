@@ -1,7 +1,6 @@
 package pipe
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -227,12 +226,12 @@ func (o *Outlook) anew(ctx context.Context, src connector.Source) (map[schema.Na
 		return nil, nil
 	}
 	out := map[schema.Name]connector.Anew{}
-	for _, t := range tables { // a state that never knew the table stays as it is
-		without, err := f.Forget(o.State, []schema.Name{t.Name})
+	for _, t := range tables {
+		known, err := connector.Knows(f, o.State, t.Name)
 		if err != nil {
 			return nil, err
 		}
-		if bytes.Equal(without, o.State) {
+		if !known {
 			out[t.Name] = connector.AnewUnknown
 		}
 	}

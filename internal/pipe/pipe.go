@@ -210,7 +210,15 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 	}
 	parts, err := o.screen(ctx, t, s, b)
 	for i, part := range parts {
-		if err = o.send(ctx, t, part, part.Op == b.Op); err != nil {
+		if part.Table != b.Table { // it has only keys
+			s, err = o.shape(ctx, t, part.Table)
+		}
+		if err != nil {
+			part.Release()
+		} else {
+			err = o.send(ctx, t, s, part, part.Op == b.Op)
+		}
+		if err != nil {
 			for _, rest := range parts[i+1:] {
 				rest.Release()
 			}
@@ -222,14 +230,14 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 
 // send hands a batch to the writer. Rows that only a filter turned away are
 // not counted.
-func (o *output) send(ctx context.Context, t *table, b schema.Batch, counted bool) error {
-	s, err := o.shape(ctx, t, b.Table)
-	if err != nil || s.idle(b.Op) {
+func (o *output) send(ctx context.Context, t *table, s *shape, b schema.Batch, counted bool) error {
+	if s.idle(b.Op) {
 		b.Release()
-		return err
+		return nil
 	}
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
-	if b, err = o.batch(s, b); err != nil {
+	b, err := o.batch(s, b)
+	if err != nil {
 		b.Release()
 		return t.stop(err)
 	}

@@ -120,7 +120,7 @@ func (o *output) newShape(ctx context.Context, t *table, st *schema.Table) (*sha
 	if len(st.Columns) == 0 {
 		return s, nil
 	}
-	if err := s.bind(t.filter); err != nil {
+	if err := t.bind(s); err != nil {
 		return nil, err
 	}
 	if missing := t.missingKey(s.table); missing != "" {

@@ -19,7 +19,7 @@ import (
 type table struct {
 	source, destination schema.Name
 	treat               schemaconfig.Treatment
-	asked               schema.Table   // what the source is asked for: as it offered it, less what is blocked
+	asked               schema.Table   // what the source is asked for: the columns offered whose values are written, or that the filter reads
 	offers              int            // columns that the source offered
 	filter              *schema.Filter // what rows must meet; nil: nothing
 

@@ -112,7 +112,7 @@ func (t *CatalogTable) knew(col CatalogColumn, is *CatalogTable) bool {
 }
 
 // followRenames gives columns that were renamed the choices for their earlier
-// names.
+// names, and the table's filter their new ones.
 func (c *Config) followRenames(cat *Catalog, was, is *CatalogTable) {
 	t := c.find(cat, is.Name)
 	if was == nil || t == nil {

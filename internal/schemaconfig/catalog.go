@@ -84,6 +84,20 @@ func (t *CatalogTable) Column(name string) *CatalogColumn {
 	return nil
 }
 
+// found returns the names of the columns that the source has sent without
+// offering them.
+func (t *CatalogTable) found() (names []string) {
+	if t == nil {
+		return nil
+	}
+	for i := range t.Columns {
+		if c := &t.Columns[i]; c.Found && !c.Gone {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
 // Keyed reports whether the source gives the table a key.
 func (t *CatalogTable) Keyed() bool {
 	return slices.ContainsFunc(t.Columns, func(c CatalogColumn) bool { return c.Key && !c.Gone })

@@ -86,6 +86,10 @@ type Treatment struct {
 	// is to lose. All of them are blocked, and the source may not have them.
 	Drop []string
 
+	// Found are the columns, by the source's name, that rows have had and that
+	// the source does not offer; blocked ones too.
+	Found []string
+
 	// Other says what becomes of columns that the source did not offer and
 	// sends all the same. nil: they are copied as they are.
 	Other func(column string) ColumnTreatment

@@ -38,7 +38,7 @@ func Resolve(c *Config, cat *Catalog, t schema.Table) Treatment {
 		}
 		out.Columns[col.Name] = treat
 	}
-	out.Drop = r.drop(t)
+	out.Drop, out.Found = r.drop(t), r.known.found()
 	if choice.Mode != nil && (key || *choice.Mode != schema.History) {
 		out.Mode = *choice.Mode
 	}
