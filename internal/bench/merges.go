@@ -31,10 +31,10 @@ func merges(ctx context.Context, b *bench) ([]figure, error) {
 	return figures, nil
 }
 
-// benchmarked runs a Go benchmark once and returns what it reports in a unit, by
-// the names of its parts.
+// benchmarked runs a Go benchmark three times and returns the mean of what it
+// reports in a unit, by the names of its parts.
 func benchmarked(ctx context.Context, pkg, name, unit string) (map[string]float64, error) {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+name+"$", "-benchtime", "1x", "-timeout", "30m", pkg).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+name+"$", "-benchtime", "3x", "-timeout", "30m", pkg).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, out)
 	}
