@@ -34,6 +34,10 @@ func TestRecordErrors(t *testing.T) {
 	conn := func(more string) string {
 		return `{"group_id":"{g}","service":"15five","run_setup_tests":false,"config":{"schema":"x"},` + more + `}`
 	}
+	repository := func(url string) string {
+		return strings.Replace(newProject("{g}", ""), "git@example.com:x.git", url, 1)
+	}
+	const credentials = "Invalid value for field 'git_remote_url': it must not contain credentials"
 	plan := func(schedule string) string { return `{"schedule":` + schedule + `}` }
 	const forbidden, terms = "You do not have permission to perform this operation", "Field 'accept_terms' must be true"
 	for _, tt := range []struct {
@@ -120,6 +124,10 @@ func TestRecordErrors(t *testing.T) {
 		{post, projects, `{"group_id":"{g}","type":"DBT_CORE"}`, "", 400, "InvalidInput", "Field 'project_config' is required"},
 		{post, projects, `{"group_id":"{g}","type":"DBT_GIT","project_config":{}}`, "", 400, "InvalidInput", "Invalid value for field 'type'"},
 		{post, projects, `{"group_id":"{g}","type":"DBT_CORE","project_config":{"dbt_version":"1","default_schema":"s"}}`, "", 400, "InvalidInput", "Field 'git_remote_url' is required"},
+		{post, projects, repository("https://user:hunter2@example.com/x.git"), "", 400, "InvalidInput", credentials},
+		{post, projects, repository("HTTPS://token@example.com/x.git"), "", 400, "InvalidInput", credentials},
+		{post, projects, repository("ssh://git:hunter2@example.com/x.git"), "", 400, "InvalidInput", credentials},
+		{post, projects, repository("https://user:%zz@example.com/x.git"), "", 400, "InvalidInput", "Invalid value for field 'git_remote_url'"},
 		{post, projects, newProject("x", ""), "", 404, "NotFound_Group", "Group with id 'x' does not exist."},
 		{post, projects, newProject("{g}", ""), "reviewer", 403, "Forbidden", forbidden},
 		{get, projects + "/x", "", "", 404, "NotFound_TransformationProject", "Transformation project with id 'x' does not exist."},

@@ -59,6 +59,12 @@ func TestTransformationProjects(t *testing.T) {
 	if len(list) != 1 || list[0].(map[string]any)["id"] != id {
 		t.Errorf("list %v", list)
 	}
+	for _, url := range []string{"ssh://git@example.com/x.git", "https://example.com/x.git", "git://example.com/x.git"} {
+		body := strings.Replace(newProject(g, ""), "git@example.com:x.git", url, 1)
+		if config := e.ok("POST", "/v1/transformation-projects", body).data["project_config"].(map[string]any); config["git_remote_url"] != url {
+			t.Errorf("got %v, want %s", config["git_remote_url"], url)
+		}
+	}
 	if a := e.ok("DELETE", "/v1/transformation-projects/"+id, ""); a.message != "Transformation project with id '"+id+"' has been deleted" {
 		t.Errorf("got %s", a.body)
 	}
@@ -82,6 +88,11 @@ func TestTransformations(t *testing.T) {
 	want["transformation_config"].(map[string]any)["name"] = "m"
 	if diff := cmp.Diff(want, a.data); a.message != "Transformation updated successfully" || diff != "" {
 		t.Error(a.message, diff)
+	}
+	steps := `{"transformation_config":{"steps":[{"command":"dbt test"},{"name":"b","command":"dbt run"}]}}`
+	want["transformation_config"].(map[string]any)["steps"] = []any{map[string]any{"name": "", "command": "dbt test"}, map[string]any{"name": "b", "command": "dbt run"}}
+	if diff := cmp.Diff(want, e.ok("PATCH", "/v1/transformations/"+id, steps).data); diff != "" {
+		t.Error(diff)
 	}
 
 	at, err := e.store.EventCursor(t.Context(), "test")
