@@ -24,17 +24,14 @@ func anAgent(kind string) subject {
 			}
 			return access.Place{Group: r.agent.GroupID, ID: r.agent.ID}, nil
 		},
-		gone: func(*request) error { return agentGone(store.ErrNotFound, kind) },
+		gone: func(*request) error { return noAgent(kind) },
 	}
 }
 
-// agentGone makes the error of an agent that does not exist the one that
-// clients compare with.
-func agentGone(err error, kind string) error {
-	switch {
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	case kind == store.ProxyAgent:
+// noAgent is the error of an agent that does not exist which clients compare
+// with.
+func noAgent(kind string) error {
+	if kind == store.ProxyAgent {
 		return notFound(fivetran.NotFound, "Proxy Agent not found.")
 	}
 	return notFound(fivetran.NotFoundAgent, "Hybrid Deployment Agent not found.")
@@ -58,7 +55,8 @@ func (s *server) listProxyAgents(r *request) (any, error) {
 	})
 }
 
-// agentsPage lists agents of a kind with what is reached through each.
+// agentsPage lists agents of a kind with what the caller sees of what is
+// reached through each.
 func (s *server) agentsPage(r *request, kind, groupID string, wire func(*store.Agent, []store.Use) any) (any, error) {
 	page, err := r.page()
 	if err != nil {
@@ -68,16 +66,33 @@ func (s *server) agentsPage(r *request, kind, groupID string, wire func(*store.A
 	if err != nil {
 		return nil, err
 	}
-	uses, err := s.Store.Uses(r.Context(), (&store.Agent{Kind: kind}).Link(), r.caller.AccountID, "")
+	uses, err := s.uses(r, (&store.Agent{Kind: kind}).Link(), "")
 	if err != nil {
 		return nil, err
 	}
 	return newPage(agents, next, func(a *store.Agent) any { return wire(a, uses[a.ID]) }), nil
 }
 
-// uses returns what is reached through the agent that the path names.
-func (s *server) uses(r *request) ([]store.Use, error) {
-	uses, err := s.Store.Uses(r.Context(), r.agent.Link(), r.caller.AccountID, r.agent.ID)
+// uses returns what the caller sees of what is reached by links of a kind, by
+// the id of what is on the way: of all, or of one unless id is empty.
+func (s *server) uses(r *request, link store.Link, id string) (map[string][]store.Use, error) {
+	all, err := s.Store.Uses(r.Context(), link, r.caller.AccountID, id)
+	connections, destinations := r.scope(access.Connections), r.scope(access.Destinations)
+	for by, uses := range all {
+		all[by] = slices.DeleteFunc(uses, func(u store.Use) bool {
+			in := connections
+			if u.Schema == "" {
+				in = destinations
+			}
+			return !in.Contains(access.Place{Group: u.GroupID, ID: u.ID})
+		})
+	}
+	return all, err
+}
+
+// agentUses returns them for the agent that the path names.
+func (s *server) agentUses(r *request) ([]store.Use, error) {
+	uses, err := s.uses(r, r.agent.Link(), r.agent.ID)
 	return uses[r.agent.ID], err
 }
 
@@ -89,7 +104,7 @@ func (s *server) createProxyAgent(r *request) (any, error) {
 	if req.DisplayName == "" {
 		return nil, fieldRequired("display_name")
 	}
-	a := &store.Agent{AccountID: r.caller.AccountID, Kind: store.ProxyAgent, Name: req.DisplayName, Region: regions[0], CreatedBy: r.actor()}
+	a := &store.Agent{AccountID: r.caller.AccountID, Kind: store.ProxyAgent, Name: req.DisplayName, Region: regions[0], CreatedBy: r.caller.ID()}
 	if v := req.GroupRegion; v != nil {
 		if !slices.Contains(proxyRegions, *v) {
 			return nil, invalidInput("Group region not supported.")
@@ -121,11 +136,7 @@ func (s *server) reset(r *request) (token string, cert secret.ClientCertificate,
 		return "", cert, err
 	}
 	token = secret.NewToken()
-	err = s.Store.ResetAgent(r.Context(), r.agent, token, cert.DER)
-	if errors.Is(err, store.ErrNotFound) {
-		err = agentGone(err, r.agent.Kind)
-	}
-	return token, cert, err
+	return token, cert, s.Store.ResetAgent(r.Context(), r.agent, token, cert.DER)
 }
 
 func (s *server) proxySecrets(r *request, a *store.Agent, token string, cert secret.ClientCertificate) fivetran.ProxyAgentSecrets {
@@ -143,7 +154,7 @@ func (s *server) regenerateProxySecrets(r *request) (any, error) {
 }
 
 func (s *server) showProxyAgent(r *request) (any, error) {
-	uses, err := s.uses(r)
+	uses, err := s.agentUses(r)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +189,7 @@ func (s *server) deleteAgent(r *request) (any, error) {
 		}
 		return nil, conflict("Hybrid Deployment Agent has attached connections or destinations.")
 	}
-	return nil, agentGone(err, r.agent.Kind)
+	return nil, err
 }
 
 func (s *server) listHybridAgents(r *request) (any, error) {
@@ -211,7 +222,7 @@ func (s *server) createHybridAgent(r *request) (any, error) {
 		return nil, err
 	}
 	a := &store.Agent{AccountID: r.caller.AccountID, Kind: store.HybridAgent, GroupID: req.GroupID, Name: req.DisplayName,
-		Environment: req.EnvType, CreatedBy: r.actor()}
+		Environment: req.EnvType, CreatedBy: r.caller.ID()}
 	token, cert, err := s.enroll(r, a)
 	if err != nil {
 		return nil, err
@@ -249,7 +260,7 @@ func (s *server) resetHybridAgent(r *request) (any, error) {
 }
 
 func (s *server) showHybridAgent(r *request) (any, error) {
-	uses, err := s.uses(r)
+	uses, err := s.agentUses(r)
 	if err != nil {
 		return nil, err
 	}

@@ -27,14 +27,10 @@ func (s *server) keysOf(r *request, userID string) (string, error) {
 	if !mine.May(access.Users, access.Read, access.Place{ID: userID}) {
 		return "", noUser(userID)
 	}
-	grants, err := s.Store.Grants(r.Context(), u)
-	if err != nil {
-		return "", err
-	}
-	if !mine.May(access.Users, access.Edit, access.Place{ID: userID}) || !mine.Includes(grants) {
+	if !mine.May(access.Users, access.Edit, access.Place{ID: userID}) {
 		return "", errForbidden
 	}
-	return userID, nil
+	return userID, s.mayAll(r, u)
 }
 
 func (s *server) listAPIKeys(r *request) (any, error) {
@@ -70,14 +66,15 @@ func (s *server) createAPIKey(r *request) (any, error) {
 func (s *server) deleteAPIKey(r *request) (any, error) {
 	gone := notFound(fivetran.NotFound, "API key '%s' does not exist.", r.id())
 	k, err := s.Store.APIKey(r.Context(), r.id())
-	if errors.Is(err, store.ErrNotFound) {
+	if err != nil {
+		return nil, ifGone(err, gone)
+	}
+	_, err = s.keysOf(r, k.UserID)
+	if refused := (*apiError)(nil); errors.As(err, &refused) {
 		return nil, gone
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.keysOf(r, k.UserID); err != nil {
-		return nil, gone
-	}
-	return nil, s.Store.DeleteAPIKey(r.Context(), k.ID)
+	return nil, ifGone(s.Store.DeleteAPIKey(r.Context(), k.ID), gone)
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -41,9 +40,18 @@ func (o approvals) list(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	names := map[string]string{} // of users, each read once
 	items := make([]any, len(all))
 	for i := range all {
-		if items[i], err = o.shown(r, &all[i]); err != nil {
+		a := &all[i]
+		by, known := names[a.ValidatedBy]
+		if !known {
+			if by, err = o.userName(r.Context(), a.ValidatedBy); err != nil {
+				return nil, err
+			}
+			names[a.ValidatedBy] = by
+		}
+		if items[i], err = o.kind.wire(a, by); err != nil {
 			return nil, err
 		}
 	}
@@ -91,10 +99,7 @@ func (o approvals) revoke(r *request) (any, error) {
 }
 
 func (o approvals) gone(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "%s with specified hash not found", o.kind.name)
-	}
-	return err
+	return ifGone(err, notFound(fivetran.NotFound, "%s with specified hash not found", o.kind.name))
 }
 
 func (o approvals) shown(r *request, a *store.Approval) (any, error) {

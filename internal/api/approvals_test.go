@@ -177,3 +177,26 @@ func TestApproveNamed(t *testing.T) {
 		t.Errorf("nobody approves: %d", a.status)
 	}
 }
+
+func TestHubsAndOldCertificates(t *testing.T) {
+	e := newEnv(t)
+	hub := `{"fingerprint":"f","port":4340,"hub_server_url":"https://hub.example.com"}`
+	a, b := e.ok("POST", "/v1/hvr/register-hub", hub), e.ok("POST", "/v1/hvr/register-hub", hub)
+	if a.message != "HVR hub has been registered" || a.data["registration_id"] == b.data["registration_id"] || a.data["access_token"] == b.data["access_token"] {
+		t.Errorf("got %s, %s", a.body, b.body)
+	}
+	cert := `"hash":"` + testHash + `","encoded_cert":"` + base64.StdEncoding.EncodeToString(testDER) + `"`
+	c := e.connection()
+	data, _ := e.details(c)
+	group := data["group_id"].(string)
+	e.ok("POST", "/v1/destinations", `{"group_id":"`+group+`","service":"duckdb","time_zone_offset":"0","config":{"path":"p"}}`)
+	for field, id := range map[string]string{"connection_id": c, "destination_id": group} {
+		if a := e.ok("POST", "/v1/certificates", `{`+cert+`,"`+field+`":"`+id+`"}`); a.status != 200 || a.message != "The certificate has been approved." || a.data != nil {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		list := e.ok("GET", "/v1/"+strings.TrimSuffix(field, "_id")+"s/"+id+"/certificates", "").data["items"].([]any)
+		if len(list) != 1 || list[0].(map[string]any)["hash"] != testHash {
+			t.Errorf("%s: %v", field, list)
+		}
+	}
+}

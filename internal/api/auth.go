@@ -10,18 +10,19 @@ import (
 )
 
 // authenticate returns the caller whose API key the request has. No key is
-// looked at while its address is over the limit of wrong ones.
+// looked at while too many wrong secrets for it came from the same address.
 func (s *server) authenticate(r *http.Request) (*store.Caller, error) {
 	key, secret, ok := r.BasicAuth()
 	if !ok {
 		return nil, errUnauthorized
 	}
-	if err := s.limiter.check(wrongKey, remote(r), s.now()); err != nil {
+	by := guesser(r, key)
+	if err := s.limiter.check(wrongKey, by, s.now()); err != nil {
 		return nil, err
 	}
 	c, err := s.Store.Authenticate(r.Context(), key, secret)
 	if errors.Is(err, store.ErrNotFound) {
-		s.limiter.take(wrongKey, remote(r), s.now()) // whatever it says, the key is wrong
+		s.limiter.take(wrongKey, by, s.now()) // whatever it says, the key is wrong
 		return nil, errUnauthorized
 	}
 	return c, err
@@ -53,9 +54,9 @@ type subject struct {
 	// names none.
 	find func(*server, *request) (access.Place, error)
 
-	// own reports whether what find has read is the caller, who may always
-	// read itself; nil: it never is.
-	own func(*request) bool
+	// seen reports whether the caller sees what find has read, whatever is
+	// allowed with the resource; nil: that alone decides.
+	seen func(*request) bool
 
 	// gone is the error of a thing that is not there, or that the caller may
 	// not see.
@@ -108,7 +109,7 @@ var (
 			}
 			return connectionPlace(r.connection), nil
 		},
-		gone: noConnection,
+		gone: func(r *request) error { return noConnection(r, r.id()) },
 	}
 
 	aUser = subject{
@@ -122,7 +123,7 @@ var (
 			}
 			return access.Place{ID: r.user.ID}, nil
 		},
-		own:  func(r *request) bool { return r.user.ID == r.caller.UserID },
+		seen: func(r *request) bool { return r.user.ID == r.caller.UserID },
 		gone: func(r *request) error { return noUser(r.id()) },
 	}
 )
@@ -146,11 +147,11 @@ func (s *server) authorize(r *request, about *subject, does access.Actions) erro
 		if err != nil {
 			return about.lost(err, r)
 		}
-		own := about.own != nil && about.own(r)
+		seen := about.seen != nil && about.seen(r)
 		switch {
-		case !own && !g.May(about.resource, access.Read, place):
+		case !seen && !g.May(about.resource, access.Read, place):
 			return about.gone(r)
-		case own && does == access.Read, g.May(about.resource, does, place):
+		case seen && does == access.Read, g.May(about.resource, does, place):
 			return nil
 		}
 		return errForbidden

@@ -26,11 +26,11 @@ func (s *server) createConnectCard(r *request) (any, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	card, err := s.newConnectCard(r, c)
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	return fivetran.ConnectCardCreated{ConnectorID: c.ID, ConnectCard: *card, Config: config}, nil
 }

@@ -24,8 +24,10 @@ func (s *server) updateConnection(r *request) (any, error) {
 	case req.SchemaStatus != nil && *req.SchemaStatus != store.SchemaReady && *req.SchemaStatus != store.BlockedOnCapture:
 		return nil, invalidInput("Invalid value for field 'schema_status': it is one of %s, %s", store.SchemaReady, store.BlockedOnCapture)
 	}
-	if err := s.freePackage(r, packageOf(src.ID, req.Config), r.id()); err != nil {
-		return nil, err
+	if id := packageOf(src.ID, req.Config); id != r.connection.PackageID {
+		if err := s.freePackage(r, id); err != nil {
+			return nil, err
+		}
 	}
 	n := networked{src.config, r.connection.GroupID, true}
 	way, err := s.reach(r, n, r.connection.Way(), connectionLinks(&req.ConnectionSettings), req.Config)
@@ -41,6 +43,9 @@ func (s *server) updateConnection(r *request) (any, error) {
 			return err
 		}
 		if changed = moved; moved {
+			if c.Way() != r.connection.Way() {
+				return errMoved
+			}
 			c.SetWay(way)
 			c.Mended()
 		}
@@ -62,26 +67,26 @@ func (s *server) updateConnection(r *request) (any, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	if err := s.Engine.Changed(r.Context(), c.ID); err != nil {
 		return nil, err
 	}
 	if blocked {
 		if err := s.Engine.Restart(r.Context(), c.ID); err != nil {
-			return nil, connectionGone(err, r)
+			return nil, err
 		}
 	}
 	if isTrue(req.IsHistoricalSync) {
 		if err := s.Engine.Resync(r.Context(), c.ID); err != nil {
-			return nil, connectionGone(err, r)
+			return nil, err
 		}
 	}
 	if wantTests(req.Tests, changed) {
 		return s.testedConnection(r, src, c.ID, req.Tests)
 	}
 	if c, err = s.Store.Connection(r.Context(), c.ID); err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	return s.wireConnection(src, c)
 }

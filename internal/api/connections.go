@@ -53,7 +53,7 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err := s.limitTests(r, c.ConnectCard == nil && !isFalse(req.RunSetupTests)); err != nil {
 		return nil, err
 	}
-	err = s.Store.CreateConnection(r.Context(), c, r.keep(access.Connections, access.Place{Group: c.GroupID}, access.ConnectionLevel, access.ManageConnection)...)
+	err = s.Store.CreateConnection(r.Context(), c, r.makersRole(access.Connections, access.Place{Group: c.GroupID}, access.ConnectionLevel, access.ManageConnection)...)
 	if errors.Is(err, store.ErrExists) {
 		return nil, conflict("Connection with schema name '%s' already exists in the destination", c.Schema)
 	}
@@ -90,7 +90,7 @@ func (s *server) complete(r *request, src *source, c *store.Connection, req *fiv
 		return fieldRequired(missing[0])
 	}
 	c.PackageID = packageOf(c.Service, c.Config)
-	return s.freePackage(r, c.PackageID, "")
+	return s.freePackage(r, c.PackageID)
 }
 
 // connectionWithCard returns a connection with a Connect Card to fill it in.
@@ -111,7 +111,7 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 		Service:          req.Service,
 		ServiceVersion:   1,
 		ScheduleType:     schedule.Auto,
-		SyncFrequency:    360,
+		SyncFrequency:    usual,
 		DelaySensitivity: schedule.Normal,
 		SchemaNames:      "FIVETRAN_NAMING",
 	}
@@ -225,7 +225,7 @@ func (s *server) showConnection(r *request) (any, error) {
 }
 
 func (s *server) deleteConnection(r *request) (any, error) {
-	return nil, connectionGone(s.Engine.Delete(r.Context(), r.id()), r)
+	return nil, s.Engine.Delete(r.Context(), r.id())
 }
 
 // findConnection returns the connection that the path names, and its service.
@@ -237,18 +237,9 @@ func (s *server) findConnection(r *request) (*store.Connection, *source, error) 
 	return r.connection, src, nil
 }
 
-// connectionGone makes the error of a connection that does not exist the one
-// that clients of the path compare with.
-func connectionGone(err error, r *request) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return noConnection(r)
-	}
-	return err
-}
-
-func noConnection(r *request) error { return noConnectionWith(r, r.id()) }
-
-func noConnectionWith(r *request, id string) error {
+// noConnection is the error of a connection that does not exist which clients
+// of the path compare with.
+func noConnection(r *request, id string) error {
 	if r.legacy {
 		return notFound(fivetran.NotFoundConnector, "Connector with id '%s' does not exist.", id)
 	}
@@ -260,7 +251,7 @@ func noConnectionWith(r *request, id string) error {
 func (s *server) connectionIn(r *request, id string) (*store.Connection, error) {
 	c, err := s.Store.ConnectionIn(r.Context(), r.caller.AccountID, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !r.caller.Grants.May(access.Connections, access.Read, connectionPlace(c)) {
-		return nil, noConnectionWith(r, id)
+		return nil, noConnection(r, id)
 	}
 	return c, err
 }

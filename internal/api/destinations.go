@@ -159,6 +159,9 @@ func (s *server) updateDestination(r *request) (any, error) {
 		}
 		before := string(d.Config)
 		if moved {
+			if d.Way() != r.destination.Way() {
+				return errMoved
+			}
 			d.SetWay(way)
 		}
 		if given(req.Config) {
@@ -171,7 +174,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 		return err
 	})
 	if err != nil {
-		return nil, destinationGone(err, r.id())
+		return nil, err
 	}
 	if req.TimeZoneOffset != nil || req.DaylightSavingTimeEnabled != nil {
 		if err := s.changedIn(r, d.ID); err != nil {
@@ -211,7 +214,7 @@ func (s *server) deleteDestination(r *request) (any, error) {
 	if errors.Is(err, store.ErrInUse) {
 		return nil, conflict("Destination with id '%s' cannot be deleted because it has connections", r.id())
 	}
-	return nil, destinationGone(err, r.id())
+	return nil, err
 }
 
 func (s *server) testDestination(r *request) (any, error) {
@@ -239,13 +242,6 @@ func (s *server) target(d *store.Destination) (*destination.Service, error) {
 		return t, nil
 	}
 	return nil, errors.New("destination " + d.ID + ": this server has no service " + d.Service)
-}
-
-func destinationGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return noDestination(id)
-	}
-	return err
 }
 
 func noDestination(id string) error {

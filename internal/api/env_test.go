@@ -195,6 +195,16 @@ func (e *env) group(name string) string {
 	return e.ok("POST", "/v1/groups", `{"name":"`+name+`"}`).data["id"].(string)
 }
 
+// id returns the id of what a request makes.
+func (e *env) id(path, body string) string {
+	e.t.Helper()
+	data := e.ok("POST", path, body).data
+	if id, ok := data["agent_id"].(string); ok {
+		return id
+	}
+	return data["id"].(string)
+}
+
 // connection makes a 15five connection in a group of its own, its setup tests
 // passed, and returns its id.
 func (e *env) connection() string {

@@ -36,6 +36,15 @@ func notFound(code, format string, args ...any) error {
 	return &apiError{http.StatusNotFound, code, fmt.Sprintf(format, args...)}
 }
 
+// ifGone returns gone in place of an error of the store that says that something
+// is not there.
+func ifGone(err, gone error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return gone
+	}
+	return err
+}
+
 // failure is the one place where an error becomes a status, a code and a
 // message. It also reports whether the error is ours and belongs in the log.
 func failure(err error) (e *apiError, ours bool) {

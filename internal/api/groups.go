@@ -24,15 +24,15 @@ func (s *server) createGroup(r *request) (any, error) {
 		return nil, fieldRequired("name")
 	}
 	g := &store.Group{AccountID: r.caller.AccountID, Name: req.Name, CreatedBy: r.caller.UserID}
-	if err := s.Store.CreateGroup(r.Context(), g, r.keep(access.Destinations, access.Place{}, access.GroupLevel, access.ManageDestination)...); err != nil {
+	if err := s.Store.CreateGroup(r.Context(), g, r.makersRole(access.Destinations, access.Place{}, access.GroupLevel, access.ManageDestination)...); err != nil {
 		return nil, groupNameTaken(err, req.Name)
 	}
 	return wireGroup(g), nil
 }
 
-// keep returns the role by which whoever makes something at p can manage it;
+// makersRole returns the role by which whoever makes something at p can manage it;
 // none if they may do so anyway, or are no user.
-func (r *request) keep(res access.Resource, p access.Place, level access.Level, role string) []store.Membership {
+func (r *request) makersRole(res access.Resource, p access.Place, level access.Level, role string) []store.Membership {
 	if r.caller.UserID == "" || r.caller.Grants.May(res, access.Read|access.Edit, p) {
 		return nil
 	}
@@ -108,11 +108,7 @@ func (s *server) addGroupUser(r *request) (any, error) {
 	if err := r.mayChange("", req.Role, access.GroupLevel, groupPlace(r.group.ID)); err != nil {
 		return nil, err
 	}
-	u, err := s.Store.UserByEmail(r.Context(), req.Email)
-	if errors.Is(err, store.ErrNotFound) {
-		u = &store.User{AccountID: r.caller.AccountID, Email: req.Email, Invited: true}
-		err = s.Store.CreateUser(r.Context(), u)
-	}
+	u, err := s.invited(r, req.Email)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +121,23 @@ func (s *server) addGroupUser(r *request) (any, error) {
 		return nil, conflict("User with email '%s' is a member of the group already", req.Email)
 	}
 	return nil, err
+}
+
+// invited returns the user with an e-mail address, who is made if there is none.
+func (s *server) invited(r *request, email string) (*store.User, error) {
+	u, err := s.Store.UserByEmail(r.Context(), email)
+	if !errors.Is(err, store.ErrNotFound) {
+		return u, err
+	}
+	if err := s.limit(r, newUser); err != nil {
+		return nil, err
+	}
+	u = &store.User{AccountID: r.caller.AccountID, Email: email, Invited: true}
+	err = s.Store.CreateUser(r.Context(), u)
+	if errors.Is(err, store.ErrExists) { // another request was faster
+		return s.Store.UserByEmail(r.Context(), email)
+	}
+	return u, err
 }
 
 // removeGroupUser takes a user's role in a group away. Whoever is in it because

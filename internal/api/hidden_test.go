@@ -70,6 +70,7 @@ func TestHidden(t *testing.T) {
 	group := e.group("elsewhere")
 	mine := e.ok("POST", "/v1/connections", `{"group_id":"`+group+`","service":"15five","config":{"schema":"s","api_key":"k"}}`).data["id"].(string)
 	team := e.id("/v1/teams", `{"name":"Elsewhere"}`)
+	project := e.id("/v1/transformation-projects", newProject(group, ""))
 	e.ok("POST", "/v1/users/"+user+"/groups", `{"id":"`+group+`","role":"Manage Destination"}`)
 	e.ok("POST", "/v1/teams/"+team+"/users", `{"user_id":"`+user+`","role":"Team Manager"}`)
 
@@ -105,6 +106,7 @@ func TestHidden(t *testing.T) {
 		{"/v1/connections", "POST", "/v1/transformations", `{"type":"QUICKSTART","schedule":{"schedule_type":"INTEGRATED"},"transformation_config":{"package_name":"p","connection_ids":["` + mine + `","{id}"]}}`},
 		{"/v1/transformation-projects", "POST", "/v1/transformations", newTransformation("{id}", "")},
 		{"/v1/transformation-projects", "GET", "/v1/transformations?project_id={id}", ""},
+		{"/v1/transformations", "POST", "/v1/transformations", newTransformation(project, `,"schedule":{"schedule_type":"INTEGRATED","transformation_ids":["{id}"]}`)},
 		{"/v1/proxy", "PATCH", "/v1/connections/" + mine, `{"networking_method":"ProxyAgent","proxy_agent_id":"{id}"}`},
 		{"/v1/private-links", "PATCH", "/v1/connections/" + mine, `{"networking_method":"PrivateLink","private_link_id":"{id}"}`},
 		{"/v1/external-secrets-managers", "PATCH", "/v1/connections/" + mine, `{"external_secrets_manager_id":"{id}"}`},
@@ -121,6 +123,68 @@ func TestHidden(t *testing.T) {
 	_, stranger := e.as("stranger@example.com", "")
 	caller.alike(stranger, "DELETE", "/v1/groups/"+group+"/users/{id}", "")
 	caller.alike(stranger, "GET", "/v1/users/{id}", "")
+}
+
+// TestHiddenUses has people who see an agent or a secrets manager look at what
+// is reached through it: it is listed as far as they see it.
+func TestHiddenUses(t *testing.T) {
+	e := newEnv(t)
+	here, there := e.group("here"), e.group("there")
+	hybrid := e.id("/v1/hybrid-deployment-agents", `{"group_id":"`+here+`","display_name":"h","env_type":"DOCKER","accept_terms":true}`)
+	proxy := e.id("/v1/proxy", `{"display_name":"p"}`)
+	manager := e.id("/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"m","config":{"role_arn":"r"}}`)
+	through := `"hybrid_deployment_agent_id":"` + hybrid + `","external_secrets_manager_id":"` + manager + `","networking_method":"ProxyAgent","proxy_agent_id":"` + proxy + `","run_setup_tests":false`
+	for _, g := range []string{here, there} {
+		e.ok("POST", "/v1/connections", `{"group_id":"`+g+`","service":"15five",`+through+`,"config":{"schema":"s_`+g+`","api_key":"k"}}`)
+		e.ok("POST", "/v1/destinations", `{"group_id":"`+g+`","service":"postgres_warehouse","time_zone_offset":"0",`+through+`,"config":{"host":"h"}}`)
+	}
+	viewer, id := e.as("viewer@example.com", "")
+	e.ok("POST", "/v1/users/"+id+"/groups", `{"id":"`+here+`","role":"View Destination"}`)
+	billing, _ := e.as("billing@example.com", "Account Billing")
+	partly, _ := e.systemKey("partly", `[{"resource_type":"ACCOUNT","access_level":"READ"},{"resource_type":"REMOTE_EXECUTION_AGENT","access_level":"READ"},
+		{"resource_type":"CONNECTOR","access_level":"READ"},{"resource_type":"CONNECTOR","access_level":"NONE","resource_filter":{"group_ids":["`+there+`"]}},
+		{"resource_type":"DESTINATION","access_level":"READ","resource_filter":{"ids":["`+there+`"]}}]`)
+	count := func(who *env, path string, in ...string) int {
+		t.Helper()
+		a := who.ok("GET", path, "")
+		var v any = a.data
+		for _, name := range in {
+			if list, ok := v.([]any); ok {
+				v = list[0]
+			}
+			v = v.(map[string]any)[name]
+		}
+		if n, ok := v.(float64); ok {
+			return int(n)
+		}
+		return len(v.([]any))
+	}
+	const secrets = "/v1/external-secrets-managers"
+	for _, tt := range []struct {
+		who  *env
+		path string
+		in   []string
+		want int
+	}{
+		{e, "/v1/hybrid-deployment-agents/" + hybrid, []string{"usage"}, 2},
+		{viewer, "/v1/hybrid-deployment-agents/" + hybrid, []string{"usage"}, 1},
+		{viewer, "/v1/hybrid-deployment-agents", []string{"items", "usage"}, 1},
+		{partly, "/v1/hybrid-deployment-agents/" + hybrid, []string{"usage"}, 1},
+		{e, "/v1/proxy/" + proxy, []string{"usage"}, 4},
+		{partly, "/v1/proxy/" + proxy, []string{"usage"}, 2},
+		{partly, "/v1/proxy", []string{"items", "connector_count"}, 1},
+		{partly, "/v1/proxy", []string{"items", "destination_count"}, 1},
+		{e, secrets + "-entities", []string{"items"}, 4},
+		{billing, secrets + "-entities", []string{"items"}, 0},
+		{billing, secrets + "/" + manager + "/entities", []string{"items"}, 0},
+		{partly, secrets + "-entities", []string{"items"}, 2},
+		{partly, secrets + "/" + manager + "/entities?type=source", []string{"items"}, 1},
+		{partly, secrets + "/" + manager + "/entities?type=destination", []string{"items"}, 1},
+	} {
+		if got := count(tt.who, tt.path, tt.in...); got != tt.want {
+			t.Errorf("%s as %s: %d, want %d", tt.path, tt.who.key, got, tt.want)
+		}
+	}
 }
 
 // TestHiddenMemberships has somebody who sees users and teams, but no groups,

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -18,22 +19,23 @@ const (
 	sourceRead        // asks a source
 	newUser           // makes a user
 	newLink           // makes a private link
-	wrongKey          // comes with a key that is none; by remote address
+	wrongKey          // comes with a key that is none; by whose it would be and where from
 	kindsOfLoads int  = iota
 )
 
 // A limiter keeps each account to so many requests in a rolling time, by the
 // numbers of Fivetran's page "Rate limiting" (2026), and each remote address
-// to so many wrong keys. It takes the same time for each request, and memory
-// for so many accounts and addresses at most.
+// to so many wrong secrets for a key. It takes the same time for each request,
+// and memory for so many accounts and addresses at most.
 type limiter struct {
 	mu    sync.Mutex
 	rates [kindsOfLoads][]*rate
 }
 
-// wrongKeys is how many wrong keys an address may send in a minute. Programs
-// that share an address and were left with an old key stay far below; whoever
-// wants to guess one gets nowhere.
+// wrongKeys is how many times an address may send the id of a key with a wrong
+// secret in a minute. Programs that share an address and were left with an old
+// key stay far below; whoever wants to guess a secret gets nowhere. Who knows no
+// id locks nobody out, though all may seem to have the address of one proxy.
 const wrongKeys = 300
 
 func newLimiter() *limiter {
@@ -45,11 +47,11 @@ func newLimiter() *limiter {
 		setupTests: append(tests, source...), // these ask a source too
 		newUser:    {{most: 500, per: time.Hour, what: "new users per hour"}},
 		newLink:    {{most: 5, per: time.Hour, what: "new private links per hour"}},
-		wrongKey:   {{most: wrongKeys, per: time.Minute, what: "wrong API keys per minute"}},
+		wrongKey:   {{most: wrongKeys, per: time.Minute, what: "wrong secrets of an API key per minute"}},
 	}}
 }
 
-// take counts a request of an account or an address, or refuses it. A nil
+// take counts a request of an account or a guesser, or refuses it. A nil
 // limiter has no limits.
 func (l *limiter) take(kind load, by string, now time.Time) error {
 	if l == nil {
@@ -109,10 +111,10 @@ type rate struct {
 	turned         time.Time
 }
 
-// maxWindows is how many accounts or addresses a rate remembers, twice.
+// maxWindows is how many accounts or guessers a rate remembers, twice.
 const maxWindows = 10_000
 
-// find returns the window of an account or an address, its time set to now;
+// find returns the window of an account or a guesser, its time set to now;
 // nil if nothing came in the last time.
 func (r *rate) find(by string, now time.Time) *window {
 	if len(r.recent) >= maxWindows || now.Sub(r.turned) > r.per+2*r.slot() {
@@ -183,13 +185,14 @@ func (s *server) limit(r *request, kind load) error {
 	return s.limiter.take(kind, r.caller.AccountID, s.now())
 }
 
-// limitRoute does so for a route, beside the limit on all requests.
-func (s *server) limitRoute(r *request, kind load) error {
-	err := s.limit(r, ordinary)
-	if err == nil && kind != ordinary {
-		err = s.limit(r, kind)
+// admit counts a request of a route in the limit on all requests, before it is
+// known whether its caller is allowed what the route does. Only of whoever is, it
+// counts in the route's own limit; whom that would refuse does not count at all.
+func (s *server) admit(r *request, kind load) error {
+	if err := s.limiter.check(kind, r.caller.AccountID, s.now()); err != nil {
+		return err
 	}
-	return err
+	return s.limit(r, ordinary)
 }
 
 // limitTests does so where a request is going to run setup tests.
@@ -198,6 +201,13 @@ func (s *server) limitTests(r *request, tests bool) error {
 		return nil
 	}
 	return s.limit(r, setupTests)
+}
+
+// guesser returns by what wrong secrets for a key are counted: the key's id,
+// which may be as long as anybody likes, and the address of who sends it.
+func guesser(r *http.Request, key string) string {
+	id := sha256.Sum256([]byte(key))
+	return remote(r) + " " + string(id[:])
 }
 
 // remote returns the address that a request came from. Of IPv6 it is the

@@ -162,17 +162,67 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestWrongKeys shows that an address which guesses is not answered any more,
-// even if it guesses right, and another one is.
+// TestRefusedCount shows in which limits requests count that are refused.
+func TestRefusedCount(t *testing.T) {
+	e, s := limited(t)
+	counted := func(kind load) int {
+		if w := s.limiter.rates[kind][0].find(e.user.AccountID, e.now); w != nil {
+			return w.total
+		}
+		return 0
+	}
+	link := `{"name":"l","region":"AWS_US_EAST_1","service":"SOURCE_AWS","config":{"connection_service_name":"com.amazonaws.vpce.us-east-1.vpce-svc-1"}}`
+	nobody, _ := e.as("nobody@example.com", "")
+	for range 6 {
+		if a := nobody.do("POST", "/v1/private-links", link); a.status != 403 {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+	}
+	if got := counted(newLink); got != 0 {
+		t.Errorf("%d new links of somebody who may make none", got)
+	}
+	for range 5 {
+		e.ok("POST", "/v1/private-links", link)
+	}
+	before := counted(ordinary)
+	if a := e.do("POST", "/v1/private-links", link); a.status != 429 || counted(ordinary) != before || counted(newLink) != 5 {
+		t.Errorf("got %d %s, %d requests and %d links, want %d", a.status, a.body, counted(ordinary), counted(newLink), before)
+	}
+}
+
+// TestNewMembersCount shows that whoever is made by an invitation into a group
+// counts as a new user, and no other member does.
+func TestNewMembersCount(t *testing.T) {
+	e, s := limited(t)
+	g := e.group("g")
+	known := e.newUser("known@example.com", "")
+	for s.limiter.take(newUser, e.user.AccountID, e.now) == nil {
+	}
+	member := `{"email":"%s@example.com","role":"View Destination"}`
+	if a := e.do("POST", "/v1/groups/"+g+"/users", fmt.Sprintf(member, "new")); a.status != 429 {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	e.ok("POST", "/v1/groups/"+g+"/users", fmt.Sprintf(member, "known"))
+	e.ok("GET", "/v1/users/"+known+"/groups/"+g, "")
+}
+
+// TestWrongKeys shows that whoever guesses the secret of a key from one address
+// is not answered any more, even if it guesses right, and that nobody else is
+// kept out: not with the key from other addresses, nor with others from there.
 func TestWrongKeys(t *testing.T) {
 	e, s := limited(t)
-	ask := func(addr, secret string) int {
+	with := func(addr, key, secret string) int {
 		r := httptest.NewRequest("GET", "/v1/account/info", nil)
 		r.RemoteAddr = addr
-		r.SetBasicAuth(e.key, secret)
+		r.SetBasicAuth(key, secret)
 		w := httptest.NewRecorder()
 		e.handler.ServeHTTP(w, r)
 		return w.Code
+	}
+	ask := func(addr, secret string) int { return with(addr, e.key, secret) }
+	other, _ := e.as("other@example.com", "")
+	for range wrongKeys + 1 {
+		with("[2001:db8::1]:1234", "no key at all", "wrong")
 	}
 	for range wrongKeys {
 		if got := ask("[2001:db8::1]:1234", "wrong"); got != 401 {
@@ -183,6 +233,9 @@ func TestWrongKeys(t *testing.T) {
 		if got := ask(addr, e.secret); got != want {
 			t.Errorf("%s: got %d, want %d", addr, got, want)
 		}
+	}
+	if got := with("[2001:db8::1]:1234", other.key, other.secret); got != 200 {
+		t.Errorf("another key: %d", got)
 	}
 	e.now = e.now.Add(64 * time.Second)
 	if got := ask("[2001:db8::1]:1234", e.secret); got != 200 {

@@ -42,13 +42,6 @@ func noLogService(groupID string) error {
 	return notFound(fivetran.NotFoundLogService, "Log service with id '%s' does not exist.", groupID)
 }
 
-func logServiceGone(err error, groupID string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return noLogService(groupID)
-	}
-	return err
-}
-
 func (s *server) listLogServices(r *request) (any, error) {
 	return paged(r, wireLogServiceItem, func(page store.Page) ([]store.LogService, string, error) {
 		return s.Store.LogServices(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
@@ -146,7 +139,7 @@ func (s *server) updateLogService(r *request) (any, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, logServiceGone(err, now.GroupID)
+		return nil, err
 	}
 	if req.RunSetupTests {
 		return s.testedLogService(r, l)
@@ -156,7 +149,7 @@ func (s *server) updateLogService(r *request) (any, error) {
 
 func (s *server) deleteLogService(r *request) (any, error) {
 	l := r.logService
-	return nil, logServiceGone(s.Store.DeleteLogService(r.Context(), l.AccountID, l.GroupID), l.GroupID)
+	return nil, s.Store.DeleteLogService(r.Context(), l.AccountID, l.GroupID)
 }
 
 func (s *server) testLogService(r *request) (any, error) {
@@ -180,7 +173,7 @@ func (s *server) testedLogService(r *request, l *store.LogService) (any, error) 
 // has changed meanwhile.
 func (s *server) tryLogService(r *request, l *store.LogService) (*store.LogService, error) {
 	tests := s.Logs.Test(r.Context(), l)
-	tested := string(l.Config)
+	tested, groupID := string(l.Config), l.GroupID
 	l, err := s.Store.UpdateLogService(r.Context(), l.AccountID, l.GroupID, func(l *store.LogService) error {
 		if string(l.Config) != tested {
 			return nil
@@ -191,7 +184,7 @@ func (s *server) tryLogService(r *request, l *store.LogService) (*store.LogServi
 		}
 		return nil
 	})
-	return l, logServiceGone(err, r.id())
+	return l, ifGone(err, noLogService(groupID))
 }
 
 func wireLogServiceItem(l *store.LogService) fivetran.LogServiceItem {

@@ -302,7 +302,8 @@ func TestNoEscalation(t *testing.T) {
 	e.ok("PATCH", "/v1/teams/"+plain, `{"role":"Account Reviewer"}`)
 	eve := e.newUser("eve@example.com", "")
 	ids := map[string]string{"me": e.user.ID, "eve": eve, "g": group, "c": connection, "editor": editorID, "manager": managerID, "leader": leader,
-		"powerful": powerful, "plain": plain, "viewers": viewers}
+		"powerful": powerful, "plain": plain, "viewers": viewers,
+		"empty": e.id("/v1/teams", `{"name":"Empty"}`)}
 
 	clerk, _ := e.systemKey("clerk", `[{"resource_type":"USER","access_level":"MANAGE"},{"resource_type":"TEAM","access_level":"MANAGE"}]`)
 	clerk.calls(ids, []call{
@@ -319,7 +320,11 @@ func TestNoEscalation(t *testing.T) {
 		{"POST", "/v1/teams/{viewers}/users", `{"user_id":"{eve}"}`, 403, "Forbidden", ""},
 		{"DELETE", "/v1/teams/{powerful}/role", "", 403, "Forbidden", ""},
 		{"DELETE", "/v1/teams/{powerful}", "", 403, "Forbidden", ""},
+		{"DELETE", "/v1/users/{editor}", "", 403, "Forbidden", ""}, // with whom roles in a group would go
+		{"DELETE", "/v1/users/{leader}", "", 403, "Forbidden", ""},
+		{"DELETE", "/v1/teams/{viewers}", "", 403, "Forbidden", ""},
 		{"DELETE", "/v1/users/{eve}", "", 200, "", ""},
+		{"DELETE", "/v1/teams/{empty}", "", 200, "", ""},
 	})
 	ids["eve"] = e.newUser("eve@example.com", "")
 	editor.calls(ids, []call{

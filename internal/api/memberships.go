@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -83,10 +84,13 @@ func (ms memberships) create(r *request) (any, error) {
 	}
 	m := &store.Membership{Member: ms.member(r), Place: req.ID, Role: req.Role}
 	err = ms.Store.CreateMembership(r.Context(), m)
-	if errors.Is(err, store.ErrExists) {
+	switch {
+	case errors.Is(err, store.ErrExists):
 		return nil, conflict("Membership in '%s' already exists", req.ID)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrNotFound):
+		_, gone := ms.place(r, req.ID)
+		return nil, cmp.Or(gone, err) // the place, or else whom the path names
+	case err != nil:
 		return nil, err
 	}
 	return wireMembership(m), nil
@@ -134,10 +138,7 @@ func (ms memberships) remove(r *request) (any, error) {
 }
 
 func membershipGone(err error, r *request) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "Membership in '%s' does not exist.", r.PathValue("place"))
-	}
-	return err
+	return ifGone(err, notFound(fivetran.NotFound, "Membership in '%s' does not exist.", r.PathValue("place")))
 }
 
 func wireMembership(m *store.Membership) fivetran.Membership {

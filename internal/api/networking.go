@@ -101,6 +101,10 @@ func (s *server) reach(r *request, n networked, now store.Way, asked links, give
 	return after, s.there(r, now, after)
 }
 
+// errMoved is the error of a request whose way was found from one that another
+// request has changed since.
+var errMoved = conflict("The networking was changed by another request at the same time: try again")
+
 // takes reports whether the service can be asked for with a networking method.
 func (n networked) takes(method string) bool {
 	f := n.service.Field("connection_type")
@@ -121,7 +125,7 @@ func (s *server) there(r *request, now, after store.Way) error {
 			err = store.ErrNotFound
 		}
 		if err != nil {
-			return privateLinkGone(err, id)
+			return ifGone(err, noPrivateLink(id))
 		}
 	}
 	if id := after.SecretsManager; id != now.SecretsManager && id != "" {
@@ -130,7 +134,7 @@ func (s *server) there(r *request, now, after store.Way) error {
 			err = store.ErrNotFound
 		}
 		if err != nil {
-			return secretsManagerGone(err, id)
+			return ifGone(err, noSecretsManager(id))
 		}
 	}
 	for kind, ids := range map[string][2]string{store.ProxyAgent: {now.ProxyAgent, after.ProxyAgent}, store.HybridAgent: {now.HybridAgent, after.HybridAgent}} {
@@ -140,7 +144,7 @@ func (s *server) there(r *request, now, after store.Way) error {
 				err = store.ErrNotFound
 			}
 			if err != nil {
-				return agentGone(err, kind)
+				return ifGone(err, noAgent(kind))
 			}
 		}
 	}

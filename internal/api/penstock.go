@@ -50,7 +50,7 @@ func (s *server) restoreState(r *request) (any, error) {
 		return nil, errSyncing
 	}
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	versions, err := s.Store.StateVersions(r.Context(), r.id())
 	if err != nil || len(versions) == 0 {

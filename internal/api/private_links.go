@@ -39,19 +39,16 @@ var aPrivateLink = subject{
 		}
 		return access.Place{ID: r.link.ID}, nil
 	},
-	gone: func(r *request) error { return privateLinkGone(store.ErrNotFound, r.id()) },
+	gone: func(r *request) error { return noPrivateLink(r.id()) },
 }
 
-func privateLinkGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "Private Link with id '%s' does not exist.", id)
-	}
-	return err
+func noPrivateLink(id string) error {
+	return notFound(fivetran.NotFound, "Private Link with id '%s' does not exist.", id)
 }
 
 func (s *server) listPrivateLinks(r *request) (any, error) {
 	return paged(r, s.wirePrivateLink, func(page store.Page) ([]store.PrivateLink, string, error) {
-		return s.Store.PrivateLinks(r.Context(), r.caller.AccountID, page)
+		return s.Store.PrivateLinks(r.Context(), r.caller.AccountID, r.scope(access.Agents), page)
 	})
 }
 
@@ -79,7 +76,7 @@ func (s *server) createPrivateLink(r *request) (any, error) {
 		return nil, err
 	}
 	l := &store.PrivateLink{AccountID: r.caller.AccountID, Name: req.Name, Region: req.Region, Service: req.Service, Config: config,
-		CreatedBy: r.actor(), CreatedAt: s.now().UTC().Truncate(time.Microsecond)}
+		CreatedBy: r.caller.ID(), CreatedAt: s.now().UTC().Truncate(time.Microsecond)}
 	if err := s.Store.CreatePrivateLink(r.Context(), l); err != nil {
 		return nil, err
 	}
@@ -123,20 +120,20 @@ func (s *server) updatePrivateLink(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	if state, _ := linkState(r.link, s.now()); state != fivetran.LinkFailed {
-		return nil, &apiError{http.StatusConflict, fivetran.IllegalState, "Private link with id '" + r.id() + "' cannot be changed while its state is " + state}
-	}
-	if !given(req.Config) {
-		return nil, fieldRequired("config")
-	}
-	config, err := linkConfig(r.link.Service, r.link.Config, req.Config)
+	l, err := s.Store.UpdatePrivateLink(r.Context(), r.id(), s.now(), func(l *store.PrivateLink) (err error) {
+		if state, _ := linkState(l, s.now()); state != fivetran.LinkFailed {
+			return &apiError{http.StatusConflict, fivetran.IllegalState, "Private link with id '" + l.ID + "' cannot be changed while its state is " + state}
+		}
+		if !given(req.Config) {
+			return fieldRequired("config")
+		}
+		l.Config, err = linkConfig(l.Service, l.Config, req.Config)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Store.ConfigurePrivateLink(r.Context(), r.link, config, s.now()); err != nil {
-		return nil, privateLinkGone(err, r.id())
-	}
-	return s.wirePrivateLink(r.link), nil
+	return s.wirePrivateLink(l), nil
 }
 
 func (s *server) deletePrivateLink(r *request) (any, error) {
@@ -144,7 +141,7 @@ func (s *server) deletePrivateLink(r *request) (any, error) {
 	if errors.Is(err, store.ErrInUse) {
 		return nil, conflict("Private link with id '%s' is used by connections or destinations", r.id())
 	}
-	return nil, privateLinkGone(err, r.id())
+	return nil, err
 }
 
 // settling is for how long a private link is being made or changed, as far as

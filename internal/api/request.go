@@ -48,14 +48,6 @@ type request struct {
 // id returns the path's main id.
 func (r *request) id() string { return r.PathValue("id") }
 
-// actor returns who asks: a user's or a system key's id.
-func (r *request) actor() string {
-	if r.caller.UserID == "" {
-		return r.caller.SystemKeyID
-	}
-	return r.caller.UserID
-}
-
 // read decodes the body into v, which keeps its values where the body says
 // nothing. No body, which some clients send with POST, is an empty object.
 func (r *request) read(v any) error {

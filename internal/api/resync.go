@@ -14,7 +14,7 @@ func (s *server) resyncConnection(r *request) (any, error) {
 	if req.Scope != nil {
 		return nil, s.resyncScope(r, *req.Scope)
 	}
-	return nil, connectionGone(s.Engine.Resync(r.Context(), r.id()), r)
+	return nil, s.Engine.Resync(r.Context(), r.id())
 }
 
 func (s *server) resyncTables(r *request) (any, error) {
@@ -27,11 +27,11 @@ func (s *server) resyncTables(r *request) (any, error) {
 
 // resyncScope re-syncs tables that a request names by schema, all or none.
 func (s *server) resyncScope(r *request, scope map[string][]string) error {
-	tables, err := s.scope(r, scope, "re-sync")
+	tables, err := s.namedTables(r, scope, "re-sync")
 	if err != nil {
 		return err
 	}
-	return connectionGone(s.Engine.ResyncTables(r.Context(), r.id(), tables), r)
+	return s.Engine.ResyncTables(r.Context(), r.id(), tables)
 }
 
 func (s *server) resyncTable(r *request) (any, error) {
@@ -47,7 +47,7 @@ func (s *server) resyncTable(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, connectionGone(s.Engine.ResyncTables(r.Context(), r.id(), []schema.Name{t.Name}), r)
+	return nil, s.Engine.ResyncTables(r.Context(), r.id(), []schema.Name{t.Name})
 }
 
 // syncs refuses a table that no sync would read.

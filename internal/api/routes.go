@@ -206,8 +206,10 @@ func (s *server) routes() []route {
 			route{method: post, path: ours + "/plan", does: access.Read, load: sourceRead, handle: s.plan, message: fivetran.PlanMade, large: true},
 		),
 
-		on(whole(access.Agents),
+		on(grouped(access.Agents),
 			route{method: get, path: links, handle: s.listPrivateLinks, message: fivetran.PrivateLinksListed},
+		),
+		on(made(access.Agents),
 			route{method: post, path: links, load: newLink, handle: s.createPrivateLink, message: fivetran.PrivateLinkCreated, status: 201},
 			route{method: post, path: proxy, handle: s.createProxyAgent, message: fivetran.ProxyAgentCreated, status: 201},
 			route{method: post, path: "/v1/hvr/register-hub", handle: s.registerHub, message: fivetran.HubRegisteredHere},

@@ -64,7 +64,7 @@ func (s *server) createSchemaConfig(r *request) (any, error) {
 		return preset(cfg, &req)
 	})
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	names, err := s.names(r.Context(), c, src)
 	if err != nil {
@@ -144,10 +144,10 @@ func (s *server) applyChange(r *request, apply func(*change) error) (*schemaconf
 		return nil
 	})
 	if err != nil {
-		return nil, nil, connectionGone(err, r)
+		return nil, nil, err
 	}
 	if changed {
-		err = connectionGone(s.Engine.Restart(r.Context(), r.id()), r)
+		err = s.Engine.Restart(r.Context(), r.id())
 	}
 	return cfg, cat, err
 }
@@ -189,7 +189,7 @@ func (s *server) capture(r *request) (*schemaconfig.Config, *schemaconfig.Catalo
 	if errors.As(err, &of) && r.Context().Err() == nil {
 		return nil, nil, &apiError{400, fivetran.BadRequest, "The schema cannot be read from the source: " + of.Error()}
 	}
-	return cfg, cat, connectionGone(err, r)
+	return cfg, cat, err
 }
 
 // names are the rules by which a connection's destination calls what it gets.

@@ -24,7 +24,7 @@ const connectorSDK = "connector_sdk"
 const maxPackage = 200 << 20
 
 func (s *server) listPackages(r *request) (any, error) {
-	by := r.actor()
+	by := r.caller.ID()
 	if r.seesPackages() {
 		by = ""
 	}
@@ -38,35 +38,31 @@ func (r *request) seesPackages() bool {
 	return r.caller.Grants.May(access.Account, access.Read, access.Place{})
 }
 
-// findPackage returns the package that the path names, if the caller may see
-// it.
-func (s *server) findPackage(r *request) (*store.Package, error) {
-	p, err := s.Store.PackageIn(r.Context(), r.caller.AccountID, r.id())
-	if err == nil && p.CreatedBy != r.actor() && !r.seesPackages() {
+// findPackage returns a package, if the caller may see it.
+func (s *server) findPackage(r *request, id string) (*store.Package, error) {
+	p, err := s.Store.PackageIn(r.Context(), r.caller.AccountID, id)
+	if err == nil && p.CreatedBy != r.caller.ID() && !r.seesPackages() {
 		err = store.ErrNotFound
 	}
-	return p, packageGone(err, r.id())
+	return p, ifGone(err, noSDKPackage(id))
 }
 
 // ownPackage returns the package that the path names, if the caller may change
 // it.
 func (s *server) ownPackage(r *request) (*store.Package, error) {
-	p, err := s.findPackage(r)
-	if err == nil && p.CreatedBy != r.actor() && !r.caller.Grants.May(access.Account, access.Edit, access.Place{}) {
+	p, err := s.findPackage(r, r.id())
+	if err == nil && p.CreatedBy != r.caller.ID() && !r.caller.Grants.May(access.Account, access.Edit, access.Place{}) {
 		err = &apiError{http.StatusForbidden, fivetran.Forbidden, "User is not the package owner or an account administrator"}
 	}
 	return p, err
 }
 
-func packageGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundPackage, "Connector SDK package with id '%s' does not exist.", id)
-	}
-	return err
+func noSDKPackage(id string) error {
+	return notFound(fivetran.NotFoundPackage, "Connector SDK package with id '%s' does not exist.", id)
 }
 
 func (s *server) createPackage(r *request) (any, error) {
-	p := &store.Package{AccountID: r.caller.AccountID, CreatedBy: r.actor()}
+	p := &store.Package{AccountID: r.caller.AccountID, CreatedBy: r.caller.ID()}
 	err := r.upload(p, func(file io.Reader) error { return s.Store.CreatePackage(r.Context(), p, file) })
 	if err != nil {
 		return nil, err
@@ -79,16 +75,16 @@ func (s *server) updatePackage(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.UpdatedBy = r.actor()
+	p.UpdatedBy = r.caller.ID()
 	err = r.upload(p, func(file io.Reader) error { return s.Store.ReplacePackage(r.Context(), p, file) })
 	if err != nil {
-		return nil, packageGone(err, r.id())
+		return nil, ifGone(err, noSDKPackage(r.id()))
 	}
 	return wirePackage(p), nil
 }
 
 func (s *server) showPackage(r *request) (any, error) {
-	p, err := s.findPackage(r)
+	p, err := s.findPackage(r, r.id())
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +100,11 @@ func (s *server) deletePackage(r *request) (any, error) {
 	if errors.Is(err, store.ErrInUse) {
 		return nil, &apiError{http.StatusForbidden, fivetran.Forbidden, "Package is associated with a connection and cannot be deleted"}
 	}
-	return nil, packageGone(err, r.id())
+	return nil, ifGone(err, noSDKPackage(r.id()))
 }
 
 func (s *server) downloadPackage(r *request) (any, error) {
-	p, err := s.findPackage(r)
+	p, err := s.findPackage(r, r.id())
 	if err != nil {
 		return nil, err
 	}
@@ -186,17 +182,17 @@ func packageOf(service string, config json.RawMessage) string {
 	return c.PackageID
 }
 
-// freePackage refuses a package that does not exist or is another
+// freePackage refuses a package that the caller does not see or that is a
 // connection's.
-func (s *server) freePackage(r *request, id, connectionID string) error {
+func (s *server) freePackage(r *request, id string) error {
 	if id == "" {
 		return nil
 	}
-	p, err := s.Store.PackageIn(r.Context(), r.caller.AccountID, id)
+	p, err := s.findPackage(r, id)
 	if err != nil {
-		return packageGone(err, id)
+		return err
 	}
-	if p.ConnectionID != "" && p.ConnectionID != connectionID {
+	if p.ConnectionID != "" {
 		return conflict("Package '%s' is associated with another connection", id)
 	}
 	return nil

@@ -159,6 +159,19 @@ func TestPackageAuthority(t *testing.T) {
 			t.Errorf("%s: %d %q", name, tt.a.status, tt.a.message)
 		}
 	}
+
+	// Whoever may make connections, but see no package, can give them none.
+	group := e.group("g")
+	manager, managerID := e.as("manager@example.com", "")
+	e.ok("POST", "/v1/users/"+managerID+"/groups", `{"id":"`+group+`","role":"Manage Destination"}`)
+	config := `"run_setup_tests":false,"config":{"schema":"s","package_id":"{id}"}`
+	manager.alike(id, "POST", "/v1/connections", `{"group_id":"`+group+`","service":"connector_sdk",`+config+`}`)
+	c := e.id("/v1/connections", `{"group_id":"`+group+`","service":"connector_sdk","run_setup_tests":false,"config":{"schema":"s"}}`)
+	manager.alike(id, "PATCH", "/v1/connections/"+c, `{`+config+`}`)
+	with := `{` + strings.ReplaceAll(config, "{id}", id) + `}`
+	e.ok("PATCH", "/v1/connections/"+c, with)
+	manager.ok("PATCH", "/v1/connections/"+c, with) // as it is
+	e.ok("DELETE", "/v1/connections/"+c, "")
 	if a := analyst.ok("DELETE", packages+"/"+id, ""); a.message != "Package deleted successfully" {
 		t.Errorf("got %s", a.body)
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,14 +38,11 @@ var aSecretsManager = subject{
 		r.secretsManager, err = s.Store.SecretsManagerIn(r.Context(), r.caller.AccountID, r.id())
 		return p, err
 	},
-	gone: func(r *request) error { return secretsManagerGone(store.ErrNotFound, r.id()) },
+	gone: func(r *request) error { return noSecretsManager(r.id()) },
 }
 
-func secretsManagerGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", id)
-	}
-	return err
+func noSecretsManager(id string) error {
+	return notFound(fivetran.NotFound, "External Secrets Manager with '%s' id is not found.", id)
 }
 
 // badSecretsManager is an error of a request about a secrets manager.
@@ -81,7 +77,7 @@ func (s *server) createSecretsManager(r *request) (any, error) {
 		return nil, err
 	}
 	m := &store.SecretsManager{AccountID: r.caller.AccountID, Type: req.Type, Name: req.Name, Hybrid: req.Hybrid, Config: config}
-	if err := secretsManagerComplete(m, config); err != nil {
+	if err := secretsManagerComplete(m); err != nil {
 		return nil, err
 	}
 	err = s.Store.CreateSecretsManager(r.Context(), m)
@@ -94,11 +90,11 @@ func (s *server) createSecretsManager(r *request) (any, error) {
 	return wireSecretsManager(m)
 }
 
-// secretsManagerComplete refuses a config in which something required is
-// missing.
-func secretsManagerComplete(m *store.SecretsManager, config json.RawMessage) error {
+// secretsManagerComplete refuses a secrets manager in whose config something
+// required is missing.
+func secretsManagerComplete(m *store.SecretsManager) error {
 	about := secretsManagers[m.Type]
-	missing := about.Missing(config)
+	missing := about.Missing(m.Config)
 	if m.Hybrid {
 		missing = slices.DeleteFunc(missing, func(name string) bool { return name != about.Fields[0].Name })
 	}
@@ -120,16 +116,14 @@ func (s *server) updateSecretsManager(r *request) (any, error) {
 	if !given(req.Config) {
 		return nil, badSecretsManager("ESM config is required.")
 	}
-	m := r.secretsManager
-	config, err := secretsManagers[m.Type].Merge(m.Config, req.Config)
+	m, err := s.Store.UpdateSecretsManager(r.Context(), r.id(), s.now(), func(m *store.SecretsManager) (err error) {
+		if m.Config, err = secretsManagers[m.Type].Merge(m.Config, req.Config); err != nil {
+			return err
+		}
+		return secretsManagerComplete(m)
+	})
 	if err != nil {
 		return nil, err
-	}
-	if err := secretsManagerComplete(m, config); err != nil {
-		return nil, err
-	}
-	if err := s.Store.ConfigureSecretsManager(r.Context(), m, config, s.now()); err != nil {
-		return nil, secretsManagerGone(err, r.id())
 	}
 	return wireSecretsManager(m)
 }
@@ -137,7 +131,7 @@ func (s *server) updateSecretsManager(r *request) (any, error) {
 func (s *server) deleteSecretsManager(r *request) (any, error) {
 	err := s.Store.DeleteSecretsManager(r.Context(), r.id())
 	if !errors.Is(err, store.ErrInUse) {
-		return nil, secretsManagerGone(err, r.id())
+		return nil, err
 	}
 	uses, err := s.Store.Uses(r.Context(), store.BySecretsManager, r.caller.AccountID, r.id())
 	if err != nil {
@@ -154,19 +148,25 @@ func (s *server) deleteSecretsManager(r *request) (any, error) {
 }
 
 // secretsManagerEntities lists what uses the secrets manager that the path
-// names, or a parameter, or any.
+// names, or a parameter, or any: what the caller sees of it.
 func (s *server) secretsManagerEntities(r *request) (any, error) {
 	q := r.URL.Query()
 	id := r.id()
 	if id == "" {
 		id = q.Get("esm_id")
 	}
-	kind := q.Get("type")
-	if !slices.Contains([]string{"", "all", "source", "destination"}, kind) {
+	connections, destinations := r.scope(access.Connections), r.scope(access.Destinations)
+	switch q.Get("type") {
+	case "", "all":
+	case "source":
+		destinations = access.Scope{}
+	case "destination":
+		connections = access.Scope{}
+	default:
 		return nil, invalidInput("Invalid value for parameter 'type'")
 	}
 	return paged(r, wireSecretsUse, func(page store.Page) ([]store.SecretsUse, string, error) {
-		return s.Store.SecretsUses(r.Context(), r.caller.AccountID, id, kind != "destination", kind != "source", page)
+		return s.Store.SecretsUses(r.Context(), r.caller.AccountID, id, connections, destinations, page)
 	})
 }
 

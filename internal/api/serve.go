@@ -194,11 +194,16 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 		}
 		r.caller = caller
 		r.Request = r.WithContext(store.As(r.Context(), caller.ID()))
-		if err := e.server.limitRoute(r, rt.load); err != nil {
+		if err := e.server.admit(r, rt.load); err != nil {
 			return rt, nil, err
 		}
 		if err := e.server.authorize(r, &rt.about, rt.does); err != nil {
 			return rt, nil, err
+		}
+		if rt.load != ordinary {
+			if err := e.server.limit(r, rt.load); err != nil {
+				return rt, nil, err
+			}
 		}
 	}
 	if !rt.download {
@@ -212,6 +217,9 @@ func (e endpoint) answer(r *request) (rt route, data any, err error) {
 		}
 	}
 	data, err = rt.handle(r)
+	if rt.about.find != nil {
+		err = rt.about.lost(err, r)
+	}
 	return rt, data, err
 }
 

@@ -35,11 +35,11 @@ func (s *server) updateSettings(r *request) (any, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	if changed {
 		if err := s.Engine.Restart(r.Context(), r.id()); err != nil {
-			return nil, connectionGone(err, r)
+			return nil, err
 		}
 	}
 	return wireSettings(cfg), nil

@@ -68,7 +68,7 @@ func (s *server) updateConnectionState(r *request) (any, error) {
 		return nil, errSyncing
 	}
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, err
 	}
 	return s.state(r)
 }

@@ -54,7 +54,7 @@ func (s *server) createSystemKey(r *request) (any, error) {
 	}
 	secret, err := s.Store.CreateSystemKey(r.Context(), k)
 	if err != nil {
-		return nil, keyNameTaken(err, k.Name)
+		return nil, keyNameTaken(err, req.Name)
 	}
 	wire := wireSystemKey(k)
 	wire.Secret = secret
@@ -120,8 +120,8 @@ func permissions(wire []fivetran.Permission) ([]store.Permission, error) {
 	return all, checkRules(all)
 }
 
-// checkRules refuses ids that are none, and two rules of which neither is the
-// more special one.
+// checkRules refuses ids that are none, that of what is still to be made among
+// them, and two rules of which neither is the more special one.
 func checkRules(all []store.Permission) error {
 	seen := map[string]bool{}
 	for _, p := range all {
@@ -130,7 +130,7 @@ func checkRules(all []store.Permission) error {
 			named = nil
 		}
 		for _, id := range slices.Concat(p.IDs, p.GroupIDs) {
-			if id == "" || strings.ContainsAny(id, ",;") {
+			if id == "" || id == access.New.ID || strings.ContainsAny(id, ",;") {
 				return invalidInput("Invalid value for field 'resource_filter'")
 			}
 			named = append(named, p.Resource+" '"+id+"'")
@@ -145,9 +145,9 @@ func checkRules(all []store.Permission) error {
 	return nil
 }
 
-func keyNameTaken(err error, name string) error {
-	if errors.Is(err, store.ErrExists) {
-		return conflict("System key with name '%s' already exists", name)
+func keyNameTaken(err error, name *string) error {
+	if errors.Is(err, store.ErrExists) && name != nil {
+		return conflict("System key with name '%s' already exists", *name)
 	}
 	return err
 }
@@ -160,13 +160,11 @@ func (s *server) updateSystemKey(r *request) (any, error) {
 		return nil, err
 	}
 	req.ExpirationPeriod = nil // a rotation changes it
-	if err := s.applySystemKey(r, r.systemKey, &req); err != nil {
-		return nil, err
+	k, err := s.Store.UpdateSystemKey(r.Context(), r.id(), func(k *store.SystemKey) error { return s.applySystemKey(r, k, &req) })
+	if err != nil {
+		return nil, keyNameTaken(err, req.Name)
 	}
-	if err := s.Store.UpdateSystemKey(r.Context(), r.systemKey); err != nil {
-		return nil, keyNameTaken(err, r.systemKey.Name)
-	}
-	return wireSystemKey(r.systemKey), nil
+	return wireSystemKey(k), nil
 }
 
 func (s *server) rotateSystemKey(r *request) (any, error) {
@@ -177,14 +175,15 @@ func (s *server) rotateSystemKey(r *request) (any, error) {
 	if req.ExpirationPeriod == nil {
 		return nil, fieldRequired("expiration_period")
 	}
-	k := r.systemKey
-	if err := s.applySystemKey(r, k, &fivetran.NewSystemKey{ExpirationPeriod: req.ExpirationPeriod}); err != nil {
-		return nil, err
-	}
-	if !r.caller.Grants.Includes(k.Grants()) { // its secret is as good as the key
-		return nil, errForbidden
-	}
-	secret, err := s.Store.RotateSystemKey(r.Context(), k)
+	k, secret, err := s.Store.RotateSystemKey(r.Context(), r.id(), func(k *store.SystemKey) error {
+		if err := s.applySystemKey(r, k, &fivetran.NewSystemKey{ExpirationPeriod: req.ExpirationPeriod}); err != nil {
+			return err
+		}
+		if !r.caller.Grants.Includes(k.Grants()) { // its secret is as good as the key
+			return errForbidden
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

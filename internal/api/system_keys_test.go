@@ -178,6 +178,29 @@ func TestSystemKeyExceptions(t *testing.T) {
 	}
 }
 
+// TestAgentsWithExceptions: a key for all agents but one makes others, and
+// sees them, private links too.
+func TestAgentsWithExceptions(t *testing.T) {
+	e := newEnv(t)
+	link := `{"name":"l","region":"GCP_US_EAST4","service":"SOURCE_GCP","config":{"private_connection_service_id":"x"}}`
+	hidden := e.id("/v1/private-links", link)
+	key, _ := e.systemKey("k", `[{"resource_type":"REMOTE_EXECUTION_AGENT","access_level":"MANAGE"},
+		{"resource_type":"REMOTE_EXECUTION_AGENT","access_level":"NONE","resource_filter":{"ids":["`+hidden+`"]}}]`)
+	made := key.id("/v1/private-links", link)
+	key.ok("POST", "/v1/proxy", `{"display_name":"p"}`)
+	key.ok("POST", "/v1/hvr/register-hub", `{"fingerprint":"f","port":4340,"hub_server_url":"https://hub.example.com"}`)
+	if items := key.ok("GET", "/v1/private-links", "").data["items"].([]any); len(items) != 1 || items[0].(map[string]any)["id"] != made {
+		t.Errorf("links %v", items)
+	}
+	if items := e.ok("GET", "/v1/private-links", "").data["items"].([]any); len(items) != 2 {
+		t.Errorf("links %v", items)
+	}
+	star := `{"name":"star","permissions":[{"resource_type":"USER","access_level":"NONE","resource_filter":{"ids":["*"]}}]}`
+	if a := e.do("POST", "/v1/system-keys", star); a.status != 400 || a.message != "Invalid value for field 'resource_filter'" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
 // TestSystemKeysAreForPeople shows that a key manages no keys, whatever it may
 // do beside, and that one without a period never ends.
 func TestSystemKeysAreForPeople(t *testing.T) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -90,21 +91,21 @@ func (s *server) updateTeam(r *request) (any, error) {
 	}
 	t, err := s.Store.UpdateTeam(r.Context(), r.id(), func(t *store.Team) error { return r.applyTeam(t, &req) })
 	if err != nil {
-		return nil, aTeam.lost(teamNameTaken(err, req.Name), r)
+		return nil, teamNameTaken(err, req.Name)
 	}
 	return wireTeam(t), nil
 }
 
 func (s *server) deleteTeam(r *request) (any, error) {
-	if err := r.mayChange(r.team.Role, "", access.AccountLevel, access.Place{}); err != nil {
+	if err := s.mayAllOf(r, r.team); err != nil { // with a team go all of its roles
 		return nil, err
 	}
-	return nil, aTeam.lost(s.Store.DeleteTeam(r.Context(), r.id()), r)
+	return nil, s.Store.DeleteTeam(r.Context(), r.id())
 }
 
 func (s *server) removeTeamRole(r *request) (any, error) {
 	_, err := s.Store.UpdateTeam(r.Context(), r.id(), func(t *store.Team) error { return r.changeTeamRole(t, "") })
-	return nil, aTeam.lost(err, r)
+	return nil, err
 }
 
 func wireTeam(t *store.Team) fivetran.Team {
@@ -136,12 +137,8 @@ func (s *server) addTeamUser(r *request) (any, error) {
 	if err := r.mayChange("", req.Role, access.TeamLevel, access.Place{ID: r.team.ID}); err != nil {
 		return nil, err
 	}
-	gains, err := s.Store.TeamGrants(r.Context(), r.team.ID)
-	if err != nil {
+	if err := s.mayAllOf(r, r.team); err != nil {
 		return nil, err
-	}
-	if !r.caller.Grants.Includes(gains) {
-		return nil, errForbidden
 	}
 	u, err := s.userIn(r, req.UserID, noUser(req.UserID))
 	if err != nil {
@@ -149,13 +146,26 @@ func (s *server) addTeamUser(r *request) (any, error) {
 	}
 	in := &store.TeamUser{TeamID: r.team.ID, UserID: u.ID, Role: req.Role}
 	err = s.Store.AddTeamUser(r.Context(), in)
-	if errors.Is(err, store.ErrExists) {
+	switch {
+	case errors.Is(err, store.ErrExists):
 		return nil, conflict("User with id '%s' is in the team already", u.ID)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrNotFound):
+		_, gone := s.userIn(r, u.ID, noUser(u.ID))
+		return nil, cmp.Or(gone, err) // the user, or else the team
+	case err != nil:
 		return nil, err
 	}
 	return wireTeamUser(in), nil
+}
+
+// mayAllOf refuses a caller who may not do everything that those in a team may
+// because of it.
+func (s *server) mayAllOf(r *request, t *store.Team) error {
+	grants, err := s.Store.TeamGrants(r.Context(), t.ID)
+	if err == nil && !r.caller.Grants.Includes(grants) {
+		return errForbidden
+	}
+	return err
 }
 
 func (s *server) showTeamUser(r *request) (any, error) {
@@ -189,10 +199,7 @@ func (s *server) removeTeamUser(r *request) (any, error) {
 }
 
 func teamUserGone(err error, r *request) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFound, "User with id '%s' is not in the team.", r.PathValue("user"))
-	}
-	return err
+	return ifGone(err, notFound(fivetran.NotFound, "User with id '%s' is not in the team.", r.PathValue("user")))
 }
 
 func wireTeamUser(u *store.TeamUser) fivetran.TeamUser {

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,14 +21,11 @@ var aProject = subject{
 		}
 		return access.Place{Group: r.project.GroupID, ID: r.project.ID}, nil
 	},
-	gone: func(r *request) error { return projectGone(store.ErrNotFound, r.id()) },
+	gone: func(r *request) error { return noProject(r.id()) },
 }
 
-func projectGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundProject, "Transformation project with id '%s' does not exist.", id)
-	}
-	return err
+func noProject(id string) error {
+	return notFound(fivetran.NotFoundProject, "Transformation project with id '%s' does not exist.", id)
 }
 
 func (s *server) listProjects(r *request) (any, error) {
@@ -54,15 +52,18 @@ func (s *server) createProject(r *request) (any, error) {
 	if err := checkProject(req.Config); err != nil {
 		return nil, err
 	}
+	if err := checkRepository(req.Config.GitRemoteURL); err != nil {
+		return nil, err
+	}
 	if err := s.groupIn(r, req.GroupID, access.Transformations, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
-	p := &store.Project{AccountID: r.caller.AccountID, GroupID: req.GroupID, Type: req.Type, CreatedBy: r.actor()}
+	p := &store.Project{AccountID: r.caller.AccountID, GroupID: req.GroupID, Type: req.Type, CreatedBy: r.caller.ID()}
 	var err error
 	if p.Config, err = json.Marshal(req.Config); err != nil {
 		return nil, err
 	}
-	if err := s.testProject(r, p, req.RunTests); err != nil {
+	if p.Status, p.SetupTests, err = s.testProject(r, p.GroupID, req.RunTests); err != nil {
 		return nil, err
 	}
 	if err := s.Store.CreateProject(r.Context(), p); err != nil {
@@ -86,24 +87,40 @@ func checkProject(c *fivetran.ProjectConfig) error {
 	return nil
 }
 
-// testProject notes what tests of a project show, unless run says that they
-// are not wanted.
-func (s *server) testProject(r *request, p *store.Project, run *bool) error {
-	if isFalse(run) {
+// checkRepository refuses the URL of a repository that tells a password, for
+// everybody sees it who sees the project. Over HTTP the user's name alone may be
+// a token.
+func checkRepository(text string) error {
+	if !strings.Contains(text, "://") { // git@host:path
 		return nil
 	}
-	p.Status, p.SetupTests = store.ProjectError, []setup.TestResult{{Title: "Checking the destination", Status: setup.Passed}}
-	d, err := s.Store.Destination(r.Context(), p.GroupID)
+	u, err := url.Parse(text)
+	if err != nil {
+		return invalidInput("Invalid value for field 'git_remote_url'")
+	}
+	if _, secret := u.User.Password(); secret || u.User != nil && (u.Scheme == "http" || u.Scheme == "https") {
+		return invalidInput("Invalid value for field 'git_remote_url': it must not contain credentials")
+	}
+	return nil
+}
+
+// testProject returns what tests of a project in a group show; nothing if run
+// says that they are not wanted.
+func (s *server) testProject(r *request, groupID string, run *bool) (status string, tests []setup.TestResult, err error) {
+	if isFalse(run) {
+		return "", nil, nil
+	}
+	group := setup.TestResult{Title: "Checking the destination", Status: setup.Passed}
+	d, err := s.Store.Destination(r.Context(), groupID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		p.SetupTests[0].Status, p.SetupTests[0].Message = setup.Failed, "The group has no destination."
+		group.Status, group.Message = setup.Failed, "The group has no destination."
 	case err != nil:
-		return err
+		return "", nil, err
 	case d.SetupStatus != store.Connected:
-		p.SetupTests[0].Status, p.SetupTests[0].Message = setup.Failed, "The destination's setup tests have not passed."
+		group.Status, group.Message = setup.Failed, "The destination's setup tests have not passed."
 	}
-	p.SetupTests = append(p.SetupTests, setup.TestResult{Title: "Running dbt", Status: setup.Failed, Message: noDBT})
-	return nil
+	return store.ProjectError, []setup.TestResult{group, {Title: "Running dbt", Status: setup.Failed, Message: noDBT}}, nil
 }
 
 func (s *server) showProject(r *request) (any, error) { return s.wireProject(r.project) }
@@ -113,47 +130,52 @@ func (s *server) updateProject(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	p := r.project
-	if given(req.Config) {
-		var before fivetran.ProjectConfig
-		if err := json.Unmarshal(p.Config, &before); err != nil {
-			return nil, err
-		}
-		after := before
-		after.EnvironmentVars = slices.Clone(before.EnvironmentVars)
-		if err := json.Unmarshal(req.Config, &after); err != nil { // what it says in place of what was
-			return nil, badJSON(err)
-		}
-		after.DBTVersion, after.DefaultSchema, after.GitRemoteURL = before.DBTVersion, before.DefaultSchema, before.GitRemoteURL // fixed
-		unmaskVariables(after.EnvironmentVars, before.EnvironmentVars)
-		if err := checkProject(&after); err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(after)
-		if err != nil {
-			return nil, err
-		}
-		p.Config = b
-	}
-	if err := s.testProject(r, p, req.RunTests); err != nil {
-		return nil, err
-	}
-	return s.keptProject(r)
+	return s.changeProject(r, req.Config, req.RunTests)
 }
 
-// keptProject saves the project that the path names and returns it.
-func (s *server) keptProject(r *request) (any, error) {
-	if err := s.Store.UpdateProject(r.Context(), r.project); err != nil {
-		return nil, projectGone(err, r.id())
-	}
-	return s.wireProject(r.project)
-}
+func (s *server) retestProject(r *request) (any, error) { return s.changeProject(r, nil, nil) }
 
-func (s *server) retestProject(r *request) (any, error) {
-	if err := s.testProject(r, r.project, nil); err != nil {
+// changeProject changes the config of the project that the path names by what a
+// request gives of it, if that is anything, and notes what tests show, unless
+// run says that they are not wanted.
+func (s *server) changeProject(r *request, config json.RawMessage, run *bool) (any, error) {
+	status, tests, err := s.testProject(r, r.project.GroupID, run)
+	if err != nil {
 		return nil, err
 	}
-	return s.keptProject(r)
+	p, err := s.Store.UpdateProject(r.Context(), r.id(), func(p *store.Project) (err error) {
+		if status != "" {
+			p.Status, p.SetupTests = status, tests
+		}
+		if given(config) {
+			p.Config, err = changedProject(p.Config, config)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.wireProject(p)
+}
+
+// changedProject returns the config of a project with what a request gives in
+// place of what was.
+func changedProject(was, config json.RawMessage) (json.RawMessage, error) {
+	var before fivetran.ProjectConfig
+	if err := json.Unmarshal(was, &before); err != nil {
+		return nil, err
+	}
+	after := before
+	after.EnvironmentVars = slices.Clone(before.EnvironmentVars)
+	if err := json.Unmarshal(config, &after); err != nil {
+		return nil, badJSON(err)
+	}
+	after.DBTVersion, after.DefaultSchema, after.GitRemoteURL = before.DBTVersion, before.DefaultSchema, before.GitRemoteURL // fixed
+	unmaskVariables(after.EnvironmentVars, before.EnvironmentVars)
+	if err := checkProject(&after); err != nil {
+		return nil, err
+	}
+	return json.Marshal(after)
 }
 
 func (s *server) deleteProject(r *request) (any, error) {
@@ -161,7 +183,7 @@ func (s *server) deleteProject(r *request) (any, error) {
 	if errors.Is(err, store.ErrInUse) {
 		return nil, conflict("Transformation project with id '%s' cannot be deleted because it has transformations", r.id())
 	}
-	return nil, projectGone(err, r.id())
+	return nil, err
 }
 
 func wireProjectItem(p *store.Project) fivetran.ProjectItem {
@@ -176,7 +198,7 @@ const secretVariable = "DBT_ENV_SECRET"
 func maskVariables(vars []string) {
 	for i, v := range vars {
 		if name, _, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, secretVariable) {
-			vars[i] = name + "=" + masked
+			vars[i] = name + "=" + setup.Masked
 		}
 	}
 }
@@ -186,7 +208,7 @@ func maskVariables(vars []string) {
 func unmaskVariables(vars, stored []string) {
 	for i, v := range vars {
 		name, value, _ := strings.Cut(v, "=")
-		if value != masked {
+		if value != setup.Masked {
 			continue
 		}
 		for _, s := range stored {
@@ -196,9 +218,6 @@ func unmaskVariables(vars, stored []string) {
 		}
 	}
 }
-
-// masked stands for a secret in responses.
-const masked = "******"
 
 // wireProject shows a project with the key by which its group reads
 // repositories.

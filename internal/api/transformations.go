@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -27,16 +26,18 @@ var aTransformation = subject{
 		if r.transformation, err = s.Store.TransformationIn(r.Context(), r.caller.AccountID, r.id()); err != nil {
 			return p, err
 		}
-		return access.Place{Group: r.transformation.GroupID, ID: r.transformation.ID}, nil
+		return transformationPlace(r.transformation), nil
 	},
-	gone: func(r *request) error { return transformationGone(store.ErrNotFound, r.id()) },
+	gone: func(r *request) error { return noTransformation(r.id()) },
 }
 
-func transformationGone(err error, id string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundTransformation, "Transformation with id '%s' does not exist.", id)
-	}
-	return err
+func noTransformation(id string) error {
+	return notFound(fivetran.NotFoundTransformation, "Transformation with id '%s' does not exist.", id)
+}
+
+// transformationPlace is where a transformation stands.
+func transformationPlace(t *store.Transformation) access.Place {
+	return access.Place{Group: t.GroupID, ID: t.ID}
 }
 
 func (s *server) listTransformations(r *request) (any, error) {
@@ -78,15 +79,16 @@ func (s *server) createTransformation(r *request) (any, error) {
 	case req.Config == nil:
 		return nil, fieldRequired("transformation_config")
 	}
-	t := &store.Transformation{AccountID: r.caller.AccountID, Type: req.Type, Paused: req.Paused, CreatedBy: r.actor()}
+	t := &store.Transformation{AccountID: r.caller.AccountID, Type: req.Type, Paused: req.Paused, CreatedBy: r.caller.ID()}
 	if err := s.placeTransformation(r, t, req.Config); err != nil {
 		return nil, err
 	}
-	if err := s.scheduleTransformation(r, t, req.Schedule); err != nil {
+	var err error
+	if t.Schedule, err = s.transformationSchedule(r, t, req.Schedule); err != nil {
 		return nil, err
 	}
 	if err := s.Store.CreateTransformation(r.Context(), t); err != nil {
-		return nil, projectGone(err, t.ProjectID)
+		return nil, ifGone(err, noProject(t.ProjectID))
 	}
 	return wireTransformation(t)
 }
@@ -97,26 +99,23 @@ func (s *server) placeTransformation(r *request, t *store.Transformation, c *fiv
 	if err := checkTransformation(t.Type, c); err != nil {
 		return err
 	}
-	group := ""
+	var gone, err error
 	if t.Type == dbtCore {
-		gone := projectGone(store.ErrNotFound, c.ProjectID)
+		gone = noProject(c.ProjectID)
 		p, err := s.Store.ProjectIn(r.Context(), r.caller.AccountID, c.ProjectID)
 		if err != nil {
-			return projectGone(err, c.ProjectID)
+			return ifGone(err, gone)
 		}
-		if err := r.allow(access.Transformations, access.Create, p.GroupID, gone); err != nil {
+		t.GroupID, t.ProjectID = p.GroupID, p.ID
+	} else {
+		if t.GroupID, err = s.groupOf(r, "", c.ConnectionIDs); err != nil {
 			return err
 		}
-		group, t.ProjectID = p.GroupID, p.ID
+		gone = noGroup(t.GroupID)
 	}
-	group, err := s.groupOf(r, group, c.ConnectionIDs)
-	if err != nil {
+	if err := r.allow(access.Transformations, access.Create, t.GroupID, gone); err != nil {
 		return err
 	}
-	if err := r.allow(access.Transformations, access.Create, group, noGroup(group)); err != nil {
-		return err
-	}
-	t.GroupID = group
 	t.Config, err = json.Marshal(c)
 	return err
 }
@@ -168,26 +167,28 @@ func checkTransformation(kind string, c *fivetran.TransformationConfig) error {
 	return nil
 }
 
-// scheduleTransformation gives a transformation a schedule.
-func (s *server) scheduleTransformation(r *request, t *store.Transformation, sc *fivetran.TransformationSchedule) error {
+// transformationSchedule returns the schedule that a request gives a
+// transformation, as it is stored.
+func (s *server) transformationSchedule(r *request, t *store.Transformation, sc *fivetran.TransformationSchedule) (json.RawMessage, error) {
 	if err := checkTransformationSchedule(sc); err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := s.groupOf(r, t.GroupID, sc.ConnectionIDs); err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range sc.TransformationIDs {
 		other, err := s.Store.TransformationIn(r.Context(), r.caller.AccountID, id)
+		if err == nil && !r.caller.Grants.May(access.Transformations, access.Read, transformationPlace(other)) {
+			err = store.ErrNotFound
+		}
 		if err != nil {
-			return transformationGone(err, id)
+			return nil, ifGone(err, noTransformation(id))
 		}
 		if other.GroupID != t.GroupID || id == t.ID {
-			return invalidInput("Transformation '%s' cannot be waited for", id)
+			return nil, invalidInput("Transformation '%s' cannot be waited for", id)
 		}
 	}
-	b, err := json.Marshal(sc)
-	t.Schedule = b
-	return err
+	return json.Marshal(sc)
 }
 
 // checkTransformationSchedule checks a schedule by itself, with the rules of
@@ -236,47 +237,70 @@ func (s *server) updateTransformation(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	t := r.transformation
-	if req.Paused != nil {
-		t.Paused = *req.Paused
-	}
-	if given(req.Config) {
-		var c fivetran.TransformationConfig
-		if err := json.Unmarshal(t.Config, &c); err != nil {
-			return nil, err
+	// A transformation changes neither its type nor its group: what a request
+	// names is looked up by those, before the rest is changed.
+	if given(req.Config) && r.transformation.Type == quickstart {
+		var names struct {
+			ConnectionIDs []string `json:"connection_ids"`
 		}
-		project, group := c.ProjectID, t.GroupID
-		if err := json.Unmarshal(req.Config, &c); err != nil { // what it says in place of what was
+		if err := json.Unmarshal(req.Config, &names); err != nil {
 			return nil, badJSON(err)
 		}
-		if c.ProjectID != project {
-			return nil, invalidInput("Field 'project_id' cannot be changed")
-		}
-		if err := checkTransformation(t.Type, &c); err != nil {
+		if _, err := s.groupOf(r, r.transformation.GroupID, names.ConnectionIDs); err != nil {
 			return nil, err
 		}
-		if _, err := s.groupOf(r, group, c.ConnectionIDs); err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(c)
-		if err != nil {
-			return nil, err
-		}
-		t.Config = b
 	}
+	var plan json.RawMessage
 	if req.Schedule != nil {
-		if err := s.scheduleTransformation(r, t, req.Schedule); err != nil {
+		var err error
+		if plan, err = s.transformationSchedule(r, r.transformation, req.Schedule); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.Store.UpdateTransformation(r.Context(), t); err != nil {
-		return nil, transformationGone(err, r.id())
+	t, err := s.Store.UpdateTransformation(r.Context(), r.id(), func(t *store.Transformation) (err error) {
+		if req.Paused != nil {
+			t.Paused = *req.Paused
+		}
+		if plan != nil {
+			t.Schedule = plan
+		}
+		if given(req.Config) {
+			t.Config, err = changedTransformation(t, req.Config)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return wireTransformation(t)
 }
 
+// changedTransformation returns the config of a transformation with what a
+// request gives in place of what was.
+func changedTransformation(t *store.Transformation, config json.RawMessage) (json.RawMessage, error) {
+	var c fivetran.TransformationConfig
+	if err := json.Unmarshal(t.Config, &c); err != nil {
+		return nil, err
+	}
+	project, steps := c.ProjectID, c.Steps
+	c.Steps = nil // or what a step leaves out would be that of the one before
+	if err := json.Unmarshal(config, &c); err != nil {
+		return nil, badJSON(err)
+	}
+	if c.Steps == nil {
+		c.Steps = steps
+	}
+	if c.ProjectID != project {
+		return nil, invalidInput("Field 'project_id' cannot be changed")
+	}
+	if err := checkTransformation(t.Type, &c); err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
+}
+
 func (s *server) deleteTransformation(r *request) (any, error) {
-	return nil, transformationGone(s.Store.DeleteTransformation(r.Context(), r.id()), r.id())
+	return nil, s.Store.DeleteTransformation(r.Context(), r.id())
 }
 
 // runTransformation begins a run, which fails: see noDBT.
@@ -287,7 +311,7 @@ func (s *server) runTransformation(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	return nil, transformationGone(s.Store.FailTransformation(r.Context(), r.transformation, s.now(), noDBT), r.id())
+	return nil, s.Store.FailTransformation(r.Context(), r.transformation, s.now(), noDBT)
 }
 
 // cancelTransformation finds nothing to cancel: no run lasts.

@@ -130,14 +130,23 @@ func userKept(err error, r *request) error {
 	if errors.Is(err, store.ErrLastAdministrator) {
 		return conflict("User with id '%s' is the only %s of the account: give another user that role first", r.id(), access.Administrator)
 	}
-	return aUser.lost(err, r)
+	return err
 }
 
 func (s *server) deleteUser(r *request) (any, error) {
-	if err := r.mayChange(r.user.Role, "", access.AccountLevel, access.Place{}); err != nil {
+	if err := s.mayAll(r, r.user); err != nil { // with a user go all of their roles
 		return nil, err
 	}
 	return nil, userKept(s.Store.DeleteUser(r.Context(), r.id()), r)
+}
+
+// mayAll refuses a caller who may not do everything that a user may.
+func (s *server) mayAll(r *request, u *store.User) error {
+	grants, err := s.Store.Grants(r.Context(), u)
+	if err == nil && !r.caller.Grants.Includes(grants) {
+		return errForbidden
+	}
+	return err
 }
 
 func (s *server) removeUserRole(r *request) (any, error) {
@@ -183,11 +192,8 @@ func (s *server) userName(ctx context.Context, id string) (string, error) {
 		return "", nil
 	}
 	u, err := s.Store.User(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
 	if err != nil {
-		return "", err
+		return "", ifGone(err, nil)
 	}
 	return strings.TrimSpace(u.GivenName + " " + u.FamilyName), nil
 }

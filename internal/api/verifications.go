@@ -39,7 +39,7 @@ func (s *server) verify(r *request) (any, error) {
 	}
 	var tables []schema.Name
 	if req.Tables != nil {
-		if tables, err = s.scope(r, req.Tables, "verification"); err != nil {
+		if tables, err = s.namedTables(r, req.Tables, "verification"); err != nil {
 			return nil, err
 		}
 	}
@@ -57,7 +57,7 @@ func (s *server) lookFailed(err error, r *request, what string) error {
 	if (errors.As(err, &look) || errors.As(err, &source)) && r.Context().Err() == nil {
 		return &apiError{400, fivetran.BadRequest, what + ": " + err.Error()}
 	}
-	return connectionGone(err, r)
+	return err
 }
 
 func (s *server) listVerifications(r *request) (any, error) {
@@ -103,10 +103,7 @@ func (s *server) cancelVerification(r *request) (any, error) {
 }
 
 func verificationGone(err error, r *request) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound(fivetran.NotFoundVerification, "Verification '%s' of connection '%s' does not exist.", r.PathValue("verification"), r.id())
-	}
-	return err
+	return ifGone(err, notFound(fivetran.NotFoundVerification, "Verification '%s' of connection '%s' does not exist.", r.PathValue("verification"), r.id()))
 }
 
 func wireVerification(c *store.Connection, v *store.Verification) fivetran.Verification {
@@ -131,9 +128,9 @@ func wireVerification(c *store.Connection, v *store.Verification) fivetran.Verif
 	return w
 }
 
-// scope returns the tables that a request names by schema, which must be
+// namedTables returns the tables that a request names by schema, which must be
 // synced.
-func (s *server) scope(r *request, scope map[string][]string, of string) ([]schema.Name, error) {
+func (s *server) namedTables(r *request, scope map[string][]string, of string) ([]schema.Name, error) {
 	if len(scope) == 0 {
 		return nil, invalidInput("The scope of the %s is empty", of)
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/webhook"
+	"github.com/penstock-data/penstock/setup"
 )
 
 var (
@@ -20,23 +20,21 @@ var (
 			}
 			return access.Place{Group: r.webhook.GroupID, ID: r.webhook.ID}, nil
 		},
-		gone: noWebhook,
+		gone: func(r *request) error {
+			return notFound(fivetran.NotFound, "Webhook with id '%s' does not exist.", r.id())
+		},
 	}
 
 	// aWebhookGroup is the group that a webhook is made in.
-	aWebhookGroup = subject{limited: true, resource: access.Webhooks, find: aGroup.find, gone: aGroup.gone}
-)
-
-func noWebhook(r *request) error {
-	return notFound(fivetran.NotFound, "Webhook with id '%s' does not exist.", r.id())
-}
-
-func webhookGone(err error, r *request) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return noWebhook(r)
+	aWebhookGroup = subject{
+		limited: true, resource: access.Webhooks,
+		find: aGroup.find,
+		seen: func(r *request) bool {
+			return r.caller.Grants.May(aGroup.resource, access.Read, groupPlace(r.group.ID))
+		},
+		gone: aGroup.gone,
 	}
-	return err
-}
+)
 
 func (s *server) listWebhooks(r *request) (any, error) {
 	return paged(r, wireWebhook, func(page store.Page) ([]store.Webhook, string, error) {
@@ -71,11 +69,7 @@ func (s *server) createWebhook(r *request) (any, error) {
 			return nil, err
 		}
 	}
-	err := s.Store.CreateWebhook(r.Context(), w)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, noGroup(w.GroupID)
-	}
-	if err != nil {
+	if err := s.Store.CreateWebhook(r.Context(), w); err != nil {
 		return nil, err
 	}
 	return wireWebhook(w), nil
@@ -92,15 +86,14 @@ func (s *server) updateWebhook(r *request) (any, error) {
 	if err := applyWebhook(&w, &req); err != nil {
 		return nil, err
 	}
-	asked := req.RunTests != nil && *req.RunTests
-	if w.Active && (asked || !r.webhook.Active || w.URL != r.webhook.URL) {
+	if w.Active && (isTrue(req.RunTests) || !r.webhook.Active || w.URL != r.webhook.URL) {
 		if err := s.tryWebhook(r, &w); err != nil {
 			return nil, err
 		}
 	}
 	stored, err := s.Store.UpdateWebhook(r.Context(), w.ID, func(w *store.Webhook) error { return applyWebhook(w, &req) })
 	if err != nil {
-		return nil, webhookGone(err, r)
+		return nil, err
 	}
 	return wireWebhook(stored), nil
 }
@@ -128,7 +121,7 @@ func applyWebhook(w *store.Webhook, req *fivetran.WebhookRequest) error {
 		w.Active = *v
 	}
 	switch v := req.Secret.Value; {
-	case v != nil && *v != masked:
+	case v != nil && *v != setup.Masked:
 		w.Secret = *v
 	case v == nil && req.Secret.Given:
 		w.Secret = ""
@@ -152,7 +145,7 @@ func (s *server) tryWebhook(r *request, w *store.Webhook) error {
 }
 
 func (s *server) deleteWebhook(r *request) (any, error) {
-	return nil, webhookGone(s.Store.DeleteWebhook(r.Context(), r.id()), r)
+	return nil, s.Store.DeleteWebhook(r.Context(), r.id())
 }
 
 // testWebhook posts an event that did not happen. The path may end in any
@@ -200,7 +193,7 @@ func wireWebhook(w *store.Webhook) fivetran.Webhook {
 		wire.Type = "group"
 	}
 	if w.Secret != "" {
-		wire.Secret = masked
+		wire.Secret = setup.Masked
 	}
 	return wire
 }

@@ -166,6 +166,11 @@ func TestWebhookErrors(t *testing.T) {
 		{"stranger reads", get, hook, "", nobodys, 404, "NotFound", "Webhook with id '{w}' does not exist."},
 		{"stranger creates in a group", post, "/v1/webhooks/group/{g}", `{}`, nobodys, 404, "NotFound_Group", "Group with id '{g}' does not exist."},
 	})
+	maker, makerID := root.as("maker@example.com", "")
+	root.ok("POST", "/v1/users/"+makerID+"/groups", `{"id":"`+group+`","role":"Create Connection"}`)
+	if a := maker.do("POST", "/v1/webhooks/group/"+group, `{}`); a.status != 403 || a.code != "Forbidden" { // the group is no secret
+		t.Errorf("got %d %s", a.status, a.body)
+	}
 	for _, path := range []string{"/v1/webhooks", "/v1/webhooks/" + id} {
 		if a := root.do("GET", path, "", "-"); a.status != 401 {
 			t.Errorf("%s without a key: %d", path, a.status)

@@ -25,7 +25,7 @@ func (s *server) testConnection(r *request) (any, error) {
 func (s *server) testedConnection(r *request, src *source, id string, req fivetran.Tests) (any, error) {
 	c, err := s.Engine.TestConnection(r.Context(), id, trust(r, req))
 	if err != nil {
-		return nil, connectionGone(err, r)
+		return nil, ifGone(err, noConnection(r, id))
 	}
 	return s.wireConnection(src, c)
 }
@@ -33,7 +33,7 @@ func (s *server) testedConnection(r *request, src *source, id string, req fivetr
 func (s *server) testedDestination(r *request, target *destination.Service, id string, req fivetran.Tests) (any, error) {
 	d, err := s.Engine.TestDestination(r.Context(), id, trust(r, req))
 	if err != nil {
-		return nil, destinationGone(err, id)
+		return nil, ifGone(err, noDestination(id))
 	}
 	return wireDestination(target, d)
 }
@@ -66,5 +66,5 @@ func (s *server) syncConnection(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	return nil, connectionGone(s.Engine.Sync(r.Context(), r.id(), req.Force), r)
+	return nil, s.Engine.Sync(r.Context(), r.id(), req.Force)
 }

@@ -102,7 +102,8 @@ func (a *Agent) Link() Link {
 }
 
 // deleteUnused removes a row of table that no connection and no destination
-// refers to by link.
+// refers to by link. On PostgreSQL one that is made at the same moment may keep
+// the id of what is gone: it names nothing then, and can be changed.
 func (s *Store) deleteUnused(ctx context.Context, link Link, table, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
 		var n int

@@ -52,7 +52,8 @@ func (s *Store) Authenticate(ctx context.Context, key, keySecret string) (*Calle
 const usedEvery = time.Minute
 
 func (s *Store) authenticateSystem(ctx context.Context, key, keySecret string) (*Caller, error) {
-	k, hash, err := s.systemKeyBy(ctx, "key", key)
+	var hash []byte
+	k, err := scanSystemKey(s.row(ctx, systemKeyByKey, key), &hash)
 	if err != nil {
 		return nil, err
 	}

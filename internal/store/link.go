@@ -54,6 +54,7 @@ func (d *Destination) SetWay(w Way) {
 // A Use is a connection or a destination that is reached by a link.
 type Use struct {
 	ID      string
+	GroupID string
 	Service string
 	Schema  string // the connection's; "": it is a destination
 }
@@ -67,7 +68,7 @@ func linkUses(link Link) string {
 // Uses returns what is reached by links of a kind, by the id of what is on the
 // way: all in an account, or one thing's uses unless its id is empty.
 func (s *Store) Uses(ctx context.Context, link Link, accountID, id string) (map[string][]Use, error) {
-	stmt, err := s.stmt(ctx, `select link, id, service, name from (`+linkUses(link)+`) as uses
+	stmt, err := s.stmt(ctx, `select link, id, group_id, service, name from (`+linkUses(link)+`) as uses
 		where group_id in (select id from groups where account_id = $1) and ($2 = '' or link = $2) order by kind, created_at, id`)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (s *Store) Uses(ctx context.Context, link Link, accountID, id string) (map[
 	for rows.Next() {
 		var by string
 		var u Use
-		if err := rows.Scan(&by, &u.ID, &u.Service, &u.Schema); err != nil {
+		if err := rows.Scan(&by, &u.ID, &u.GroupID, &u.Service, &u.Schema); err != nil {
 			return nil, err
 		}
 		all[by] = append(all[by], u)

@@ -3,9 +3,12 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 func TestLogServices(t *testing.T) {
@@ -90,11 +93,35 @@ func TestSecretsManagers(t *testing.T) {
 		}
 		c := &Connection{GroupID: g.ID, Service: "s", Schema: "x", Config: json.RawMessage(`{}`), SecretsManagerID: m.ID}
 		check(t, s.CreateConnection(ctx, c))
-		uses, _, err := s.SecretsUses(ctx, g.AccountID, m.ID, true, true, Page{})
+		_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SecretsManagerID = m.ID; return nil })
 		check(t, err)
-		if len(uses) != 1 || uses[0].ID != c.ID || uses[0].Destination {
-			t.Errorf("got %+v", uses)
+		one, other := access.Scope{IDs: []string{c.ID}}, access.Scope{Groups: []string{"other"}}
+		for _, tt := range []struct {
+			connections, destinations access.Scope
+			want                      []string
+		}{
+			{access.Everything, access.Everything, []string{c.ID, g.ID}},
+			{one, other, []string{c.ID}},
+			{other, access.Scope{Groups: []string{g.ID}}, []string{g.ID}},
+			{access.Scope{}, access.Scope{All: true, NotGroups: []string{g.ID}}, nil},
+		} {
+			uses, _, err := s.SecretsUses(ctx, g.AccountID, m.ID, tt.connections, tt.destinations, Page{})
+			check(t, err)
+			var got []string
+			for _, u := range uses {
+				got = append(got, u.ID)
+				if u.Destination != (u.ID == g.ID) {
+					t.Errorf("%+v", u)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(tt.want)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%+v: got %v, want %v", tt, got, tt.want)
+			}
 		}
+		_, err = s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SecretsManagerID = ""; return nil })
+		check(t, err)
 		if err := s.DeleteSecretsManager(ctx, m.ID); !errors.Is(err, ErrInUse) {
 			t.Errorf("deleted while in use: %v", err)
 		}

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A PrivateLink is a way into another network, through a cloud.
@@ -27,24 +30,24 @@ func scanPrivateLink(row scanner) (l PrivateLink, err error) {
 }
 
 var (
-	privateLinkByID  = `select ` + privateLinkColumns.list() + ` from private_links where id = $1 and account_id = $2`
-	privateLinksPage = `select ` + privateLinkColumns.list() + ` from private_links where account_id = $1
-		and (created_at, id) > ($2, $3) order by created_at, id limit $4`
+	privateLinkByID  = `select ` + privateLinkColumns.list() + ` from private_links where id = $1`
+	privateLinksPage = `select ` + privateLinkColumns.list() + ` from private_links where account_id = $1 and ` + scoped("''", "id", 2) + `
+		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
 )
 
 // PrivateLinkIn returns a private link of an account.
 func (s *Store) PrivateLinkIn(ctx context.Context, accountID, id string) (*PrivateLink, error) {
-	l, err := scanPrivateLink(s.row(ctx, privateLinkByID, id, accountID))
+	l, err := scanPrivateLink(s.row(ctx, privateLinkByID+` and account_id = $2`, id, accountID))
 	if err != nil {
 		return nil, err
 	}
 	return &l, nil
 }
 
-// PrivateLinks returns a page of an account's private links and the cursor of
-// the next.
-func (s *Store) PrivateLinks(ctx context.Context, accountID string, page Page) ([]PrivateLink, string, error) {
-	return readPage(ctx, s, page, privateLinksPage, []any{accountID}, scanPrivateLink,
+// PrivateLinks returns a page of an account's private links, of those that
+// scope shows, and the cursor of the next.
+func (s *Store) PrivateLinks(ctx context.Context, accountID string, scope access.Scope, page Page) ([]PrivateLink, string, error) {
+	return readPage(ctx, s, page, privateLinksPage, append([]any{accountID}, scopeArgs(scope)...), scanPrivateLink,
 		func(l *PrivateLink) (time.Time, string) { return l.CreatedAt, l.ID })
 }
 
@@ -60,10 +63,24 @@ func (s *Store) CreatePrivateLink(ctx context.Context, l *PrivateLink) error {
 	})
 }
 
-// ConfigurePrivateLink changes a private link's config at a time.
-func (s *Store) ConfigurePrivateLink(ctx context.Context, l *PrivateLink, config json.RawMessage, at time.Time) error {
-	l.Config, l.UpdatedAt = config, at.UTC().Truncate(time.Microsecond)
-	return one(s.write.ExecContext(ctx, `update private_links set config = $2, updated_at = $3 where id = $1`, l.ID, string(config), micros(l.UpdatedAt)))
+// UpdatePrivateLink changes a private link's config by f at a time, and returns
+// the link as stored. Nothing changes if f returns an error.
+func (s *Store) UpdatePrivateLink(ctx context.Context, id string, at time.Time, f func(*PrivateLink) error) (*PrivateLink, error) {
+	var l PrivateLink
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if l, err = scanPrivateLink(tx.QueryRowContext(ctx, privateLinkByID+s.dialect.forUpdate, id)); err != nil {
+			return err
+		}
+		if err := f(&l); err != nil {
+			return err
+		}
+		l.UpdatedAt = at.UTC().Truncate(time.Microsecond)
+		return one(tx.ExecContext(ctx, `update private_links set config = $2, updated_at = $3 where id = $1`, id, string(l.Config), micros(l.UpdatedAt)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &l, nil
 }
 
 // DeletePrivateLink removes a private link. It is ErrInUse while connections

@@ -66,7 +66,7 @@ func TestAgents(t *testing.T) {
 		check(t, s.CreateConnection(ctx, connection(g, "direct")))
 		_, err = s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.ProxyAgentID = proxy.ID; return nil })
 		check(t, err)
-		want := map[string][]Use{proxy.ID: {{ID: c.ID, Service: "postgres", Schema: "app"}, {ID: g.ID, Service: "duckdb"}}}
+		want := map[string][]Use{proxy.ID: {{ID: c.ID, GroupID: g.ID, Service: "postgres", Schema: "app"}, {ID: g.ID, GroupID: g.ID, Service: "duckdb"}}}
 		same(t, must(s.Uses(ctx, ByProxy, u.AccountID, ""))(t), want)
 		same(t, must(s.Uses(ctx, ByProxy, u.AccountID, proxy.ID))(t), want)
 		same(t, must(s.Uses(ctx, ByProxy, "other", ""))(t), map[string][]Use{})
@@ -92,10 +92,13 @@ func TestPrivateLinksAndHubs(t *testing.T) {
 		u, g := seed(t, s)
 		l := &PrivateLink{AccountID: u.AccountID, Name: "l", Region: "GCP_US_EAST4", Service: "SOURCE_GCP", Config: json.RawMessage(`{"a":"b"}`), CreatedAt: t0}
 		check(t, s.CreatePrivateLink(ctx, l))
-		check(t, s.ConfigurePrivateLink(ctx, l, json.RawMessage(`{"a":"c"}`), t0.Add(time.Hour)))
+		l = must(s.UpdatePrivateLink(ctx, l.ID, t0.Add(time.Hour), func(l *PrivateLink) error { l.Config = json.RawMessage(`{"a":"c"}`); return nil }))(t)
 		same(t, must(s.PrivateLinkIn(ctx, u.AccountID, l.ID))(t), l)
-		if links, _, err := s.PrivateLinks(ctx, u.AccountID, Page{}); err != nil || len(links) != 1 || !links[0].UpdatedAt.Equal(t0.Add(time.Hour)) {
+		if links, _, err := s.PrivateLinks(ctx, u.AccountID, access.Everything, Page{}); err != nil || len(links) != 1 || !links[0].UpdatedAt.Equal(t0.Add(time.Hour)) {
 			t.Errorf("links %v, %v", links, err)
+		}
+		if links, _, err := s.PrivateLinks(ctx, u.AccountID, access.Scope{Groups: []string{g.ID}}, Page{}); err != nil || len(links) != 0 {
+			t.Errorf("links of no group %v, %v", links, err)
 		}
 		c := connection(g, "app")
 		c.PrivateLinkID = l.ID
@@ -180,9 +183,12 @@ func TestTransformations(t *testing.T) {
 		u, g := seed(t, s)
 		p := &Project{AccountID: u.AccountID, GroupID: g.ID, Type: "DBT_CORE", Config: json.RawMessage(`{"environment_vars":["DBT_X=hunter2"]}`), CreatedBy: u.ID, CreatedAt: t0}
 		check(t, s.CreateProject(ctx, p))
-		p.Status, p.SetupTests = ProjectError, []setup.TestResult{{Title: "a", Status: setup.Failed}}
-		check(t, s.UpdateProject(ctx, p))
+		p = must(s.UpdateProject(ctx, p.ID, func(p *Project) error {
+			p.Status, p.SetupTests = ProjectError, []setup.TestResult{{Title: "a", Status: setup.Failed}}
+			return nil
+		}))(t)
 		same(t, must(s.ProjectIn(ctx, u.AccountID, p.ID))(t), p)
+		same(t, p.Status, ProjectError)
 		var sealed []byte
 		check(t, s.read.QueryRowContext(ctx, `select config from transformation_projects`).Scan(&sealed))
 		if bytes.Contains(sealed, []byte("hunter2")) {
@@ -193,8 +199,10 @@ func TestTransformations(t *testing.T) {
 		check(t, s.CreateTransformation(ctx, tr))
 		check(t, s.CreateTransformation(ctx, &Transformation{AccountID: u.AccountID, GroupID: g.ID, Type: "QUICKSTART", Config: []byte(`{}`), Schedule: []byte(`{}`)}))
 		wantErr(t, s.CreateTransformation(ctx, &Transformation{AccountID: u.AccountID, GroupID: g.ID, ProjectID: "x"}), ErrNotFound)
-		tr.Paused = true
-		check(t, s.UpdateTransformation(ctx, tr))
+		tr = must(s.UpdateTransformation(ctx, tr.ID, func(tr *Transformation) error { tr.Paused = true; return nil }))(t)
+		if !tr.Paused {
+			t.Error("it is not paused")
+		}
 		at := must(s.EventCursor(ctx, "reader"))(t)
 		check(t, s.FailTransformation(ctx, tr, t0.Add(time.Hour), "no dbt"))
 		same(t, must(s.TransformationIn(ctx, u.AccountID, tr.ID))(t), tr)

@@ -136,7 +136,8 @@ func (s *Store) WritePackage(ctx context.Context, p *Package, w io.Writer) error
 }
 
 // DeletePackage removes a package and its file. It is ErrInUse while it is a
-// connection's.
+// connection's. On PostgreSQL a connection that is made at the same moment may
+// keep its id.
 func (s *Store) DeletePackage(ctx context.Context, id string) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
 		var n int

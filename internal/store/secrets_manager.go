@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A SecretsManager is a service outside that keeps secrets of configs.
@@ -37,14 +40,14 @@ func (s *Store) secretsManagerValues(m *SecretsManager) []any {
 }
 
 var (
-	secretsManagerByID = `select ` + secretsManagerColumns.list() + ` from secrets_managers where id = $1 and account_id = $2`
+	secretsManagerByID = `select ` + secretsManagerColumns.list() + ` from secrets_managers where id = $1`
 	secretsManagerPage = `select ` + secretsManagerColumns.list() + ` from secrets_managers where account_id = $1
 		and (created_at, id) > ($2, $3) order by created_at, id limit $4`
 )
 
 // SecretsManagerIn returns a secrets manager of an account.
 func (s *Store) SecretsManagerIn(ctx context.Context, accountID, id string) (*SecretsManager, error) {
-	m, err := s.scanSecretsManager(s.row(ctx, secretsManagerByID, id, accountID))
+	m, err := s.scanSecretsManager(s.row(ctx, secretsManagerByID+` and account_id = $2`, id, accountID))
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +72,24 @@ func (s *Store) CreateSecretsManager(ctx context.Context, m *SecretsManager) err
 	})
 }
 
-// ConfigureSecretsManager changes a secrets manager's config at a time.
-func (s *Store) ConfigureSecretsManager(ctx context.Context, m *SecretsManager, config json.RawMessage, at time.Time) error {
-	m.Config, m.UpdatedAt = config, at.UTC().Truncate(time.Microsecond)
-	return one(s.write.ExecContext(ctx, secretsManagerColumns.update("secrets_managers"), s.secretsManagerValues(m)...))
+// UpdateSecretsManager changes a secrets manager by f at a time, and returns it
+// as stored. Nothing changes if f returns an error.
+func (s *Store) UpdateSecretsManager(ctx context.Context, id string, at time.Time, f func(*SecretsManager) error) (*SecretsManager, error) {
+	var m SecretsManager
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if m, err = s.scanSecretsManager(tx.QueryRowContext(ctx, secretsManagerByID+s.dialect.forUpdate, id)); err != nil {
+			return err
+		}
+		if err := f(&m); err != nil {
+			return err
+		}
+		m.UpdatedAt = at.UTC().Truncate(time.Microsecond)
+		return one(tx.ExecContext(ctx, secretsManagerColumns.update("secrets_managers"), s.secretsManagerValues(&m)...))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
 }
 
 // DeleteSecretsManager removes a secrets manager. It is ErrInUse while
@@ -93,26 +110,22 @@ type SecretsUse struct {
 }
 
 // secretsUses selects from connections and destinations. The arguments are the
-// account, the manager or ”, and whether to leave out either kind.
-const secretsUses = `select id, destination, name, enabled, secrets_manager_id, created_at from (
+// account, the manager or "", and what is shown of either kind.
+var secretsUses = `select id, destination, name, enabled, secrets_manager_id, created_at from (
 	select c.id, 0 as destination, c.schema_name as name, case when c.setup_state = 'connected' and c.paused = false then 1 else 0 end as enabled,
 		c.secrets_manager_id, c.created_at, c.group_id from connections c where c.secrets_manager_id is not null
 	union all select d.id, 1, g.name, case when d.setup_status = 'connected' then 1 else 0 end, d.secrets_manager_id, d.created_at, d.id
 		from destinations d join groups g on g.id = d.id where d.secrets_manager_id is not null) as uses
 	where group_id in (select id from groups where account_id = $1) and ($2 = '' or secrets_manager_id = $2)
-	and not (destination = 0 and $3 = 1) and not (destination = 1 and $4 = 1)
-	and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+	and (destination = 0 and ` + scoped("group_id", "id", 3) + ` or destination = 1 and ` + scoped("id", "id", 6) + `)
+	and (created_at, id) > ($9, $10) order by created_at, id limit $11`
 
 // SecretsUses returns a page of what uses the secrets managers of an account,
-// or one of them unless managerID is empty, and the cursor of the next.
-func (s *Store) SecretsUses(ctx context.Context, accountID, managerID string, sources, destinations bool, page Page) ([]SecretsUse, string, error) {
-	without := func(kind bool) int {
-		if kind {
-			return 0
-		}
-		return 1
-	}
-	args := []any{accountID, managerID, without(sources), without(destinations)}
+// or one of them unless managerID is empty, of the connections and the
+// destinations that scopes show, and the cursor of the next.
+func (s *Store) SecretsUses(ctx context.Context, accountID, managerID string, connections, destinations access.Scope, page Page) ([]SecretsUse, string, error) {
+	args := append([]any{accountID, managerID}, scopeArgs(connections)...)
+	args = append(args, scopeArgs(destinations)...)
 	return readPage(ctx, s, page, secretsUses, args, scanSecretsUse, func(u *SecretsUse) (time.Time, string) { return u.CreatedAt, u.ID })
 }
 

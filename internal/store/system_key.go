@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"time"
 
@@ -58,18 +59,16 @@ func scanSystemKey(row scanner, more ...any) (k SystemKey, err error) {
 	return k, json.Unmarshal([]byte(permissions), &k.Permissions)
 }
 
-// systemKeyBy returns the system key that has a value in a column, and its hash.
-func (s *Store) systemKeyBy(ctx context.Context, column, value string) (k SystemKey, hash []byte, err error) {
-	k, err = scanSystemKey(s.row(ctx, `select `+systemKeyColumns.list()+`, hash from system_keys where `+column+` = $1`, value), &hash)
-	return k, hash, err
-}
-
-var systemKeysPage = `select ` + systemKeyColumns.list() + ` from system_keys where account_id = $1 and ` + scoped("''", "id", 2) + `
-	and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+var (
+	systemKeyByID  = `select ` + systemKeyColumns.list() + ` from system_keys where id = $1`
+	systemKeyByKey = `select ` + systemKeyColumns.list() + `, hash from system_keys where key = $1`
+	systemKeysPage = `select ` + systemKeyColumns.list() + ` from system_keys where account_id = $1 and ` + scoped("''", "id", 2) + `
+		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
+)
 
 // SystemKey returns a system key.
 func (s *Store) SystemKey(ctx context.Context, id string) (*SystemKey, error) {
-	k, _, err := s.systemKeyBy(ctx, "id", id)
+	k, err := scanSystemKey(s.row(ctx, systemKeyByID, id))
 	if err != nil {
 		return nil, err
 	}
@@ -103,24 +102,52 @@ func (s *Store) CreateSystemKey(ctx context.Context, k *SystemKey) (keySecret st
 	return keySecret, err
 }
 
-// UpdateSystemKey changes a key's name and permissions.
-func (s *Store) UpdateSystemKey(ctx context.Context, k *SystemKey) error {
-	permissions, err := array(k.Permissions)
-	if err != nil {
+// UpdateSystemKey changes a key's name, permissions and expiry by f, and
+// returns it as stored. Nothing changes if f returns an error.
+func (s *Store) UpdateSystemKey(ctx context.Context, id string, f func(*SystemKey) error) (*SystemKey, error) {
+	var k SystemKey
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		k, err = s.updateSystemKey(ctx, tx, id, f)
 		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	k.UpdatedAt = now()
-	return one(s.write.ExecContext(ctx, `update system_keys set name = $2, permissions = $3, updated_at = $4 where id = $1`,
-		k.ID, k.Name, permissions, micros(k.UpdatedAt)))
+	return &k, nil
 }
 
-// RotateSystemKey gives a key another secret, which it returns and which cannot
-// be had again, and another expiry. The secret before is good for nothing.
-func (s *Store) RotateSystemKey(ctx context.Context, k *SystemKey) (keySecret string, err error) {
-	_, keySecret = secret.NewAPIKey()
+// RotateSystemKey does the same, and gives the key another secret, which cannot
+// be had again. The secret before is good for nothing.
+func (s *Store) RotateSystemKey(ctx context.Context, id string, f func(*SystemKey) error) (*SystemKey, string, error) {
+	var k SystemKey
+	_, keySecret := secret.NewAPIKey()
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if k, err = s.updateSystemKey(ctx, tx, id, f); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `update system_keys set hash = $2 where id = $1`, id, secret.HashAPIKey(s.hashKey, k.Key, keySecret)))
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return &k, keySecret, nil
+}
+
+func (s *Store) updateSystemKey(ctx context.Context, tx *sql.Tx, id string, f func(*SystemKey) error) (SystemKey, error) {
+	k, err := scanSystemKey(tx.QueryRowContext(ctx, systemKeyByID+s.dialect.forUpdate, id))
+	if err != nil {
+		return k, err
+	}
+	if err := f(&k); err != nil {
+		return k, err
+	}
+	permissions, err := array(k.Permissions)
+	if err != nil {
+		return k, err
+	}
 	k.UpdatedAt = now()
-	return keySecret, one(s.write.ExecContext(ctx, `update system_keys set hash = $2, expires_at = $3, updated_at = $4 where id = $1`,
-		k.ID, secret.HashAPIKey(s.hashKey, k.Key, keySecret), micros(k.ExpiresAt), micros(k.UpdatedAt)))
+	return k, one(tx.ExecContext(ctx, `update system_keys set name = $2, permissions = $3, expires_at = $4, updated_at = $5 where id = $1`,
+		id, k.Name, permissions, micros(k.ExpiresAt), micros(k.UpdatedAt)))
 }
 
 // DeleteSystemKey revokes a key.

@@ -51,14 +51,14 @@ func (s *Store) projectValues(p *Project) ([]any, error) {
 }
 
 var (
-	projectByID  = `select ` + projectColumns.list() + ` from transformation_projects where id = $1 and account_id = $2`
+	projectByID  = `select ` + projectColumns.list() + ` from transformation_projects where id = $1`
 	projectsPage = `select ` + projectColumns.list() + ` from transformation_projects where account_id = $1 and ` + scoped("group_id", "id", 2) + `
 		and (created_at, id) > ($5, $6) order by created_at, id limit $7`
 )
 
 // ProjectIn returns a transformation project of an account.
 func (s *Store) ProjectIn(ctx context.Context, accountID, id string) (*Project, error) {
-	p, err := s.scanProject(s.row(ctx, projectByID, id, accountID))
+	p, err := s.scanProject(s.row(ctx, projectByID+` and account_id = $2`, id, accountID))
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +89,27 @@ func (s *Store) CreateProject(ctx context.Context, p *Project) error {
 	})
 }
 
-// UpdateProject replaces a transformation project's row.
-func (s *Store) UpdateProject(ctx context.Context, p *Project) error {
-	values, err := s.projectValues(p)
+// UpdateProject changes a transformation project by f, and returns it as
+// stored. Nothing changes if f returns an error.
+func (s *Store) UpdateProject(ctx context.Context, id string, f func(*Project) error) (*Project, error) {
+	var p Project
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if p, err = s.scanProject(tx.QueryRowContext(ctx, projectByID+s.dialect.forUpdate, id)); err != nil {
+			return err
+		}
+		if err := f(&p); err != nil {
+			return err
+		}
+		values, err := s.projectValues(&p)
+		if err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, projectColumns.update("transformation_projects"), values...))
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return one(s.write.ExecContext(ctx, projectColumns.update("transformation_projects"), values...))
+	return &p, nil
 }
 
 // DeleteProject removes a transformation project. It is ErrInUse while it has
@@ -149,7 +163,7 @@ func (t *Transformation) values() []any {
 }
 
 var (
-	transformationByID  = `select ` + transformationColumns.list() + ` from transformations where id = $1 and account_id = $2`
+	transformationByID  = `select ` + transformationColumns.list() + ` from transformations where id = $1`
 	transformationsPage = `select ` + transformationColumns.list() + ` from transformations where account_id = $1
 		and ($2 = '' or group_id = $2) and ($3 = '' or project_id = $3) and ($4 = '' or type = $4) and ` + scoped("group_id", "id", 5) + `
 		and (created_at, id) > ($8, $9) order by created_at, id limit $10`
@@ -157,7 +171,7 @@ var (
 
 // TransformationIn returns a transformation of an account.
 func (s *Store) TransformationIn(ctx context.Context, accountID, id string) (*Transformation, error) {
-	t, err := scanTransformation(s.row(ctx, transformationByID, id, accountID))
+	t, err := scanTransformation(s.row(ctx, transformationByID+` and account_id = $2`, id, accountID))
 	if err != nil {
 		return nil, err
 	}
@@ -197,9 +211,23 @@ func (s *Store) CreateTransformation(ctx context.Context, t *Transformation) err
 	})
 }
 
-// UpdateTransformation replaces a transformation's row.
-func (s *Store) UpdateTransformation(ctx context.Context, t *Transformation) error {
-	return one(s.write.ExecContext(ctx, transformationColumns.update("transformations"), t.values()...))
+// UpdateTransformation changes a transformation by f, and returns it as stored.
+// Nothing changes if f returns an error.
+func (s *Store) UpdateTransformation(ctx context.Context, id string, f func(*Transformation) error) (*Transformation, error) {
+	var t Transformation
+	err := s.in(ctx, func(tx *sql.Tx) (err error) {
+		if t, err = scanTransformation(tx.QueryRowContext(ctx, transformationByID+s.dialect.forUpdate, id)); err != nil {
+			return err
+		}
+		if err := f(&t); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, transformationColumns.update("transformations"), t.values()...))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 // FailTransformation says that a run of a transformation began and failed at
