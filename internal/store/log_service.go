@@ -223,7 +223,8 @@ func (s *Store) EventsFor(ctx context.Context, l *LogService, limit int) ([]Even
 
 // A Shipped is what came of sending events to a log service.
 type Shipped struct {
-	Last    int64     // the last event that was taken; 0: none
+	Last    int64     // the last event that is done with; 0: none
+	Sent    bool      // the log service took a request
 	Error   string    // why it took no more; "": it took all
 	Broken  bool      // a person must act on Error
 	Due     time.Time // when more may be sent
@@ -234,14 +235,15 @@ type Shipped struct {
 // [ErrStale] if it is not the caller's any more.
 func (s *Store) SettleLogService(ctx context.Context, l *LogService, r Shipped, lease time.Duration) error {
 	held := l.until
-	l.position, l.Error, l.due = max(l.position, r.Last), r.Error, r.Due
+	l.position, l.due = max(l.position, r.Last), r.Due
 	switch {
-	case r.Error == "":
-		l.failures, l.SetupState = 0, Connected
-	case r.Broken:
-		l.failures, l.SetupState = l.failures+1, Broken
-	default:
-		l.failures++
+	case r.Error != "":
+		l.Error, l.failures = r.Error, l.failures+1
+		if r.Broken {
+			l.SetupState = Broken
+		}
+	case r.Sent: // whoever was sent nothing is as it was
+		l.Error, l.failures, l.SetupState = "", 0, Connected
 	}
 	l.until = 0
 	if !r.Release {
