@@ -187,22 +187,9 @@ func (s *Store) ClaimLogServices(ctx context.Context, now time.Time, lease time.
 
 func (s *Store) claimLogServices(ctx context.Context, tx *sql.Tx, now, until time.Time, n int) ([]LogService, error) {
 	// Materialized for the reason that claimLanes has.
-	rows, err := tx.QueryContext(ctx, `with due as materialized
+	return collect(s.scanLogService)(tx.QueryContext(ctx, `with due as materialized
 		(select id from log_services where due_at <= $1 and lease_until <= $1 and `+waiting+` order by due_at limit $3`+s.dialect.skipLocked+`)
-		update log_services set lease_until = $2 where id in (select id from due) returning `+logServiceColumns.list(), now.UnixMicro(), until.UnixMicro(), n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []LogService
-	for rows.Next() {
-		l, err := s.scanLogService(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, l)
-	}
-	return all, rows.Err()
+		update log_services set lease_until = $2 where id in (select id from due) returning `+logServiceColumns.list(), now.UnixMicro(), until.UnixMicro(), n))
 }
 
 // eventsFor selects what waits for log services.

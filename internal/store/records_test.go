@@ -195,7 +195,7 @@ func TestTransformations(t *testing.T) {
 		wantErr(t, s.CreateTransformation(ctx, &Transformation{AccountID: u.AccountID, GroupID: g.ID, ProjectID: "x"}), ErrNotFound)
 		tr.Paused = true
 		check(t, s.UpdateTransformation(ctx, tr))
-		at := must(s.EventCursor(ctx, "reader"))(t)
+		at := newest(t, s)
 		check(t, s.FailTransformation(ctx, tr, t0.Add(time.Hour), "no dbt"))
 		same(t, must(s.TransformationIn(ctx, u.AccountID, tr.ID))(t), tr)
 		events := must(s.Events(ctx, at, 10))(t)

@@ -113,20 +113,7 @@ func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to t
 }
 
 func (s *Store) runs(ctx context.Context, query string, args ...any) ([]Run, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Run
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return collect(scanRun)(s.ask(ctx, query, args...))
 }
 
 // Shared reports whether other processes may work on the same database.
