@@ -30,7 +30,7 @@ func TestServeLogs(t *testing.T) {
 	}))
 	defer srv.Close()
 	platforms(t, func(t *testing.T, flags []string) {
-		s := serve(t, t.TempDir(), append(flags, "--webhook-networks", "127.0.0.0/8,::1/128")...)
+		s := serve(t, t.TempDir(), append(flags, "--outside-networks", "127.0.0.0/8,::1/128")...)
 		var group struct{ ID string }
 		s.must(t, "POST", "/v1/groups", map[string]any{"name": "g"}, &group)
 		s.must(t, "POST", "/v1/external-logging", map[string]any{"group_id": group.ID, "service": "grafana_loki", "run_setup_tests": true,

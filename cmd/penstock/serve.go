@@ -42,8 +42,8 @@ type serveCmd struct {
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	WebhookCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
-	WebhookNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
+	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
@@ -134,9 +134,9 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 
 // policy says where webhooks and log services may lead.
 func (c *serveCmd) policy() (policy outside.Policy, err error) {
-	policy.Networks = c.WebhookNetworks
-	if c.WebhookCA != "" {
-		pem, err := os.ReadFile(c.WebhookCA)
+	policy.Networks = c.OutsideNetworks
+	if c.OutsideCA != "" {
+		pem, err := os.ReadFile(c.OutsideCA)
 		if err != nil {
 			return policy, err
 		}
@@ -144,7 +144,7 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 			return policy, err
 		}
 		if !policy.Roots.AppendCertsFromPEM(pem) {
-			return policy, fmt.Errorf("%s has no certificate in PEM's form", c.WebhookCA)
+			return policy, fmt.Errorf("%s has no certificate in PEM's form", c.OutsideCA)
 		}
 	}
 	return policy, nil

@@ -31,7 +31,7 @@ func TestServeWebhook(t *testing.T) {
 		t.Fatal(err)
 	}
 	platforms(t, func(t *testing.T, flags []string) {
-		s := serve(t, t.TempDir(), append(flags, "--webhook-ca", ca, "--webhook-networks", "127.0.0.0/8,::1/128")...)
+		s := serve(t, t.TempDir(), append(flags, "--outside-ca", ca, "--outside-networks", "127.0.0.0/8,::1/128")...)
 		var group struct{ ID string }
 		s.must(t, "POST", "/v1/groups", map[string]any{"name": "g"}, &group)
 		s.must(t, "POST", "/v1/webhooks/account", map[string]any{"url": srv.URL, "events": []string{"create_connector"}}, nil)

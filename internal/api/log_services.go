@@ -86,6 +86,9 @@ func (s *server) addLogService(r *request, groupID string, req *fivetran.NewLogS
 	if req.RunSetupTests {
 		config, err = service.Config.Check(req.Config)
 	}
+	if err == nil {
+		err = service.Check(config)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +132,9 @@ func (s *server) updateLogService(r *request) (any, error) {
 		}
 		config, err := service.Config.Merge(l.Config, req.Config)
 		if err != nil || string(config) == string(l.Config) {
+			return err
+		}
+		if err := service.Check(config); err != nil {
 			return err
 		}
 		// What was found of the old config says nothing about the new one.

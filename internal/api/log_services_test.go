@@ -72,6 +72,9 @@ func TestLogServices(t *testing.T) {
 		if a.data["enabled"] != false || status["setup_state"] != "broken" || !strings.Contains(details, "401 Unauthorized") || strings.Contains(a.body, "wrong") {
 			t.Errorf("got %s", a.body)
 		}
+		if a := e.do("PATCH", path, `{"config":{"loki_url":"loki.example.com"}}`); a.status != 400 || a.message != "Invalid value for field 'loki_url': it is not a URL" {
+			t.Errorf("an address that is none: %d %s", a.status, a.body)
+		}
 		a = e.ok("PATCH", path, `{"config":{"loki_url":"`+url+`/"}}`)
 		if a.data["status"] != nil || a.data["setup_tests"] != nil {
 			t.Errorf("what was found of another config: %s", a.body)
@@ -127,6 +130,8 @@ func TestLogServiceErrors(t *testing.T) {
 		{"another region", "POST", logs, `{"group_id":"{h}","service":"datadog_log","config":{"region":"x"}}`, "", 400, "InvalidInput",
 			"Invalid 'config' object: field 'region' is one of EU, US1, AP1, AP2, US3, US5, US1_FED"},
 		{"nothing to test", "POST", logs, `{"group_id":"{h}","service":"datadog_log","run_setup_tests":true}`, "", 400, "InvalidInput", "Field 'api_key' is required"},
+		{"password in the address", "POST", logs, `{"group_id":"{h}","service":"grafana_loki","config":{"loki_url":"https://u:p@loki.example.com"}}`, "", 400, "InvalidInput",
+			"Invalid value for field 'loki_url': it must not hold a user or a password"},
 		{"no such group", "POST", logs, `{"group_id":"x","service":"datadog_log"}`, "", 404, "NotFound_Group", "Group with id 'x' does not exist."},
 		{"account without service", "POST", account, `{}`, "", 400, "InvalidInput", "Field 'service' is required"},
 		{"required field removed", "PATCH", one, `{"config":{"api_key":null}}`, "", 400, "InvalidInput", "Field 'api_key' is required"},

@@ -14,15 +14,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/setup"
 )
 
 // cloudwatch is Amazon CloudWatch Logs (API reference, PutLogEvents,
 // 2014-03-28, read 2026-11): 10,000 events in the order of their times, within
-// 24 hours; 1 MiB, to which each event adds 26 bytes.
+// 24 hours; 1 MiB, to which each event adds 26 bytes. None may be older than 14
+// days, or than the group keeps its events, or more than 2 hours ahead: it says
+// which it has left out of a request that it took.
 var cloudwatch = &Service{
 	ID: "cloudwatch", Config: setup.Describe("CloudWatch", cloudwatchConfig{}),
-	most: 10_000, bytes: 1 << 20, extra: 26, within: 24 * time.Hour, oldest: 14 * 24 * time.Hour, send: sendCloudwatch,
+	bytes: 1 << 20, extra: 26, within: 24 * time.Hour, oldest: 14 * 24 * time.Hour, send: sendCloudwatch,
 }
 
 type cloudwatchConfig struct {
@@ -59,39 +62,62 @@ func sendCloudwatch(ctx context.Context, v *via, config json.RawMessage, entries
 	for _, e := range entries {
 		put.Events = append(put.Events, event{e.at.UnixMilli(), string(e.line)})
 	}
-	err := c.call(ctx, v, "PutLogEvents", put)
-	if !errors.Is(err, errNoStream) {
+	answer, err := c.call(ctx, v, "PutLogEvents", put)
+	if errors.Is(err, errNoStream) {
+		if _, err := c.call(ctx, v, "CreateLogStream", map[string]string{"logGroupName": c.LogGroup, "logStreamName": source}); err != nil {
+			return err
+		}
+		answer, err = c.call(ctx, v, "PutLogEvents", put)
+	}
+	if err != nil {
 		return err
 	}
-	if err := c.call(ctx, v, "CreateLogStream", map[string]string{"logGroupName": c.LogGroup, "logStreamName": source}); err != nil {
-		return err
+	return rejected(answer, len(entries))
+}
+
+// rejected returns a *[leftOut] if an answer of PutLogEvents says that it has
+// not taken all events (API reference, RejectedLogEventsInfo, 2026-11).
+func rejected(answer []byte, events int) error {
+	var a struct {
+		Info struct {
+			TooOldEnd   int  `json:"tooOldLogEventEndIndex"`  // exclusive
+			ExpiredEnd  int  `json:"expiredLogEventEndIndex"` // taken to be so too
+			TooNewStart *int `json:"tooNewLogEventStartIndex"`
+		} `json:"rejectedLogEventsInfo"`
 	}
-	return c.call(ctx, v, "PutLogEvents", put)
+	json.Unmarshal(answer, &a) // of whoever is in the vendor's place: it rejects nothing
+	n := max(a.Info.TooOldEnd, a.Info.ExpiredEnd)
+	if a.Info.TooNewStart != nil {
+		n += events - *a.Info.TooNewStart
+	}
+	if n <= 0 {
+		return nil
+	}
+	return &leftOut{min(n, events), "which are too old, or too far ahead"}
 }
 
 // errNoStream is the answer of PutLogEvents where the stream, or its group, is
 // missing.
 var errNoStream = &refusal{status: http.StatusBadRequest, reason: "the log service answered ResourceNotFoundException: there is no such log group"}
 
-// call calls an action of the API. What it rejects of single events, for they
-// are older than the group keeps or than 14 days, is lost.
-func (c *cloudwatchConfig) call(ctx context.Context, v *via, action string, input any) error {
-	body := encode(input)
+// call calls an action of the API and returns the answer.
+func (c *cloudwatchConfig) call(ctx context.Context, v *via, action string, input any) ([]byte, error) {
+	body := fivetran.Encode(input)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.at("https://logs."+c.Region+"."+awsDomain(c.Region))+"/", bytes.NewReader(body))
 	if err != nil {
-		return &refusal{reason: "the region is malformed"}
+		return nil, &refusal{reason: "the region is malformed"}
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", "Logs_20140328."+action)
 	sum := sha256.Sum256(body)
 	who := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.AccessKeySecret}
 	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), "logs", c.Region, v.now()); err != nil {
-		return err
+		return nil, err
 	}
 	answer, err := v.do(req)
 	r, refused := err.(*refusal)
 	if !refused {
-		return err
+		return answer, err
 	}
 	var why struct {
 		Type string `json:"__type"`
@@ -103,18 +129,18 @@ func (c *cloudwatchConfig) call(ctx context.Context, v *via, action string, inpu
 	}
 	switch kind {
 	case "":
-		return err
+		return nil, err
 	case "ResourceNotFoundException":
-		return errNoStream
+		return nil, errNoStream
 	case "ResourceAlreadyExistsException", "DataAlreadyAcceptedException": // somebody was faster
-		return nil
+		return nil, nil
 	case "ThrottlingException", "LimitExceededException", "OperationAbortedException":
 		r.status = http.StatusTooManyRequests
 	}
 	if strings.Trim(kind, awsLetters) == "" {
 		r.reason = "the log service answered " + kind
 	}
-	return r
+	return nil, r
 }
 
 const awsLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -6,14 +6,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/setup"
 )
 
 // dynatrace is Dynatrace's log ingestion (Log Monitoring API v2, "POST ingest
-// logs", 2026-11): an array of objects, 10 MB at most.
+// logs", 2026-11): an array of objects, 10 MB at most, of which 1 MiB is our
+// choice. What is more than 24 hours old is dropped without a word (documentation,
+// "Log ingestion API", 2026-11).
 var dynatrace = &Service{
 	ID: "dynatrace", Config: setup.Describe("Dynatrace", dynatraceConfig{}),
-	most: 1000, bytes: 1 << 20, extra: 256, oldest: 24 * time.Hour, send: sendDynatrace,
+	bytes: 1 << 20, extra: 256, oldest: 24 * time.Hour, send: sendDynatrace,
 }
 
 type dynatraceConfig struct {
@@ -42,7 +45,7 @@ func sendDynatrace(ctx context.Context, v *via, config json.RawMessage, entries 
 	if strings.ContainsAny(c.EnvironmentID, "./:@?#\\") {
 		return &refusal{reason: "the environment's id is malformed"}
 	}
-	_, err := v.post(ctx, v.at("https://"+c.EnvironmentID+".live.dynatrace.com")+"/api/v2/logs/ingest", encode(logs),
+	_, err := v.post(ctx, v.at("https://"+c.EnvironmentID+".live.dynatrace.com")+"/api/v2/logs/ingest", fivetran.Encode(logs),
 		map[string]string{"Authorization": "Api-Token " + c.AccessToken})
 	return err
 }

@@ -8,17 +8,18 @@
 package logship
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/penstock-data/penstock/internal/outside"
+	"github.com/penstock-data/penstock/internal/rounds"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -57,27 +58,30 @@ func (s *Sender) send(ctx context.Context, l *store.LogService, entries []entry)
 	if service == nil {
 		return &refusal{reason: "this server has no log service " + l.Service}
 	}
-	return service.send(ctx, &via{s.client, s.endpoints[l.Service], s.now}, l.Config, entries)
+	return service.send(ctx, &via{s.client, s.endpoints[l.Service], id(l), s.now}, l.Config, entries)
 }
+
+// id returns a log service's id as the API has it.
+func id(l *store.LogService) string { return cmp.Or(l.GroupID, l.AccountID) }
 
 // Test sends an event that did not happen, and returns what came of it.
 func (s *Sender) Test(ctx context.Context, l *store.LogService) []setup.TestResult {
 	t := setup.TestResult{Title: "Sending a test event", Status: setup.Passed}
-	e := try(s.now())
-	if err := s.send(ctx, l, []entry{newEntry(&e)}); err != nil {
+	if err := s.send(ctx, l, []entry{testEntry(s.now())}); err != nil {
 		t.Status, t.Message = setup.Failed, "The test event was not taken: "+err.Error()+"."
 	}
 	return []setup.TestResult{t}
 }
 
 const (
-	inAll  = 16              // log services that one process sends to at a time
-	lease  = time.Minute     // of a log service; longer than a request takes
-	look   = 5 * time.Second // between looks for what other processes have recorded
-	inRow  = 50              // batches to one log service in a row, before others have their turn
-	gather = time.Second     // between batches that are not full
+	inAll  = 16          // log services that one process sends to at a time
+	lease  = time.Minute // of a log service: half for a batch, half to record what came of it
+	inRow  = 50          // batches to one log service in a row, before others have their turn
+	gather = time.Second // between batches that are not full
 
-	eventsRead = 500 // at a time
+	// eventsRead at a time are no more entries than any vendor takes in one
+	// request: 1000, where they say a number at all (Datadog).
+	eventsRead = 500
 
 	firstRetry, lastRetry = time.Second, 5 * time.Minute
 )
@@ -98,11 +102,7 @@ type Shipper struct {
 	Config
 	send   func(context.Context, *store.LogService, []entry) error
 	events *prometheus.CounterVec
-	ended  chan struct{} // there is room
-
-	mu   sync.Mutex
-	busy int
-	left sync.WaitGroup
+	rounds rounds.Rounds
 }
 
 // New returns a Shipper that does nothing before Run is called.
@@ -113,9 +113,11 @@ func New(c Config) *Shipper {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Shipper{Config: c, send: c.Sender.send, ended: make(chan struct{}, 1), events: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "penstock_log_events_total", Help: "Events sent to log services, by what came of them.",
-	}, []string{"service", "result"})}
+	s := &Shipper{Config: c, send: c.Sender.send,
+		rounds: rounds.Rounds{What: "events to ship", Added: c.Store.Appended, Log: c.Log, Now: c.Now},
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "penstock_log_events_total", Help: "Events sent to log services, by what came of them.",
+		}, []string{"service", "result"})}
 	if c.Metrics != nil {
 		c.Metrics.MustRegister(s.events)
 	}
@@ -124,97 +126,54 @@ func New(c Config) *Shipper {
 
 // Run ships until ctx is done. Then it lets requests that have begun end,
 // which takes seconds, and returns; the next Run goes on from there.
-func (s *Shipper) Run(ctx context.Context) {
-	defer s.left.Wait()
-	for ctx.Err() == nil {
-		appended := s.Store.Appended()
-		wait, err := s.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			wait = look
-			s.Log.Error("look for events to ship", "error", err, "again_in", wait)
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-appended:
-		case <-s.ended:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
+func (s *Shipper) Run(ctx context.Context) { s.rounds.Run(ctx, s.round) }
 
-// round begins what is due as far as there is room, and returns how long there
-// will be nothing to do.
-func (s *Shipper) round(ctx context.Context) (time.Duration, error) {
-	s.mu.Lock()
-	free := inAll - s.busy
-	s.mu.Unlock()
-	now := s.Now()
-	services, next, err := s.Store.ClaimLogServices(ctx, now, lease, free)
-	if err != nil {
-		return 0, err
-	}
+// round begins what is due as far as there is room, and returns when more will
+// be; zero: nothing waits.
+func (s *Shipper) round(ctx context.Context) (next time.Time, err error) {
+	_, busy := s.rounds.Busy("")
+	services, next, err := s.Store.ClaimLogServices(ctx, s.Now(), lease, inAll-busy)
 	for i := range services {
-		s.start(ctx, &services[i])
-	}
-	if next.IsZero() {
-		return look, nil
-	}
-	return min(look, next.Sub(now)), nil
-}
-
-// start ships what waits for a log service.
-func (s *Shipper) start(ctx context.Context, l *store.LogService) {
-	s.count(1)
-	s.left.Go(func() {
-		defer func() {
-			s.count(-1)
-			select {
-			case s.ended <- struct{}{}:
-			default: // Run is going to look already
+		l := &services[i]
+		s.rounds.Begin(id(l), func() {
+			for n := 1; s.batch(ctx, l, n < inRow); n++ {
 			}
-		}()
-		for n := 1; s.batch(ctx, l, n < inRow); n++ {
-		}
-	})
-}
-
-func (s *Shipper) count(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.busy += n
+		})
+	}
+	return next, err
 }
 
 // batch ships one batch and reports whether another is to follow at once.
 func (s *Shipper) batch(ctx context.Context, l *store.LogService, goOn bool) (more bool) {
 	began := context.WithoutCancel(ctx) // what has begun ends in seconds by itself
 	log := s.Log.With("log_service", l.Service, "group", l.GroupID, "account", l.AccountID)
-	events, err := s.Store.EventsFor(began, l, eventsRead)
+	work, done := context.WithTimeout(began, lease/2)
+	defer done()
+	events, err := s.Store.EventsFor(work, l, eventsRead)
 	if err != nil {
 		log.Error("read events to ship", "error", err)
 		return false
 	}
-	r := store.Shipped{Due: s.Now(), Release: true}
+	r := store.Shipped{Release: true}
 	if len(events) > 0 {
-		n, err := s.ship(began, l, events)
-		if n > 0 {
+		var n int
+		if n, r.Sent, err = s.ship(work, log, l, events); n > 0 {
 			r.Last = events[n-1].ID
-			s.events.WithLabelValues(l.Service, "shipped").Add(float64(n))
-		}
-		switch full := n < len(events) || len(events) == eventsRead; {
-		case err != nil:
-			r.Error, r.Broken, r.Due = err.Error(), lasting(err), s.Now().Add(backoff(l.Failures(), err))
-			s.events.WithLabelValues(l.Service, "failed").Inc()
-			log.Warn("events not shipped", "reason", r.Error, "again_at", r.Due)
-		case full && goOn && ctx.Err() == nil:
-			r.Release, more = false, true
-		case !full:
-			r.Due = s.Now().Add(gather)
 		}
 	}
-	settle, done := context.WithTimeout(began, lease/2)
-	defer done()
+	r.Due = s.Now()
+	switch full := r.Last < last(events) || len(events) == eventsRead; {
+	case err != nil:
+		r.Error, r.Broken, r.Due = err.Error(), lasting(err), r.Due.Add(backoff(l.Failures(), err))
+		s.count(l, "failed", 1)
+		log.Warn("events not shipped", "reason", r.Error, "again_at", r.Due)
+	case full && goOn && ctx.Err() == nil:
+		r.Release, more = false, true
+	case !full:
+		r.Due = r.Due.Add(gather)
+	}
+	settle, settled := context.WithTimeout(began, lease/2)
+	defer settled()
 	if err := s.Store.SettleLogService(settle, l, r, lease); err != nil {
 		if !errors.Is(err, store.ErrStale) {
 			log.Error("record what was shipped; it is shipped again", "error", err)
@@ -224,9 +183,17 @@ func (s *Shipper) batch(ctx context.Context, l *store.LogService, goOn bool) (mo
 	return more
 }
 
+func last(events []store.Event) int64 {
+	if len(events) == 0 {
+		return 0
+	}
+	return events[len(events)-1].ID
+}
+
 // ship sends the first events in one request and returns how many are done
-// with: taken, or left out because their vendor takes none like them.
-func (s *Shipper) ship(ctx context.Context, l *store.LogService, events []store.Event) (int, error) {
+// with, because they were taken, or because their vendor takes none like them;
+// and whether it took the request.
+func (s *Shipper) ship(ctx context.Context, log *slog.Logger, l *store.LogService, events []store.Event) (done int, sent bool, err error) {
 	entries := make([]entry, len(events))
 	for i := range events {
 		entries[i] = newEntry(&events[i])
@@ -238,29 +205,47 @@ func (s *Shipper) ship(ctx context.Context, l *store.LogService, events []store.
 			from = s.Now().Add(-service.oldest)
 		}
 	}
-	for {
+	for ; ; n /= 2 {
 		batch := slices.DeleteFunc(slices.Clone(entries[:n]), func(e entry) bool { return e.at.Before(from) })
-		if len(batch) < n {
-			s.Log.Warn("events are too old for their log service and are left out", "log_service", l.Service, "events", n-len(batch))
-			s.events.WithLabelValues(l.Service, "too_old").Add(float64(n - len(batch)))
-		}
+		old := leftOut{n - len(batch), "which are too old"}
 		if len(batch) == 0 {
-			return n, nil
+			s.leaveOut(log, l, "too_old", old)
+			return n, false, nil
 		}
 		slices.SortStableFunc(batch, func(a, b entry) int { return a.at.Compare(b.at) })
 		err := s.send(ctx, l, batch)
 		var r *refusal
-		switch {
-		case err == nil:
-			return n, nil
-		case !errors.As(err, &r) || r.status != http.StatusRequestEntityTooLarge:
-			return 0, err
-		case n == 1:
-			s.Log.Error("an event is too large for its log service and is left out", "log_service", l.Service, "event", events[0].Kind, "event_id", events[0].ID)
-			return 1, nil
+		var part *leftOut
+		switch large := errors.As(err, &r) && r.status == http.StatusRequestEntityTooLarge; {
+		case large && len(batch) > 1:
+			continue
+		case large:
+			s.leaveOut(log, l, "too_large", leftOut{1, "which is too large"})
+		case errors.As(err, &part):
+			s.leaveOut(log, l, "rejected", *part)
+			s.count(l, "shipped", len(batch)-part.entries)
+			sent = true
+		case err != nil:
+			return 0, false, err
+		default:
+			s.count(l, "shipped", len(batch))
+			sent = true
 		}
-		n /= 2
+		s.leaveOut(log, l, "too_old", old)
+		return n, sent, nil
 	}
+}
+
+// leaveOut notes that a vendor takes some events neither now nor later.
+func (s *Shipper) leaveOut(log *slog.Logger, l *store.LogService, result string, part leftOut) {
+	if part.entries > 0 {
+		s.count(l, result, part.entries)
+		log.Warn("events are left out", "events", part.entries, "reason", part.reason)
+	}
+}
+
+func (s *Shipper) count(l *store.LogService, result string, events int) {
+	s.events.WithLabelValues(l.Service, result).Add(float64(events))
 }
 
 // lasting reports whether an error stays until a person acts.

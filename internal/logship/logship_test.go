@@ -4,15 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/penstock-data/penstock/internal/rounds"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/storetest"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // A world is a store with groups "g" and "h", a Loki for them, and a Datadog
@@ -22,6 +27,7 @@ type world struct {
 	store   *store.Store
 	account string
 	vendors map[string]*vendor
+	metrics *prometheus.Registry // of what was started last
 	halt    func()
 }
 
@@ -71,7 +77,8 @@ func (w *world) serve(group, id string) {
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s := New(Config{Store: w.store, Sender: sender(nil)})
+	w.metrics = prometheus.NewRegistry()
+	s := New(Config{Store: w.store, Sender: sender(nil), Metrics: w.metrics})
 	s.send = func(ctx context.Context, l *store.LogService, entries []entry) error {
 		return sender(w.vendors[l.GroupID]).send(ctx, l, entries)
 	}
@@ -109,6 +116,23 @@ func (w *world) want(g, h, account string) {
 	if d := cmp.Diff([]string{g, h, account}, []string{w.got("g"), w.got("h"), w.got("")}); d != "" {
 		w.t.Error(d)
 	}
+}
+
+// counted returns what the metrics say of a kind of log service.
+func (w *world) counted(service string) map[string]float64 {
+	all, err := w.metrics.Gather()
+	w.ok(err)
+	n := map[string]float64{}
+	for _, m := range all[0].GetMetric() {
+		labels := map[string]string{}
+		for _, l := range m.GetLabel() {
+			labels[l.GetName()] = l.GetValue()
+		}
+		if labels["service"] == service {
+			n[labels["result"]] = m.GetCounter().GetValue()
+		}
+	}
+	return n
 }
 
 func (w *world) service(group string) *store.LogService {
@@ -212,6 +236,146 @@ func TestTooOld(t *testing.T) {
 	})
 }
 
+// TestLate: what waited for hours gets into a Loki that has newer entries of
+// another log service, and of a test.
+func TestLate(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		loki := w.vendors["g"]
+		w.vendors["h"] = loki
+		wrong := service(t, "grafana_loki", loki.bad).Config
+		good := w.service("g").Config
+		set := func(config json.RawMessage) {
+			_, err := w.store.UpdateLogService(context.Background(), w.account, "g", func(l *store.LogService) error { l.Config = config; return nil })
+			w.ok(err)
+		}
+		set(wrong)
+		w.happen("g", "a")
+		pass(2 * time.Hour)
+		w.happen("h", "b")
+		pass(2 * gather)
+		w.want("b", "b", "ab")
+		l := w.service("g")
+		l.Config = good
+		if r := sender(loki).Test(context.Background(), l); r[0].Status != setup.Passed {
+			t.Errorf("got %+v", r)
+		}
+		set(good)
+		pass(rounds.Every)
+		w.want("btest_eventa", "btest_eventa", "ab")
+		if n := w.counted("grafana_loki"); n["shipped"] != 2 || n["rejected"] != 0 {
+			t.Errorf("counted %v", n)
+		}
+	})
+}
+
+// TestRejected: what a vendor leaves out of a batch does not hold up the rest.
+func TestRejected(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.happen("g", "a")
+		pass(2 * gather)
+		late := store.Event{GroupID: "g", Kind: "b", At: time.Now().Add(-2 * time.Hour)}
+		w.ok(w.store.Record(context.Background(), late, late, store.Event{GroupID: "g", Kind: "c"}))
+		pass(2 * gather)
+		w.happen("g", "d")
+		pass(2 * gather)
+		w.want("acd", "", "abbcd")
+		if d := cmp.Diff(map[string]float64{"shipped": 3, "rejected": 2}, w.counted("grafana_loki")); d != "" {
+			t.Error(d)
+		}
+		if l := w.service("g"); l.SetupState != store.Connected {
+			t.Errorf("got %+v", l)
+		}
+	})
+}
+
+// TestNothingSent: who was sent nothing, for what waited was too old, is not
+// connected again because of that.
+func TestNothingSent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.vendors[""].answer = func(int) int { return 403 }
+		w.happen("g", "a")
+		pass(19 * time.Hour)
+		l := w.service("")
+		if l.SetupState != store.Broken || l.Error != "the log service answered 403 Forbidden" || l.Failures() == 0 {
+			t.Errorf("got %+v", l)
+		}
+		if n := w.counted("datadog_log"); n["too_old"] != 1 || n["shipped"] != 0 || n["failed"] != float64(w.vendors[""].posts) {
+			t.Errorf("counted %v", n)
+		}
+		w.vendors[""].answer = nil
+		w.happen("g", "b")
+		pass(2 * gather)
+		w.want("ab", "", "b")
+		if l := w.service(""); l.SetupState != store.Connected || l.Error != "" || l.Failures() != 0 {
+			t.Errorf("got %+v", l)
+		}
+	})
+}
+
+// TestCounts: each event is counted once, however often its batch is divided.
+func TestCounts(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.halt()
+		old := store.Event{GroupID: "g", Kind: "a", At: time.Now().Add(-19 * time.Hour)}
+		w.ok(w.store.Record(context.Background(), old))
+		w.happen("g", "b", "c", "d")
+		w.vendors[""].answer = func(n int) int {
+			if n <= 2 { // b, c and d are too many; b is too large
+				return 413
+			}
+			return 0
+		}
+		w.start()
+		pass(10 * time.Second)
+		w.want("abcd", "", "cd")
+		if d := cmp.Diff(map[string]float64{"shipped": 2, "too_old": 1, "too_large": 1}, w.counted("datadog_log")); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// TestOneShips: a log service that takes its time over each part of a batch is
+// sent nothing by another process meanwhile.
+func TestOneShips(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.halt()
+		var mu sync.Mutex
+		now, most := 0, 0
+		slow := func(ctx context.Context, l *store.LogService, entries []entry) error {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			defer func() {
+				mu.Lock()
+				now--
+				mu.Unlock()
+			}()
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(10 * time.Second):
+				return &refusal{status: 413}
+			}
+		}
+		w.ok(w.store.DeleteLogService(context.Background(), w.account, ""))
+		w.ok(w.store.Record(context.Background(), slices.Repeat([]store.Event{{GroupID: "g", Kind: "a"}}, eventsRead)...))
+		ctx, cancel := context.WithCancel(context.Background())
+		var done sync.WaitGroup
+		for range 2 {
+			s := New(Config{Store: w.store, Sender: sender(nil)})
+			s.send = slow
+			done.Go(func() { s.Run(ctx) })
+		}
+		pass(10 * time.Minute)
+		cancel()
+		done.Wait()
+		if most != 1 {
+			t.Errorf("%d requests at a time", most)
+		}
+	})
+}
+
 // TestTooLarge: a batch that is too large is sent in parts.
 func TestTooLarge(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
@@ -265,11 +429,11 @@ func TestChanges(t *testing.T) {
 		pass(10 * time.Minute)
 		w.want("abd", "", "abcde")
 		set(good)
-		pass(look)
+		pass(rounds.Every)
 		w.want("abde", "", "abcde")
 		w.ok(w.store.DeleteLogService(ctx, w.account, ""))
 		w.happen("g", "f")
-		pass(look)
+		pass(rounds.Every)
 		w.want("abdef", "", "abcde")
 	})
 }
@@ -288,7 +452,7 @@ func TestTakenOver(t *testing.T) {
 		w.start()
 		pass(lease - time.Second)
 		w.want("", "", "")
-		pass(2 * look)
+		pass(2 * rounds.Every)
 		w.want("a", "", "a")
 		if err := w.store.SettleLogService(context.Background(), &gone[0], store.Shipped{Due: time.Now()}, lease); err != store.ErrStale {
 			t.Errorf("got %v", err)

@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/setup"
 )
 
 // newRelic is New Relic's Log API (documentation, "Introduction to the Log
 // API", 2026-11): gzip; 1 MB after compression at most, which what is less
-// before is.
+// before is. What is 48 hours old may be dropped (documentation, "Log event
+// data", 2026-11).
 var newRelic = &Service{
 	ID: "new_relic_log", Config: setup.Describe("New Relic", newRelicConfig{}),
-	most: 1000, bytes: 900_000, extra: 128, oldest: 48 * time.Hour, send: sendNewRelic,
+	bytes: 900_000, extra: 128, oldest: 48 * time.Hour, send: sendNewRelic,
 }
 
 type newRelicConfig struct {
@@ -47,7 +49,7 @@ func sendNewRelic(ctx context.Context, v *via, config json.RawMessage, entries [
 	for _, e := range entries {
 		b.Logs = append(b.Logs, log{e.at.UnixMilli(), string(e.line), attributes{"level": e.level}})
 	}
-	_, err := v.post(ctx, v.at("https://"+newRelicHosts[c.SubDomain])+"/log/v1", zip(encode([]block{b})),
+	_, err := v.post(ctx, v.at("https://"+newRelicHosts[c.SubDomain])+"/log/v1", zip(fivetran.Encode([]block{b})),
 		map[string]string{"Api-Key": c.APIKey, "Content-Encoding": "gzip"})
 	return err
 }

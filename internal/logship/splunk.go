@@ -7,15 +7,17 @@ import (
 	"net"
 	"strconv"
 
+	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/setup"
 )
 
 // splunk is Splunk's HTTP Event Collector (Splunk documentation, "Format
 // events for HTTP Event Collector" and its error codes, 2026-11): events one
-// after the other, without commas; 1 MB is the least that is taken.
+// after the other, without commas. How much is taken is the server's choice; 1
+// MB is ours.
 var splunk = &Service{
 	ID: "splunkLog", Config: setup.Describe("Splunk", splunkConfig{}),
-	most: 5000, bytes: 900_000, extra: 128, send: sendSplunk,
+	bytes: 900_000, extra: 128, send: sendSplunk,
 }
 
 type splunkConfig struct {
@@ -41,7 +43,7 @@ func sendSplunk(ctx context.Context, v *via, config json.RawMessage, entries []e
 	var body []byte
 	for _, e := range entries {
 		ms := e.at.UnixMilli()
-		body = append(body, encode(event{json.Number(fmt.Sprintf("%d.%03d", ms/1000, ms%1000)), source, "_json", e.line, map[string]string{"level": e.level}})...)
+		body = append(body, fivetran.Encode(event{json.Number(fmt.Sprintf("%d.%03d", ms/1000, ms%1000)), source, "_json", e.line, map[string]string{"level": e.level}})...)
 	}
 	header := map[string]string{"Authorization": "Splunk " + c.Token}
 	if c.Channel != "" {
@@ -67,5 +69,5 @@ func sendSplunk(ctx context.Context, v *via, config json.RawMessage, entries []e
 var splunkCodes = map[int]string{
 	1: "the token is disabled", 2: "a token is required", 3: "the authorization is invalid", 4: "the token is invalid",
 	7: "the index is not one of the token's", 10: "the token needs a channel", 11: "the channel is invalid",
-	14: "acknowledgement is disabled", 9: "the server is busy",
+	14: "acknowledgement is disabled",
 }

@@ -8,8 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -29,7 +32,8 @@ type vendor struct {
 	bad   string // one that it does not
 
 	lines  []string
-	stream bool // CloudWatch's has been made
+	stream bool                 // CloudWatch's has been made
+	newest map[string]time.Time // of Loki's streams
 	posts  int
 	answer func(n int) int // the status of post n, from 1, in place of the vendor's; 0: that
 }
@@ -175,19 +179,38 @@ func serveLoki(v *vendor, w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	malformed := !strict(body, &push)
 	var lines []string
+	var behind strings.Builder
+	newest := map[string]time.Time{}
+	maps.Copy(newest, v.newest)
 	for _, s := range push.Streams {
 		malformed = malformed || len(s.Stream) == 0
-		last := int64(0)
+		stream, last, ignored := fmt.Sprint(s.Stream), int64(0), 0
 		for _, l := range s.Values {
 			ns, err := strconv.ParseInt(l[0], 10, 64)
-			malformed = malformed || err != nil || ns < last || time.Since(time.Unix(0, ns)) > 168*time.Hour || len(l[1]) > 256<<10
+			at := time.Unix(0, ns)
+			malformed = malformed || err != nil || ns < last || time.Since(at) > 168*time.Hour || len(l[1]) > 256<<10
 			last = ns
+			if at.Before(newest[stream].Add(-time.Hour)) {
+				fmt.Fprintf(&behind, "entry with timestamp %v ignored, reason: 'entry too far behind, entry timestamp is: %v',\n", at, at)
+				ignored++
+				continue
+			}
+			newest[stream] = at
 			lines = append(lines, l[1])
+		}
+		if ignored > 0 {
+			fmt.Fprintf(&behind, "user 't', total ignored: %d out of %d for stream: %s", ignored, len(s.Values), stream)
 		}
 	}
 	user, password, _ := r.BasicAuth()
 	if !refuse(w, map[int]bool{404: r.URL.Path != "/loki/api/v1/push", 415: r.Header.Get("Content-Type") != "application/json",
 		401: user != "u" || password != "t0ken" || r.Header.Get("X-Scope-OrgID") != "t", 413: len(body) > 4<<20, 400: malformed}) {
+		v.newest = newest
+		if behind.Len() > 0 {
+			v.take(w, 400, lines...)
+			io.WriteString(w, behind.String())
+			return
+		}
 		v.take(w, 204, lines...)
 	}
 }
@@ -245,21 +268,33 @@ func serveCloudwatch(v *vendor, w http.ResponseWriter, r *http.Request, body []b
 	case action == "CreateLogStream":
 		v.stream = true
 	case action == "PutLogEvents":
-		size, last, lines := 0, int64(0), []string(nil)
-		for _, e := range in.LogEvents {
+		size, last, lines, rejected := 0, int64(0), []string(nil), map[string]int{}
+		for i, e := range in.LogEvents {
 			size += len(e.Message) + 26
-			if e.Timestamp < last || !recent(e.Timestamp) {
+			if e.Timestamp < last {
 				fail("InvalidParameterException")
 				return
 			}
 			last = e.Timestamp
-			lines = append(lines, e.Message)
+			switch age := time.Since(time.UnixMilli(e.Timestamp)); {
+			case age > 14*24*time.Hour:
+				rejected["tooOldLogEventEndIndex"] = i + 1
+			case age > 10*24*time.Hour: // as long as the group keeps them
+				rejected["expiredLogEventEndIndex"] = i + 1
+			case age < -2*time.Hour && rejected["tooNewLogEventStartIndex"] == 0:
+				rejected["tooNewLogEventStartIndex"] = i
+			case age > -2*time.Hour:
+				lines = append(lines, e.Message)
+			}
 		}
 		if size > 1<<20 || len(in.LogEvents) > 10_000 || last-in.LogEvents[0].Timestamp > 24*3600*1000 {
 			fail("InvalidParameterException")
 			return
 		}
 		v.take(w, 200, lines...)
+		if len(rejected) > 0 {
+			w.Write(fivetran.Encode(map[string]any{"nextSequenceToken": "1", "rejectedLogEventsInfo": rejected}))
+		}
 	default:
 		fail("UnknownOperationException")
 	}
@@ -358,6 +393,8 @@ func TestConfigs(t *testing.T) {
 		{"cloudwatch", `{"log_group_name":"g","region":"evil.example.com/","access_key_id":"AK","access_key_secret":"t0ken"}`, "the region is malformed"},
 		{"dynatrace", `{"environment_id":"evil.example.com/","access_token":"t"}`, "environment's id is malformed"},
 		{"grafana_loki", `{"loki_url":"::"}`, "the address is malformed"},
+		{"grafana_loki", `{"loki_url":"loki.example.com"}`, "the address is malformed: it is not a URL"},
+		{"grafana_loki", `{"loki_url":"https://u:t0ken@loki.example.com"}`, "it must not hold a user or a password"},
 	} {
 		v := v
 		if tt.id != "cloudwatch" {
@@ -365,6 +402,69 @@ func TestConfigs(t *testing.T) {
 		}
 		if r := sender(v).Test(t.Context(), service(t, tt.id, tt.config)); r[0].Status != setup.Failed || !strings.Contains(r[0].Message, tt.want) {
 			t.Errorf("%s: got %+v", tt.config, r)
+		}
+	}
+}
+
+// TestLeftOut: a vendor that has not taken all that it was sent says so.
+func TestLeftOut(t *testing.T) {
+	entries := func(ages ...time.Duration) (all []entry) {
+		for _, age := range ages {
+			all = append(all, newEntry(&store.Event{Kind: "warning", Level: store.Info, At: time.Now().Add(-age)}))
+		}
+		return all
+	}
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		id    string
+		ages  []time.Duration
+		out   int
+		taken int
+	}{
+		{"cloudwatch", []time.Duration{time.Hour, 0}, 0, 2},
+		{"cloudwatch", []time.Duration{15 * day, 15*day - time.Hour, 14*day + time.Minute}, 3, 0},
+		{"cloudwatch", []time.Duration{14*day + time.Hour, 13*day + 2*time.Hour}, 2, 0},
+		{"cloudwatch", []time.Duration{10*day + time.Hour, 9*day + 2*time.Hour}, 1, 1},
+		{"cloudwatch", []time.Duration{0, -time.Hour, -3 * time.Hour, -4 * time.Hour}, 2, 2},
+		{"grafana_loki", []time.Duration{2 * time.Hour, time.Hour, 0}, 0, 3},
+	} {
+		v := vendors()[tt.id]
+		err := sender(v).send(t.Context(), service(t, tt.id, v.good), entries(tt.ages...))
+		var part *leftOut
+		if out := errors.As(err, &part); out != (tt.out > 0) || out && part.entries != tt.out || err != nil && !out || len(v.lines) != tt.taken {
+			t.Errorf("%s %v: %v, took %d", tt.id, tt.ages, err, len(v.lines))
+		}
+	}
+
+	// Loki's newest entry is what others are compared with.
+	v := vendors()["grafana_loki"]
+	s, l := sender(v), service(t, "grafana_loki", v.good)
+	var part *leftOut
+	if err := s.send(t.Context(), l, entries(0)); err != nil {
+		t.Error(err)
+	}
+	if err := s.send(t.Context(), l, entries(3*time.Hour, 2*time.Hour, time.Minute)); !errors.As(err, &part) || part.entries != 2 || len(v.lines) != 2 {
+		t.Errorf("got %v, took %d", err, len(v.lines))
+	}
+
+	// A test event that is left out has not arrived.
+	s = sender(vendors()["cloudwatch"])
+	s.now = func() time.Time { return time.Now().Add(-15 * day) }
+	r := s.Test(t.Context(), service(t, "cloudwatch", vendors()["cloudwatch"].good))
+	const want = "The test event was not taken: the log service left out 1 of the entries, which are too old, or too far ahead."
+	if r[0].Status != setup.Failed || r[0].Message != want {
+		t.Errorf("got %+v", r)
+	}
+
+	for answer, want := range map[string]int{
+		"entry for stream '{}' has timestamp too old: 2020, oldest acceptable timestamp is: 2026":                                                  1,
+		"12 errors like: entry for stream '{}' has timestamp too new: 2030; 3 errors like: Max entry size '262144' bytes exceeded for stream '{}'": 15,
+		"error at least one label pair is required per stream":                                                                                     0,
+		"2 errors like: stream '{}' has label name too long: 'x'":                                                                                  0,
+		"": 0,
+	} {
+		if got := ignored([]byte(answer)); got != want {
+			t.Errorf("%q: %d", answer, got)
 		}
 	}
 }
@@ -378,12 +478,11 @@ func TestCut(t *testing.T) {
 		in   []entry
 		want int
 	}{
-		{"all", Service{most: 9, bytes: 100}, []entry{line(10, now), line(90, now)}, 2},
-		{"bytes", Service{most: 9, bytes: 100}, []entry{line(10, now), line(90, now), line(1, now)}, 2},
-		{"extra bytes", Service{most: 9, bytes: 100, extra: 5}, []entry{line(10, now), line(90, now)}, 1},
-		{"one that is too large", Service{most: 9, bytes: 100}, []entry{line(200, now), line(1, now)}, 1},
-		{"most", Service{most: 2, bytes: 100}, []entry{line(1, now), line(1, now), line(1, now)}, 2},
-		{"time", Service{most: 9, bytes: 100, within: time.Hour}, []entry{line(1, now), line(1, now.Add(time.Hour)), line(1, now.Add(-time.Second))}, 2},
+		{"all", Service{bytes: 100}, []entry{line(10, now), line(90, now)}, 2},
+		{"bytes", Service{bytes: 100}, []entry{line(10, now), line(90, now), line(1, now)}, 2},
+		{"extra bytes", Service{bytes: 100, extra: 5}, []entry{line(10, now), line(90, now)}, 1},
+		{"one that is too large", Service{bytes: 100}, []entry{line(200, now), line(1, now)}, 1},
+		{"time", Service{bytes: 100, within: time.Hour}, []entry{line(1, now), line(1, now.Add(time.Hour)), line(1, now.Add(-time.Second))}, 2},
 	} {
 		if got := tt.s.cut(tt.in); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
@@ -392,7 +491,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestLongLine(t *testing.T) {
-	e := store.Event{Kind: "warning", Data: encode(strings.Repeat("x", 300<<10)), At: time.Unix(0, 0).UTC()}
+	e := store.Event{Kind: "warning", Data: fivetran.Encode(strings.Repeat("x", 300<<10)), At: time.Unix(0, 0).UTC()}
 	if got, want := string(newEntry(&e).line), `{"event":"warning","data":{"left_out":"307202 bytes, which are more than log services take"},"created":"1970-01-01T00:00:00Z"}`; got != want {
 		t.Errorf("got %s", got)
 	}

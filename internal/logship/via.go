@@ -19,6 +19,7 @@ import (
 type via struct {
 	client   *http.Client
 	endpoint string           // in place of the vendor's own address; "": that
+	id       string           // the log service's
 	now      func() time.Time // for what is signed
 }
 

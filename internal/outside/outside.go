@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -58,8 +60,24 @@ func NewClient(p Policy) *http.Client {
 	}
 }
 
-// Reason returns an error of a client without the URL, which may hold what is
-// secret.
+// CheckURL refuses what is no address to make requests to, in words that
+// follow the name of the field. A secret in it would be shown with it.
+func CheckURL(text string, schemes ...string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return errors.New("it is not a URL")
+	case !slices.Contains(schemes, u.Scheme):
+		return fmt.Errorf("it begins with %s", strings.Join(schemes, " or "))
+	case u.User != nil:
+		return errors.New("it must not hold a user or a password")
+	}
+	return nil
+}
+
+// Reason returns an error of a client for those who gave the address: without
+// the URL, which may hold what is secret, and without what they need not know
+// of the network here, such as the address that a name leads to.
 func Reason(err error) error {
 	var about *url.Error
 	if errors.As(err, &about) {
@@ -68,15 +86,19 @@ func Reason(err error) error {
 		}
 		err = about.Err
 	}
+	var name *net.DNSError
+	if errors.As(err, &name) {
+		return fmt.Errorf("the name %s could not be looked up", name.Name)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
 	return err
 }
 
 // errRefused is the error of an address that the policy does not allow.
-type errRefused struct{ addr netip.Addr }
-
-func (e errRefused) Error() string {
-	return fmt.Sprintf("%s is not an address of the public internet: serve with --webhook-networks to allow its network", e.addr)
-}
+var errRefused = errors.New("the host is not on the public internet: serve with --outside-networks to allow its network")
 
 // control looks at the address that is really connected to, whatever a name
 // has led to before.
@@ -86,7 +108,7 @@ func (p Policy) control(_ context.Context, _, address string, _ syscall.RawConn)
 		return err
 	}
 	if addr := ap.Addr().Unmap().WithZone(""); !p.allows(addr) {
-		return errRefused{addr}
+		return errRefused
 	}
 	return nil
 }
@@ -106,16 +128,21 @@ func (p Policy) allows(addr netip.Addr) bool {
 }
 
 // special are networks that look public and are not: IANA's special-purpose
-// registries (RFC 6890), and the ways to write an IPv4 address in IPv6.
+// registries (RFC 6890), the site-local addresses of old (RFC 3879), the ways to
+// write an IPv4 address in IPv6, and what Azure has for its virtual machines
+// (documentation, "What is IP address 168.63.129.16?", 2026-11).
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("168.63.129.16/32"),
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("240.0.0.0/4"),
 	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("::ffff:0:0:0/96"),
 	netip.MustParsePrefix("64:ff9b::/96"),
 	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2002::/16"),
 	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("fec0::/10"),
 }

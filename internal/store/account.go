@@ -14,29 +14,19 @@ type Account struct {
 
 // Accounts returns all accounts, the oldest first.
 func (s *Store) Accounts(ctx context.Context) ([]Account, error) {
-	rows, err := s.read.QueryContext(ctx, `select id, name, created_at from accounts order by created_at, id`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Account
-	for rows.Next() {
-		var a Account
-		if err := rows.Scan(&a.ID, &a.Name, stamp{&a.CreatedAt}); err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return collect(scanAccount)(s.ask(ctx, `select id, name, created_at from accounts order by created_at, id`))
+}
+
+func scanAccount(row scanner) (a Account, err error) {
+	err = row.Scan(&a.ID, &a.Name, stamp{&a.CreatedAt})
+	return a, known(err)
 }
 
 // Account returns an account.
 func (s *Store) Account(ctx context.Context, id string) (*Account, error) {
-	var a Account
-	err := s.row(ctx, `select id, name, created_at from accounts where id = $1`, id).
-		Scan(&a.ID, &a.Name, stamp{&a.CreatedAt})
+	a, err := scanAccount(s.row(ctx, `select id, name, created_at from accounts where id = $1`, id))
 	if err != nil {
-		return nil, known(err)
+		return nil, err
 	}
 	return &a, nil
 }

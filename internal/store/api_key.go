@@ -31,32 +31,23 @@ func (s *Store) PutAPIKey(ctx context.Context, userID, key, keySecret string) er
 	return known(err)
 }
 
+func scanAPIKey(row scanner) (k APIKey, err error) {
+	err = row.Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt})
+	return k, known(err)
+}
+
 // APIKey returns a user's key.
 func (s *Store) APIKey(ctx context.Context, key string) (*APIKey, error) {
-	var k APIKey
-	err := s.row(ctx, `select id, user_id, created_at from api_keys where id = $1`, key).Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt})
+	k, err := scanAPIKey(s.row(ctx, `select id, user_id, created_at from api_keys where id = $1`, key))
 	if err != nil {
-		return nil, known(err)
+		return nil, err
 	}
 	return &k, nil
 }
 
 // APIKeys returns a user's keys, the oldest first.
 func (s *Store) APIKeys(ctx context.Context, userID string) ([]APIKey, error) {
-	rows, err := s.read.QueryContext(ctx, `select id, user_id, created_at from api_keys where user_id = $1 order by created_at, id`, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []APIKey
-	for rows.Next() {
-		var k APIKey
-		if err := rows.Scan(&k.ID, &k.UserID, stamp{&k.CreatedAt}); err != nil {
-			return nil, err
-		}
-		all = append(all, k)
-	}
-	return all, rows.Err()
+	return collect(scanAPIKey)(s.ask(ctx, `select id, user_id, created_at from api_keys where user_id = $1 order by created_at, id`, userID))
 }
 
 // DeleteAPIKey revokes a key.

@@ -65,24 +65,7 @@ func (s *Store) Approvals(ctx context.Context, owner, ownerID string, kind Appro
 
 // Approved returns all that is approved for a connection or destination.
 func (s *Store) Approved(ctx context.Context, owner, ownerID string) ([]Approval, error) {
-	stmt, err := s.stmt(ctx, approvalsOf)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.QueryContext(ctx, owner, ownerID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Approval
-	for rows.Next() {
-		a, err := scanApproval(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return collect(scanApproval)(s.ask(ctx, approvalsOf, owner, ownerID))
 }
 
 // Approve keeps an approval; an empty ValidatedAt is filled in. One that is

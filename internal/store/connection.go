@@ -241,7 +241,8 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection, with ...Mem
 // UpdateConnection changes a connection by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. DueAt follows
 // from the rest; a changed config makes a connection due that waited after a
-// failure. Events tell what has changed, and who changed it, see [As]. Whoever changes what a running engine goes by tells it.
+// failure. Events tell what has changed, and who changed it, see [As]. Whoever
+// changes what a running engine goes by tells it.
 func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connection) error) (*Connection, error) {
 	var c Connection
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {

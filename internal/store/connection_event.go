@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -75,13 +76,28 @@ func (c *Connection) changes(ctx context.Context, before *Connection) ([]Event, 
 // words of the API.
 func (c *Connection) properties() map[string]any {
 	return map[string]any{
-		"schedule_type": c.ScheduleType, "sync_frequency": c.SyncFrequency, "daily_sync_time": c.DailySyncTime,
+		"schedule_type": c.ScheduleType, "schedule": planned(c.Plan), "sync_frequency": c.SyncFrequency, "daily_sync_time": c.DailySyncTime,
 		"data_delay_sensitivity": c.DelaySensitivity, "data_delay_threshold": c.DelayThreshold,
 		"pause_after_trial": c.PauseAfterTrial, "schema_status": c.SchemaStatus,
 		"networking_method": c.NetworkingMethod, "private_link_id": c.PrivateLinkID, "proxy_agent_id": c.ProxyAgentID,
 		"hybrid_deployment_agent_id": c.HybridAgentID, "external_secrets_manager_id": c.SecretsManagerID,
-		"destination_configuration": string(c.DestinationConfig),
+		"destination_configuration": string(c.DestinationConfig), "package_id": c.PackageID,
 	}
+}
+
+// planned returns a plan as JSON, in the words of the API; "": none.
+func planned(p *schedule.Plan) string {
+	if p == nil {
+		return ""
+	}
+	b, _ := json.Marshal(struct { // strings and numbers can always be encoded
+		Kind    string   `json:"schedule_type"`
+		Minutes int      `json:"interval,omitempty"`
+		Time    string   `json:"time_of_day,omitempty"`
+		Days    []string `json:"days_of_week,omitempty"`
+		Cron    string   `json:"cron,omitempty"`
+	}(*p))
+	return string(b)
 }
 
 // changedFields returns the names of the fields in which two configs differ.

@@ -56,7 +56,9 @@ type Posting struct {
 
 // Enqueue makes deliveries of events after one, by its number, and returns up
 // to which it has looked, and whether there may be more. Events that others
-// on the same database have seen to are passed over.
+// on the same database have seen to are passed over. How far it has looked is
+// noted with deliveries, or else after eventsRead events that nobody wanted:
+// fewer than that are looked at again by a process that begins anew.
 func (s *Store) Enqueue(ctx context.Context, after int64) (seen int64, more bool, err error) {
 	var last int64 // before the webhooks are read: those that are added later are not told of it
 	if err := s.row(ctx, `select value from counters where name = 'events'`).Scan(&last); err != nil {
@@ -90,7 +92,7 @@ func (s *Store) Enqueue(ctx context.Context, after int64) (seen int64, more bool
 			}
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && seen-done < eventsRead {
 		return seen, more, nil
 	}
 	err = s.enqueue(ctx, all, seen)
@@ -109,24 +111,7 @@ const (
 )
 
 func (s *Store) activeWebhooks(ctx context.Context) ([]Webhook, error) {
-	stmt, err := s.stmt(ctx, activeWebhooks)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.QueryContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Webhook
-	for rows.Next() {
-		w, err := s.scanWebhook(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, w)
-	}
-	return all, rows.Err()
+	return collect(s.scanWebhook)(s.ask(ctx, activeWebhooks))
 }
 
 // enqueue adds deliveries of events up to one, unless another process has.
@@ -162,20 +147,9 @@ func (s *Store) enqueue(ctx context.Context, all []Delivery, upTo int64) error {
 // now, the longest waiting first, and when there will be next; zero: nothing
 // else waits.
 func (s *Store) DueWebhooks(ctx context.Context, now time.Time) (ids []string, next time.Time, err error) {
-	rows, err := s.read.QueryContext(ctx, `select webhook_id from webhook_lanes where due_at <= $1 and lease_until <= $1
-		group by webhook_id order by min(due_at)`, now.UnixMicro())
+	ids, err = collect(scanID)(s.ask(ctx, `select webhook_id from webhook_lanes where due_at <= $1 and lease_until <= $1
+		group by webhook_id order by min(due_at)`, now.UnixMicro()))
 	if err != nil {
-		return nil, next, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, next, err
-		}
-		ids = append(ids, id)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, next, err
 	}
 	err = s.row(ctx, `select min(case when due_at > lease_until then due_at else lease_until end) from webhook_lanes
@@ -222,24 +196,16 @@ func (s *Store) ClaimDeliveries(ctx context.Context, rooms []Room, now time.Time
 func (s *Store) claimLanes(ctx context.Context, tx *sql.Tx, r Room, now time.Time, lease time.Duration) ([]string, error) {
 	// Not materialized, PostgreSQL may run the inner query once for each row of
 	// the outer one, and each time find others.
-	rows, err := tx.QueryContext(ctx, `with due as materialized
+	return collect(scanID)(tx.QueryContext(ctx, `with due as materialized
 		(select connection_id from webhook_lanes where webhook_id = $1 and due_at <= $2 and lease_until <= $2 order by due_at limit $4`+
 		s.dialect.skipLocked+`)
 		update webhook_lanes set lease_until = $3 where webhook_id = $1 and connection_id in (select connection_id from due)
-		returning connection_id`, r.WebhookID, now.UnixMicro(), now.Add(lease).UnixMicro(), r.Places)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var lanes []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		lanes = append(lanes, id)
-	}
-	return lanes, rows.Err()
+		returning connection_id`, r.WebhookID, now.UnixMicro(), now.Add(lease).UnixMicro(), r.Places))
+}
+
+func scanID(row scanner) (id string, err error) {
+	err = row.Scan(&id)
+	return id, err
 }
 
 var (
@@ -336,11 +302,13 @@ func (s *Store) SettleDelivery(ctx context.Context, p *Posting, a Attempt, lease
 
 // forgetDeliveries removes all but the last that have ended of a webhook.
 func forgetDeliveries(ctx context.Context, tx *sql.Tx, webhookID string) error {
-	_, err := tx.ExecContext(ctx, `delete from webhook_deliveries where webhook_id = $1 and ended_at is not null and event_id <=
-		(select event_id from webhook_deliveries where webhook_id = $1 and attempts > 0 and ended_at is not null
-		order by event_id desc limit 1 offset $2)`, webhookID, DeliveriesKept)
+	_, err := tx.ExecContext(ctx, endedDeliveries, webhookID, DeliveriesKept)
 	return err
 }
+
+const endedDeliveries = `delete from webhook_deliveries where webhook_id = $1 and ended_at is not null and event_id <=
+	(select event_id from webhook_deliveries where webhook_id = $1 and attempts > 0 and ended_at is not null
+	order by event_id desc limit 1 offset $2)`
 
 var triedDeliveries = `select ` + deliveryColumns.list() + `, case when ended_at is null then
 	(select max(l.due_at) from webhook_lanes l where l.webhook_id = d.webhook_id and l.connection_id = d.connection_id) end
@@ -349,18 +317,8 @@ var triedDeliveries = `select ` + deliveryColumns.list() + `, case when ended_at
 // Deliveries returns the latest deliveries to a webhook that were tried, the
 // latest event first.
 func (s *Store) Deliveries(ctx context.Context, webhookID string, limit int) ([]Delivery, error) {
-	rows, err := s.read.QueryContext(ctx, triedDeliveries, webhookID, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Delivery
-	for rows.Next() {
-		var d Delivery
-		if err := rows.Scan(append(d.fields(), stamp{&d.NextAt})...); err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	return all, rows.Err()
+	return collect(func(row scanner) (d Delivery, err error) {
+		err = row.Scan(append(d.fields(), stamp{&d.NextAt})...)
+		return d, err
+	})(s.ask(ctx, triedDeliveries, webhookID, limit))
 }

@@ -75,24 +75,11 @@ func destinationZone(ctx context.Context, tx *sql.Tx, id string) (schedule.Zone,
 // dueAgain works out anew when a group's connections are due, after what they
 // have in common has changed.
 func (s *Store) dueAgain(ctx context.Context, tx *sql.Tx, groupID string, mended bool) error {
-	rows, err := tx.QueryContext(ctx, `select `+connectionColumns.list()+` from connections
-		where group_id = $1 and (sync_frequency = $2 or plan is not null or failures > 0) order by id`+s.dialect.forUpdate, groupID, schedule.Daily)
+	all, err := collect(s.scanConnection)(tx.QueryContext(ctx, `select `+connectionColumns.list()+` from connections
+		where group_id = $1 and (sync_frequency = $2 or plan is not null or failures > 0) order by id`+s.dialect.forUpdate, groupID, schedule.Daily))
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var all []Connection
-	for rows.Next() {
-		c, err := s.scanConnection(rows)
-		if err != nil {
-			return err
-		}
-		all = append(all, c)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	rows.Close()
 	for _, c := range all {
 		if mended {
 			c.Mended()

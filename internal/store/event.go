@@ -186,36 +186,7 @@ func (s *Store) RunEvents(ctx context.Context, runID string, after int64, limit 
 }
 
 func (s *Store) events(ctx context.Context, query string, args ...any) ([]Event, error) {
-	stmt, err := s.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Event
-	for rows.Next() {
-		e, err := scanEvent(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, rows.Err()
-}
-
-// EventCursor returns up to which event a consumer has read. One that is new
-// begins after the latest.
-func (s *Store) EventCursor(ctx context.Context, consumer string) (int64, error) {
-	if _, err := s.write.ExecContext(ctx, `insert into event_cursors (consumer, position)
-		select $1, value from counters where name = 'events' on conflict do nothing`, consumer); err != nil {
-		return 0, err
-	}
-	var at int64
-	err := s.write.QueryRowContext(ctx, `select position from event_cursors where consumer = $1`, consumer).Scan(&at)
-	return at, err
+	return collect(scanEvent)(s.ask(ctx, query, args...))
 }
 
 // EventsKept is how long events are kept.

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// A Link is a way on which connections and destinations are reached otherwise
-// than directly: the column that names what is on the way.
+// A Link ties connections and destinations to what they cannot be reached
+// without: something on the way, or what keeps their secrets. It is the column
+// that names it.
 type Link string
 
 const (
@@ -51,7 +52,7 @@ func (d *Destination) SetWay(w Way) {
 	d.SecretsManagerID = w.SecretsManager
 }
 
-// A Use is a connection or a destination that is reached by a link.
+// A Use is a connection or a destination that has a link.
 type Use struct {
 	ID      string
 	GroupID string

@@ -187,22 +187,9 @@ func (s *Store) ClaimLogServices(ctx context.Context, now time.Time, lease time.
 
 func (s *Store) claimLogServices(ctx context.Context, tx *sql.Tx, now, until time.Time, n int) ([]LogService, error) {
 	// Materialized for the reason that claimLanes has.
-	rows, err := tx.QueryContext(ctx, `with due as materialized
+	return collect(s.scanLogService)(tx.QueryContext(ctx, `with due as materialized
 		(select id from log_services where due_at <= $1 and lease_until <= $1 and `+waiting+` order by due_at limit $3`+s.dialect.skipLocked+`)
-		update log_services set lease_until = $2 where id in (select id from due) returning `+logServiceColumns.list(), now.UnixMicro(), until.UnixMicro(), n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []LogService
-	for rows.Next() {
-		l, err := s.scanLogService(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, l)
-	}
-	return all, rows.Err()
+		update log_services set lease_until = $2 where id in (select id from due) returning `+logServiceColumns.list(), now.UnixMicro(), until.UnixMicro(), n))
 }
 
 // eventsFor selects what waits for log services.
@@ -223,7 +210,8 @@ func (s *Store) EventsFor(ctx context.Context, l *LogService, limit int) ([]Even
 
 // A Shipped is what came of sending events to a log service.
 type Shipped struct {
-	Last    int64     // the last event that was taken; 0: none
+	Last    int64     // the last event that is done with; 0: none
+	Sent    bool      // the log service took a request
 	Error   string    // why it took no more; "": it took all
 	Broken  bool      // a person must act on Error
 	Due     time.Time // when more may be sent
@@ -234,14 +222,15 @@ type Shipped struct {
 // [ErrStale] if it is not the caller's any more.
 func (s *Store) SettleLogService(ctx context.Context, l *LogService, r Shipped, lease time.Duration) error {
 	held := l.until
-	l.position, l.Error, l.due = max(l.position, r.Last), r.Error, r.Due
+	l.position, l.due = max(l.position, r.Last), r.Due
 	switch {
-	case r.Error == "":
-		l.failures, l.SetupState = 0, Connected
-	case r.Broken:
-		l.failures, l.SetupState = l.failures+1, Broken
-	default:
-		l.failures++
+	case r.Error != "":
+		l.Error, l.failures = r.Error, l.failures+1
+		if r.Broken {
+			l.SetupState = Broken
+		}
+	case r.Sent: // whoever was sent nothing is as it was
+		l.Error, l.failures, l.SetupState = "", 0, Connected
 	}
 	l.until = 0
 	if !r.Release {

@@ -50,7 +50,10 @@ func TestLogServices(t *testing.T) {
 		if len(events) != 1 || events[0].Kind != "x" {
 			t.Errorf("got %+v", events)
 		}
-		check(t, s.SettleLogService(ctx, &mine, Shipped{Last: events[0].ID, Due: now(), Release: true}, time.Minute))
+		check(t, s.SettleLogService(ctx, &mine, Shipped{Last: events[0].ID, Sent: true, Due: now(), Release: true}, time.Minute))
+		if l := must(s.LogServiceIn(ctx, g.AccountID, g.ID))(t); l.SetupState != Connected {
+			t.Errorf("got %+v", l)
+		}
 		claim(0)
 		check(t, s.Record(ctx, Event{GroupID: g.ID, Kind: "y"}))
 		mine = claim(1)[0]
@@ -66,12 +69,37 @@ func TestLogServices(t *testing.T) {
 			t.Errorf("got %+v", l)
 		}
 		claim(0)
+		later, _, err := s.ClaimLogServices(ctx, now().Add(2*time.Hour), time.Minute, 10)
+		check(t, err)
+		check(t, s.SettleLogService(ctx, &later[0], Shipped{Last: 1 << 40, Due: now(), Release: true}, time.Minute)) // nothing was sent
+		if l := must(s.LogServiceIn(ctx, g.AccountID, g.ID))(t); l.SetupState != Broken || l.Error != "no" || l.Failures() != 1 {
+			t.Errorf("got %+v", l)
+		}
 		check(t, s.DeleteDestination(ctx, g.ID))
 		check(t, s.DeleteGroup(ctx, g.ID))
 		if _, err := s.LogServiceIn(ctx, g.AccountID, g.ID); !errors.Is(err, ErrNotFound) {
 			t.Errorf("after its group: %v", err)
 		}
 	})
+}
+
+// TestLogServiceOfADeadServer opens a data folder again: nobody ships by the
+// lease that was held there.
+func TestLogServiceOfADeadServer(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	s := open(t, dir)
+	_, g := seed(t, s)
+	check(t, s.CreateLogService(ctx, &LogService{AccountID: g.AccountID, GroupID: g.ID, Service: "splunkLog", Enabled: true, Complete: true, Config: json.RawMessage(`{}`)}))
+	check(t, s.Record(ctx, Event{GroupID: g.ID, Kind: "x"}))
+	for range 2 {
+		all, _, err := s.ClaimLogServices(ctx, now(), time.Hour, 10)
+		check(t, err)
+		if len(all) != 1 {
+			t.Fatalf("claimed %d", len(all))
+		}
+		check(t, s.Close())
+		s = open(t, dir)
+	}
 }
 
 func TestSecretsManagers(t *testing.T) {

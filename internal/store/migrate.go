@@ -13,7 +13,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the tables up to date. Of many processes that start on one
+// migrate brings the tables up to date. A new file's number is greater than all
+// others: one that is less would be passed over where they are done. Of many processes that start on one
 // PostgreSQL database at the same time one does it and the others wait.
 func (s *Store) migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")

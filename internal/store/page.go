@@ -78,24 +78,8 @@ func readPage[T any](ctx context.Context, s *Store, page Page, query string, arg
 	if err != nil {
 		return nil, "", err
 	}
-	stmt, err := s.stmt(ctx, query)
+	items, err := collect(scan)(s.ask(ctx, query, append(args, pos.created, pos.id, page.limit()+1)...))
 	if err != nil {
-		return nil, "", err
-	}
-	rows, err := stmt.QueryContext(ctx, append(args, pos.created, pos.id, page.limit()+1)...)
-	if err != nil {
-		return nil, "", err
-	}
-	defer rows.Close()
-	var items []T
-	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, "", err
-		}
-		items = append(items, item)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, "", err
 	}
 	items, next := cut(items, page.limit(), at)

@@ -63,6 +63,35 @@ type failed struct{ err error }
 
 func (f failed) Scan(...any) error { return f.err }
 
+// ask is a query of many rows: of the prepared statement, outside of a
+// transaction.
+func (s *Store) ask(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// collect returns what scan makes of each row that a query has returned.
+func collect[T any](scan func(scanner) (T, error)) func(*sql.Rows, error) ([]T, error) {
+	return func(rows *sql.Rows, err error) ([]T, error) {
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		var all []T
+		for rows.Next() {
+			one, err := scan(rows)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one)
+		}
+		return all, rows.Err()
+	}
+}
+
 // in runs f in a transaction that writes, and runs it again if PostgreSQL gave
 // it up to end a deadlock.
 func (s *Store) in(ctx context.Context, f func(tx *sql.Tx) error) error {

@@ -203,7 +203,7 @@ func TestTransformations(t *testing.T) {
 		if !tr.Paused {
 			t.Error("it is not paused")
 		}
-		at := must(s.EventCursor(ctx, "reader"))(t)
+		at := newest(t, s)
 		check(t, s.FailTransformation(ctx, tr, t0.Add(time.Hour), "no dbt"))
 		same(t, must(s.TransformationIn(ctx, u.AccountID, tr.ID))(t), tr)
 		events := must(s.Events(ctx, at, 10))(t)

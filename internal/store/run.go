@@ -113,20 +113,7 @@ func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to t
 }
 
 func (s *Store) runs(ctx context.Context, query string, args ...any) ([]Run, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Run
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
+	return collect(scanRun)(s.ask(ctx, query, args...))
 }
 
 // Shared reports whether other processes may work on the same database.
@@ -236,13 +223,16 @@ func (s *Store) Stop(ctx context.Context, runID, how string) error {
 	return err
 }
 
-// expireLeases makes all living runs and deliveries free to be taken over, and
-// ends verifications.
+// expireLeases makes living runs, lanes of deliveries and log services free to
+// be taken over, and ends verifications.
 func (s *Store) expireLeases(ctx context.Context) error {
 	if _, err := s.write.ExecContext(ctx, `update runs set lease_until = 0 where ended_at is null and lease_until > 0`); err != nil {
 		return err
 	}
 	if _, err := s.write.ExecContext(ctx, `update webhook_lanes set lease_until = 0 where lease_until > 0`); err != nil {
+		return err
+	}
+	if _, err := s.write.ExecContext(ctx, `update log_services set lease_until = 0 where lease_until > 0`); err != nil {
 		return err
 	}
 	if _, err := s.write.ExecContext(ctx, `update verifications set lease_until = 0 where state = $1`, VerificationRunning); err != nil {

@@ -42,20 +42,10 @@ func putRunTables(ctx context.Context, tx *sql.Tx, runID string, tables []RunTab
 // RunTables returns what a run did, by table, in the order of the sources'
 // names; nothing while it lives.
 func (s *Store) RunTables(ctx context.Context, runID string) ([]RunTable, error) {
-	rows, err := s.read.QueryContext(ctx, `select source_schema, source_table, destination_schema, destination_table,
-		upserted, updated, deleted, bytes_moved, error from run_tables where run_id = $1 order by source_schema, source_table`, runID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []RunTable
-	for rows.Next() {
-		var t RunTable
-		if err := rows.Scan(&t.Source.Schema, &t.Source.Table, &t.Destination.Schema, &t.Destination.Table,
-			&t.Upserted, &t.Updated, &t.Deleted, &t.Bytes, &t.Error); err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, rows.Err()
+	return collect(func(row scanner) (t RunTable, err error) {
+		err = row.Scan(&t.Source.Schema, &t.Source.Table, &t.Destination.Schema, &t.Destination.Table,
+			&t.Upserted, &t.Updated, &t.Deleted, &t.Bytes, &t.Error)
+		return t, err
+	})(s.ask(ctx, `select source_schema, source_table, destination_schema, destination_table,
+		upserted, updated, deleted, bytes_moved, error from run_tables where run_id = $1 order by source_schema, source_table`, runID))
 }

@@ -2,11 +2,13 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/schemaconfig"
@@ -45,7 +47,7 @@ func (s *Store) Catalog(ctx context.Context, connectionID string) (*schemaconfig
 // It is ErrNotFound if there is no such connection.
 func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
-	return s.updateSchema(ctx, connectionID, f, func(*sql.Tx, []schema.Name) error { return nil })
+	return s.updateSchema(ctx, connectionID, f, false)
 }
 
 // UpdateFilters is UpdateSchema for changes by which other rows than before
@@ -54,14 +56,12 @@ func (s *Store) UpdateSchema(ctx context.Context, connectionID string,
 // were left out so far have not changed.
 func (s *Store) UpdateFilters(ctx context.Context, connectionID string,
 	f func(*schemaconfig.Config, *schemaconfig.Catalog) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
-	return s.updateSchema(ctx, connectionID, f, func(tx *sql.Tx, tables []schema.Name) error {
-		return askResync(ctx, tx, connectionID, tables)
-	})
+	return s.updateSchema(ctx, connectionID, f, true)
 }
 
-// updateSchema tells refiltered which tables have another filter than before.
+// updateSchema asks for tables to be read again whose filter changes, if resync.
 func (s *Store) updateSchema(ctx context.Context, connectionID string, f func(*schemaconfig.Config, *schemaconfig.Catalog) error,
-	refiltered func(*sql.Tx, []schema.Name) error) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
+	resync bool) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	var cfg *schemaconfig.Config
 	var cat *schemaconfig.Catalog
 	err := s.in(ctx, func(tx *sql.Tx) error {
@@ -81,21 +81,30 @@ func (s *Store) updateSchema(ctx context.Context, connectionID string, f func(*s
 		if err := f(cfg, cat); err != nil {
 			return err
 		}
-		if err := refiltered(tx, changedFilters(filters, cfg.Filters(cat))); err != nil {
+		var again []schema.Name
+		if resync {
+			again = changedFilters(filters, cfg.Filters(cat))
+		}
+		if err := askResync(ctx, tx, connectionID, again); err != nil {
 			return err
 		}
 		changed, err := putSchemaConfig(ctx, tx, connectionID, cfg, oldConfig)
 		if err != nil {
 			return err
 		}
-		if err := putCatalog(ctx, tx, connectionID, cat, oldCatalog); err != nil || !changed || actor(ctx) == "" {
+		if err := putCatalog(ctx, tx, connectionID, cat, oldCatalog); err != nil {
 			return err
 		}
-		e, err := (&Connection{ID: connectionID}).done(ctx, ChangeSchemaConfig, nil)
+		events, err := resynced(ctx, connectionID, again)
+		if err == nil && changed && actor(ctx) != "" {
+			var e Event
+			e, err = (&Connection{ID: connectionID}).done(ctx, ChangeSchemaConfig, nil)
+			events = append([]Event{e}, events...)
+		}
 		if err != nil {
 			return err
 		}
-		return s.record(ctx, tx, e)
+		return s.record(ctx, tx, events...)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -114,6 +123,9 @@ func changedFilters(before, after map[schema.Name]string) (tables []schema.Name)
 			tables = append(tables, n)
 		}
 	}
+	slices.SortFunc(tables, func(a, b schema.Name) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
+	})
 	return tables
 }
 

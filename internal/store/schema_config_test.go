@@ -218,9 +218,22 @@ func TestUpdateFilters(t *testing.T) {
 		_, _, err := s.UpdateSchema(ctx, "c", set(map[string]string{"a": "y = 2"}))
 		check(t, err)
 		same(t, asked(), []schema.Name(nil))
+
+		// Whoever changes filters is said to have asked for it.
+		before := newest(t, s)
+		_, _, err = s.UpdateFilters(As(ctx, "ann_lee"), "c", set(map[string]string{"a": "y = 3", "b": "z = 1"}))
+		check(t, err)
+		var got []string
+		for _, e := range must(s.Events(ctx, before, 10))(t) {
+			got = append(got, e.Kind+" "+string(e.Data))
+		}
+		same(t, got, []string{`change_schema_config {"actor":"ann_lee","id":"c"}`,
+			`resync_table {"actor":"ann_lee","id":"c","schema":"","table":"a"}`, `resync_table {"actor":"ann_lee","id":"c","schema":"","table":"b"}`})
+		asked()
+
 		refused := errors.New("no")
 		_, _, err = s.UpdateFilters(ctx, "c", func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
-			check(t, set(map[string]string{"a": "y = 3"})(cfg, cat))
+			check(t, set(map[string]string{"a": "y = 4"})(cfg, cat))
 			return refused
 		})
 		wantErr(t, err, refused)

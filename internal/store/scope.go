@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -11,7 +12,7 @@ import (
 // the three arguments that [scopeArgs] gives. Ids have neither commas nor
 // semicolons, and replace compares them to the letter on every database.
 func scoped(group, id string, at int) string {
-	n := func(i int) string { return "$" + string(rune('0'+at+i)) }
+	n := func(i int) string { return "$" + strconv.Itoa(at+i) }
 	lists := func(i int, mark, value string) string {
 		return `replace(` + n(i) + `, '` + mark + `' || ` + value + ` || '` + mark + `', '') <> ` + n(i)
 	}

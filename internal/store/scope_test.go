@@ -2,10 +2,17 @@ package store
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/penstock-data/penstock/internal/access"
 )
+
+func TestScopedArguments(t *testing.T) {
+	if got := scoped("g", "id", 9); !strings.Contains(got, "$9 = 1") || !strings.Contains(got, "replace($10,") || !strings.Contains(got, "replace($11,") {
+		t.Error(got)
+	}
+}
 
 // TestScopes shows that lists have what a scope says, whatever the database.
 func TestScopes(t *testing.T) {

@@ -81,7 +81,11 @@ func (s *Store) AskResync(ctx context.Context, connectionID string, tables []sch
 		if err := askResync(ctx, tx, connectionID, tables); err != nil {
 			return err
 		}
-		return s.toldResyncs(ctx, tx, connectionID, tables)
+		events, err := resynced(ctx, connectionID, tables)
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, events...)
 	})
 }
 
@@ -99,17 +103,17 @@ func askResync(ctx context.Context, tx *sql.Tx, connectionID string, tables []sc
 	return nil
 }
 
-// toldResyncs records who has asked for tables to be read again.
-func (s *Store) toldResyncs(ctx context.Context, tx *sql.Tx, connectionID string, tables []schema.Name) error {
+// resynced returns the events of tables that somebody has asked to read again.
+func resynced(ctx context.Context, connectionID string, tables []schema.Name) ([]Event, error) {
 	c := Connection{ID: connectionID}
 	events := make([]Event, len(tables))
 	for i, t := range tables {
 		var err error
 		if events[i], err = c.done(ctx, ResyncTable, map[string]any{"schema": t.Schema, "table": t.Table}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return s.record(ctx, tx, events...)
+	return events, nil
 }
 
 // AskedResyncs returns the tables that are to be read again, in the order of
@@ -119,21 +123,11 @@ func (s *Store) AskedResyncs(ctx context.Context, connectionID string) ([]schema
 }
 
 func askedResyncs(ctx context.Context, q querier, connectionID string) ([]schema.Name, error) {
-	rows, err := q.QueryContext(ctx, `select source_schema, source_table from table_resyncs where connection_id = $1
-		order by source_schema, source_table`, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []schema.Name
-	for rows.Next() {
-		var n schema.Name
-		if err := rows.Scan(&n.Schema, &n.Table); err != nil {
-			return nil, err
-		}
-		all = append(all, n)
-	}
-	return all, rows.Err()
+	return collect(func(row scanner) (n schema.Name, err error) {
+		err = row.Scan(&n.Schema, &n.Table)
+		return n, err
+	})(q.QueryContext(ctx, `select source_schema, source_table from table_resyncs where connection_id = $1
+		order by source_schema, source_table`, connectionID))
 }
 
 // Forget takes the tables that are to be read again out of the state with

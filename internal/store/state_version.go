@@ -60,21 +60,12 @@ func putVersion(ctx context.Context, tx *sql.Tx, v *StateVersion, state json.Raw
 // StateVersions returns the states that a connection can return to, the
 // latest, which is the present one, first.
 func (s *Store) StateVersions(ctx context.Context, connectionID string) ([]StateVersion, error) {
-	rows, err := s.read.QueryContext(ctx, `select version, run_id, rows_moved, saved_at, length(state) from state_versions
-		where connection_id = $1 order by version desc`, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []StateVersion
-	for rows.Next() {
+	return collect(func(row scanner) (StateVersion, error) {
 		v := StateVersion{ConnectionID: connectionID}
-		if err := rows.Scan(&v.Version, &v.RunID, &v.Rows, stamp{&v.SavedAt}, &v.Bytes); err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+		err := row.Scan(&v.Version, &v.RunID, &v.Rows, stamp{&v.SavedAt}, &v.Bytes)
+		return v, err
+	})(s.ask(ctx, `select version, run_id, rows_moved, saved_at, length(state) from state_versions
+		where connection_id = $1 order by version desc`, connectionID))
 }
 
 // StateVersion returns a version and its state.

@@ -1,6 +1,9 @@
-// Package store is Penstock's own database: accounts, users and their API
-// keys, groups, destinations, connections, and the runs of their syncs. It is
-// an SQLite file or a PostgreSQL database, with the same SQL on both.
+// Package store is Penstock's own database: accounts, users, teams and their
+// roles, API keys and system keys; groups, destinations, connections, and the
+// runs of their syncs; events, and the webhooks and log services that are told
+// of them; agents, private links, secrets managers, packages of code and
+// transformations. It is an SQLite file or a PostgreSQL database, with the same
+// SQL on both.
 //
 // Methods named after a noun read it; Create, Update and Delete write it. All
 // are safe for concurrent use. A row that is not there is [ErrNotFound], one
@@ -8,8 +11,11 @@
 // is [ErrInUse]. Times are kept to the microsecond and returned in UTC; the
 // zero time stands for null.
 //
-// Configs of connections and destinations are encrypted whole. At most one
-// run of a connection is alive; it is held by a lease and fenced by a token
+// Configs of connections, destinations, log services, secrets managers and
+// transformation projects, and what verifications have found, are encrypted
+// whole, and so are the secrets of webhooks; of keys and tokens there are hashes
+// only. The rest is in the clear, URLs of webhooks and states of syncs included.
+// At most one run of a connection is alive; it is held by a lease and fenced by a token
 // that goes up with each taking-over, see [Token].
 package store
 

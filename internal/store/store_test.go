@@ -318,11 +318,12 @@ func TestFilesAreTheOwners(t *testing.T) {
 func TestDueIsIndexed(t *testing.T) {
 	s := open(t, t.TempDir())
 	for query, index := range map[string]string{
-		dueFirst:       "connections_due",
-		takeOver + ")": "runs_lease",
-		connectionByID: "sqlite_autoindex_connections_1",
-		callerByKey:    "sqlite_autoindex_api_keys_1",
-		runsPage:       "runs_connection",
+		dueFirst:        "connections_due",
+		takeOver + ")":  "runs_lease",
+		connectionByID:  "sqlite_autoindex_connections_1",
+		callerByKey:     "sqlite_autoindex_api_keys_1",
+		runsPage:        "runs_connection",
+		endedDeliveries: "webhook_deliveries_ended (webhook_id=? AND event_id<?)",
 	} {
 		var plan strings.Builder
 		rows := must(s.read.Query("explain query plan "+query, 1, 2, 3))(t)

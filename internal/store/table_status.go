@@ -33,22 +33,12 @@ type TableStatus struct {
 // TableStatuses returns how a connection stands with the tables of its
 // source, in the order of their names.
 func (s *Store) TableStatuses(ctx context.Context, connectionID string) ([]TableStatus, error) {
-	rows, err := s.read.QueryContext(ctx, `select source_schema, source_table, status, error, run_id, rows_sent, rows_expected,
-		changed_at, synced_at, failed_at from table_statuses where connection_id = $1 order by source_schema, source_table`, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []TableStatus
-	for rows.Next() {
-		var t TableStatus
-		if err := rows.Scan(&t.Table.Schema, &t.Table.Table, &t.Status, &t.Error, &t.RunID, &t.Rows, &t.Expected,
-			stamp{&t.ChangedAt}, stamp{&t.SyncedAt}, stamp{&t.FailedAt}); err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, rows.Err()
+	return collect(func(row scanner) (t TableStatus, err error) {
+		err = row.Scan(&t.Table.Schema, &t.Table.Table, &t.Status, &t.Error, &t.RunID, &t.Rows, &t.Expected,
+			stamp{&t.ChangedAt}, stamp{&t.SyncedAt}, stamp{&t.FailedAt})
+		return t, err
+	})(s.ask(ctx, `select source_schema, source_table, status, error, run_id, rows_sent, rows_expected,
+		changed_at, synced_at, failed_at from table_statuses where connection_id = $1 order by source_schema, source_table`, connectionID))
 }
 
 // A TableProgress is how far a living run is with a table.

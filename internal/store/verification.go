@@ -150,21 +150,11 @@ func (s *Store) Verification(ctx context.Context, connectionID, id string, now t
 // Verifications returns the verifications of a connection as they stand now,
 // the latest first, without their findings.
 func (s *Store) Verifications(ctx context.Context, connectionID string, now time.Time) ([]Verification, error) {
-	rows, err := s.read.QueryContext(ctx, `select id, connection_id, state, reason, waiting, started_at, ended_at, lease_until,
-		tables_total, tables_done, tables_wrong, null from verifications where connection_id = $1 order by id desc`, connectionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Verification
-	for rows.Next() {
-		v, _, err := scanVerification(rows, now)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+	return collect(func(row scanner) (Verification, error) {
+		v, _, err := scanVerification(row, now)
+		return v, err
+	})(s.ask(ctx, `select id, connection_id, state, reason, waiting, started_at, ended_at, lease_until,
+		tables_total, tables_done, tables_wrong, null from verifications where connection_id = $1 order by id desc`, connectionID))
 }
 
 func scanVerification(row scanner, now time.Time) (v Verification, findings []byte, err error) {

@@ -15,8 +15,8 @@ import (
 type Webhook struct {
 	ID        string
 	AccountID string
-	GroupID   string // "": it is told of the whole account
-	URL       string
+	GroupID   string   // "": it is told of the whole account
+	URL       string   // stored in the clear, as the API shows it, though it may let in whoever knows it
 	Events    []string // kinds
 	Active    bool
 	Secret    string // deliveries are signed with it; "": they are not; stored encrypted

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -233,6 +234,34 @@ func TestDeliveriesAreMadeOnce(t *testing.T) {
 	})
 }
 
+// TestOldEventsAreNoNews: a webhook that comes to want another kind is not told
+// of what had happened before, by a process that begins anew either.
+func TestOldEventsAreNoNews(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		due(t, s, g, "a")
+		w := hook(t, s, g, "w", "x")
+		for range 3 {
+			check(t, s.Record(ctx, slices.Repeat([]Event{{ConnectionID: "a", Kind: "y"}}, eventsRead)...))
+		}
+		last := newest(t, s)
+		seen := enqueue(t, s, 0)
+		same(t, seen, last)
+		must(s.UpdateWebhook(ctx, w.ID, func(w *Webhook) error { w.Events = []string{"x", "y"}; return nil }))(t)
+		check(t, s.Record(ctx, Event{ConnectionID: "a", Kind: "y"}))
+		enqueue(t, s, 0)
+		var n int
+		check(t, s.row(ctx, `select count(*) from webhook_deliveries where event_id <= $1`, last).Scan(&n))
+		if n > 0 {
+			t.Errorf("%d deliveries of old events", n)
+		}
+		if ps := must(s.ClaimDeliveries(ctx, []Room{{w.ID, 1}}, now(), time.Hour))(t); len(ps) != 1 || ps[0].EventID != last+1 {
+			t.Errorf("got %+v", ps)
+		}
+	})
+}
+
 func TestDeliveriesAreForgotten(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -255,7 +284,7 @@ func TestConnectionEvents(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {
 		_, g := seed(t, s)
 		ctx := As(t.Context(), "ann_lee")
-		at := must(s.EventCursor(ctx, "reader"))(t)
+		at := newest(t, s)
 		want := func(wants ...string) {
 			t.Helper()
 			var got []string
@@ -293,6 +322,14 @@ func TestConnectionEvents(t *testing.T) {
 		want(`INFO resume_connector {"actor":"ann_lee","id":"c"}`,
 			`INFO edit_connector {"actor":"ann_lee","id":"c","oldProperties":{},"properties":{"config":["host","password","port"]}}`,
 			`INFO force_update_connector {"actor":"ann_lee","id":"c"}`)
+		update(func(c *Connection) {
+			c.Plan = &schedule.Plan{Kind: schedule.Cron, Cron: "0 6 * * *"}
+		})
+		want(`INFO edit_connector {"actor":"ann_lee","id":"c","oldProperties":{"schedule":""},` +
+			`"properties":{"schedule":"{\"schedule_type\":\"CRON\",\"cron\":\"0 6 * * *\"}"}}`)
+		update(func(c *Connection) { c.Plan, c.PackageID = nil, "p" })
+		want(`INFO edit_connector {"actor":"ann_lee","id":"c",` +
+			`"oldProperties":{"package_id":"","schedule":"{\"schedule_type\":\"CRON\",\"cron\":\"0 6 * * *\"}"},"properties":{"package_id":"p","schedule":""}}`)
 		failed := []setup.TestResult{{Title: "Host", Status: setup.Failed, Message: "no answer"}}
 		update(func(c *Connection) { c.SetupTests = failed })
 		want(`SEVERE connection_failure {"actor":"ann_lee","id":"c","reason":"Host: no answer","testCount":1}`)

@@ -10,11 +10,11 @@ package webhook
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/penstock-data/penstock/internal/rounds"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -25,9 +25,8 @@ const (
 )
 
 const (
-	lease = time.Minute     // of a delivery; longer than one takes
-	look  = 5 * time.Second // between looks for what other processes have recorded
-	inRow = 50              // deliveries of one connection in a row, before others have their turn
+	lease = time.Minute // of a delivery; longer than one takes
+	inRow = 50          // deliveries of one connection in a row, before others have their turn
 
 	retryStep = 5 * time.Minute // by which the waits between attempts grow
 	retryFor  = 24 * time.Hour
@@ -49,13 +48,8 @@ type Config struct {
 type Deliverer struct {
 	Config
 	results *prometheus.CounterVec
-	ended   chan struct{} // a lane has room
+	rounds  rounds.Rounds // of lanes, by webhook
 	seen    int64         // the last event that was looked at
-
-	mu   sync.Mutex
-	busy map[string]int // lanes that are being delivered in, by webhook
-	all  int            // of busy
-	left sync.WaitGroup
 }
 
 // New returns a Deliverer that does nothing before Run is called.
@@ -66,7 +60,7 @@ func New(c Config) *Deliverer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Deliverer{Config: c, ended: make(chan struct{}, 1), busy: map[string]int{},
+	d := &Deliverer{Config: c, rounds: rounds.Rounds{What: "webhook deliveries", Added: c.Store.Appended, Log: c.Log, Now: c.Now},
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "penstock_webhook_deliveries_total", Help: "Attempts to deliver events to webhooks, by what came of them.",
 		}, []string{"result"})}
@@ -78,94 +72,50 @@ func New(c Config) *Deliverer {
 
 // Run delivers until ctx is done. Then it lets deliveries that have begun end,
 // which takes seconds, and returns; the next Run goes on with the others.
-func (d *Deliverer) Run(ctx context.Context) {
-	defer d.left.Wait()
-	for ctx.Err() == nil {
-		appended := d.Store.Appended()
-		wait, err := d.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			wait = look
-			d.Log.Error("look for webhook deliveries", "error", err, "again_in", wait)
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-appended:
-		case <-d.ended:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
-}
+func (d *Deliverer) Run(ctx context.Context) { d.rounds.Run(ctx, d.round) }
 
 // round makes deliveries of new events, begins those that are due as far as
-// there is room, and returns how long there will be nothing to do.
-func (d *Deliverer) round(ctx context.Context) (time.Duration, error) {
+// there is room, and returns when others will be due; zero: none waits.
+func (d *Deliverer) round(ctx context.Context) (next time.Time, err error) {
 	for more := true; more; {
-		var err error
 		if d.seen, more, err = d.Store.Enqueue(ctx, d.seen); err != nil {
-			return 0, err
+			return next, err
 		}
 	}
 	now := d.Now()
 	due, next, err := d.Store.DueWebhooks(ctx, now)
 	if err != nil {
-		return 0, err
-	}
-	wait := look
-	if !next.IsZero() {
-		wait = min(wait, next.Sub(now))
+		return next, err
 	}
 	rooms := d.rooms(due)
 	if len(rooms) == 0 {
-		return wait, nil
+		return next, nil
 	}
 	postings, err := d.Store.ClaimDeliveries(ctx, rooms, now, lease)
 	for i := range postings {
-		d.start(ctx, &postings[i])
+		d.rounds.Begin(postings[i].WebhookID, func() { d.work(ctx, &postings[i]) })
 	}
-	return wait, err
+	return next, err
 }
 
 // rooms returns how many deliveries of each webhook may begin.
 func (d *Deliverer) rooms(due []string) []store.Room {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	var rooms []store.Room
-	free := InAll - d.all
+	begun := 0
 	for _, id := range due {
-		if n := min(PerWebhook-d.busy[id], free); n > 0 {
+		busy, all := d.rounds.Busy(id)
+		if n := min(PerWebhook-busy, InAll-all-begun); n > 0 {
 			rooms = append(rooms, store.Room{WebhookID: id, Places: n})
-			free -= n
+			begun += n
 		}
 	}
 	return rooms
 }
 
-// start delivers a posting and what follows in its lane.
-func (d *Deliverer) start(ctx context.Context, p *store.Posting) {
-	id := p.WebhookID
-	d.count(id, 1)
-	d.left.Go(func() {
-		defer func() {
-			d.count(id, -1)
-			select {
-			case d.ended <- struct{}{}:
-			default: // Run is going to look already
-			}
-		}()
-		for n := 1; p != nil; n++ {
-			p = d.deliver(ctx, p, n < inRow)
-		}
-	})
-}
-
-func (d *Deliverer) count(id string, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.all += n
-	if d.busy[id] += n; d.busy[id] == 0 {
-		delete(d.busy, id)
+// work delivers a posting and what follows in its lane.
+func (d *Deliverer) work(ctx context.Context, p *store.Posting) {
+	for n := 1; p != nil; n++ {
+		p = d.deliver(ctx, p, n < inRow)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // body returns what a webhook is told of an event.
 func body(e *store.Event) []byte {
-	return encode(fivetran.WebhookPayload{
+	return fivetran.Encode(fivetran.WebhookPayload{
 		Event:              e.Kind,
 		Created:            e.At.Truncate(time.Millisecond),
 		ConnectorType:      e.Service,
@@ -33,7 +33,7 @@ func data(e *store.Event) json.RawMessage {
 		return e.Data
 	}
 	d["status"] = json.RawMessage(`"FAILED"`)
-	return encode(d)
+	return fivetran.Encode(d)
 }
 
 // Test returns the body that tries a webhook out. TestEvent has the form that
@@ -42,7 +42,7 @@ func Test(event string, at time.Time) []byte {
 	p := fivetran.WebhookPayload{Event: event, Created: at.UTC().Truncate(time.Millisecond), ConnectorType: "_connector_type"}
 	if event == fivetran.TestEvent {
 		p.ConnectorID, p.GroupID = "_connector_1", "_destination_1"
-		return encode(p)
+		return fivetran.Encode(p)
 	}
 	p.ConnectorID, p.ConnectorName, p.DestinationGroupID = "_connection_1", "_connection_name", "_destination_1"
 	switch event {
@@ -52,13 +52,5 @@ func Test(event string, at time.Time) []byte {
 	if event == store.SyncEnd {
 		p.Data = json.RawMessage(`{"status":"SUCCESSFUL"}`)
 	}
-	return encode(p)
-}
-
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // what is in the store is JSON
-	}
-	return b
+	return fivetran.Encode(p)
 }

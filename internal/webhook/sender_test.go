@@ -114,7 +114,7 @@ func TestPost(t *testing.T) {
 	// Loopback is no public address, by whatever name.
 	for _, u := range []string{srv.URL, strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)} {
 		_, err := NewSender(outside.Policy{}).Post(t.Context(), &store.Webhook{URL: u + "/token-in-path"}, body)
-		if err == nil || !strings.Contains(err.Error(), "--webhook-networks") || strings.Contains(err.Error(), "token-in-path") {
+		if err == nil || !strings.Contains(err.Error(), "--outside-networks") || strings.Contains(err.Error(), "token-in-path") {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
