@@ -29,8 +29,9 @@ var (
 )
 
 // An Engine runs syncs, setup tests, verifications and plans. Its methods are
-// safe for concurrent use. They return when what is asked for is certain to happen, not when it
-// has happened; errors of the store, such as [store.ErrNotFound], come through.
+// safe for concurrent use. They return when what is asked for is certain to
+// happen, not when it has happened; errors of the store, such as
+// [store.ErrNotFound], come through.
 type Engine interface {
 	// Run runs what is due until ctx is done. Then it lets running syncs get
 	// to their next checkpoint and returns; whoever runs next resumes them.

@@ -108,6 +108,33 @@ func TestTunnelBreaks(t *testing.T) {
 	if o.Kind != store.RunFailed || o.Task != nil || !strings.Contains(o.Reason, "the SSH tunnel through") {
 		t.Errorf("broken: %+v", o)
 	}
+	// What ends as it was to end is no fault of the tunnel.
+	sshd.Again(t)
+	open := f.runner.connectors["source"].Open
+	f.runner.connectors["source"].Open = func(_ json.RawMessage, env connector.Env) (connector.Source, error) {
+		f.env = env
+		return lost{source{f: f}, func(ctx context.Context) error { lose(ctx); return nil }}, nil
+	}
+	status := func(s string) {
+		_, err := f.store.UpdateConnection(ctx, "c", func(c *store.Connection) error { c.SchemaStatus = s; return nil })
+		f.ok(err)
+	}
+	status(store.BlockedOnCapture)
+	if o := f.run(ctx, Watch{}); o.Kind != store.RunCaptured || o.Reason != errCaptured.Error() {
+		t.Errorf("captured: %+v", o)
+	}
+	status(store.SchemaReady)
+	sshd.Again(t)
+	f.runner.connectors["source"].Open = open
+	stop := make(chan struct{})
+	close(stop)
+	f.sync = func(ctx context.Context, _ connector.Request, out connector.Output) error {
+		lose(ctx)
+		return out.Checkpoint(ctx, "1")
+	}
+	if o := f.run(ctx, Watch{Stop: stop}); o.Kind != store.RunCanceled || !strings.Contains(o.Reason, errStopped.Error()) {
+		t.Errorf("stopped: %+v", o)
+	}
 	sshd.Again(t)
 	f.runner.connectors["source"].Open = func(_ json.RawMessage, env connector.Env) (connector.Source, error) {
 		f.env = env
