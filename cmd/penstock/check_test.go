@@ -182,6 +182,56 @@ func TestServerVerifies(t *testing.T) {
 	}
 }
 
+// TestServerVerifiesBeforeASync has rows that the next sync is going to bring
+// anyway: nothing of them is lost, whatever makes it read them.
+func TestServerVerifiesBeforeASync(t *testing.T) {
+	c := newChecked(t, `create table item (id int primary key, region text, secret text)`,
+		`insert into item select i, case when i % 2 = 0 then 'EU' else 'US' end, 's' from generate_series(1, 100) i`,
+		`create table person (mail text primary key, age int)`, `insert into person select 'p' || i || '@x', i from generate_series(1, 100) i`)
+	check := func(step string, want ...string) {
+		t.Helper()
+		v := c.verify(nil)
+		lines := found(v)
+		for i := range lines {
+			lines[i], _, _ = strings.Cut(lines[i], "; missing")
+		}
+		c.want(step, lines, want...)
+		if v.State != "done" || v.Wrong > 0 {
+			t.Errorf("%s: %s, %d tables are wrong", step, v.State, v.Wrong)
+		}
+	}
+	filter := func(f string) {
+		c.must(t, "PATCH", c.ours("/settings"), map[string]any{"row_filters": map[string]any{"public": map[string]any{"item": f}}}, nil)
+	}
+	column := func(table, column, what string, is bool) {
+		c.must(t, "PATCH", c.schemas()+"/public/tables/"+table+"/columns/"+column, map[string]any{what: is}, nil)
+	}
+	person := "person 100/100 lost 0 late 0 extra 0"
+	c.must(t, "POST", c.schemas()+"/reload", nil, nil)
+	check("never synced", "item 100/0 lost 0 late 100 extra 0", "person 100/0 lost 0 late 100 extra 0")
+	filter("region = 'EU'")
+	column("item", "secret", "enabled", false)
+	c.succeeds(t, c.id)
+	check("synced", "item 50/50 lost 0 late 0 extra 0", person)
+	filter("region IN ('EU', 'US')")
+	check("a wider filter", "item 100/50 lost 0 late 50 extra 0", person)
+	c.succeeds(t, c.id)
+	check("synced", "item 100/100 lost 0 late 0 extra 0", person)
+	c.w.change(t, `alter table db_public.item drop column if exists secret`)
+	column("item", "secret", "enabled", true)
+	check("a column enabled", "item 100/100 lost 0 late 0 extra 0", person)
+	c.succeeds(t, c.id)
+	column("person", "mail", "hashed", true)
+	check("a key hashed", "item 100/100 lost 0 late 0 extra 0", person+"; masked [mail]")
+	c.succeeds(t, c.id)
+	column("person", "mail", "hashed", false)
+	check("and no longer", "item 100/100 lost 0 late 0 extra 0", "person 100/100 lost 0 late 100 extra 100")
+	c.succeeds(t, c.id)
+	check("synced", "item 100/100 lost 0 late 0 extra 0", person)
+	c.w.change(t, `drop table db_public.item`)
+	check("a table dropped", "item 100/0 lost 0 late 100 extra 0", person)
+}
+
 // TestServerPlans asks what the next sync would do, and what changes would.
 func TestServerPlans(t *testing.T) {
 	c := newChecked(t, shopToCheck...)

@@ -53,6 +53,9 @@ func (c *planCmd) Run(ctx context.Context) error {
 }
 
 func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
+	if err := needsKey(c.Hash, c.HashKey); err != nil {
+		return nil, err
+	}
 	l, err := openLook(c.Source, c.Destination)
 	if err != nil {
 		return nil, err

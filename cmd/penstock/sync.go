@@ -52,6 +52,9 @@ func (c *syncCmd) Run(ctx context.Context) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	if err := needsKey(c.Hash, c.HashKey); err != nil {
+		return err
+	}
 	began := time.Now()
 	share := pipe.Memory(int64(c.Memory))
 	debug.SetMemoryLimit(share.Heap)
@@ -119,12 +122,17 @@ func (c *syncCmd) schemaNames(s *connector.Service) func(string) string {
 	}
 }
 
+// needsKey refuses to hash without a secret.
+func needsKey(hash []string, key string) error {
+	if len(hash) > 0 && key == "" {
+		return errors.New("--hash needs a secret: set PENSTOCK_HASH_KEY")
+	}
+	return nil
+}
+
 // choose returns what pipe.Plan.Choose is by the options.
 func (c *syncCmd) choose(service *connector.Service, rows filters) func(context.Context, []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
 	return func(_ context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error) {
-		if len(c.Hash) > 0 && c.HashKey == "" {
-			return nil, errors.New("--hash needs a secret: set PENSTOCK_HASH_KEY")
-		}
 		config := &schemaconfig.Config{}
 		for _, p := range c.Hash {
 			config.Masks = append(config.Masks, schemaconfig.Mask{Pattern: p, How: schemaconfig.MaskHash})

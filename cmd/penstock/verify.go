@@ -19,10 +19,11 @@ type verifyCmd struct {
 	Source      string   `arg:"" env:"PENSTOCK_SOURCE" help:"URL of the source, as for sync."`
 	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
 	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
-	Block       []string `help:"Do not compare this column (schema.table.column; * matches), because syncs block or hash it; may be repeated." placeholder:"COLUMN"`
+	Block       []string `help:"Do not compare this column (schema.table.column; * matches), because syncs block it; may be repeated." placeholder:"COLUMN"`
+	Hash        []string `help:"Do not compare this column (schema.table.column; * matches), because syncs hash it: its values cannot be. May be repeated; no secret is needed." placeholder:"COLUMN"`
 	Filter      []string `sep:"none" help:"Compare only rows that meet a condition, because syncs copy no others, as for sync." placeholder:"TABLE: CONDITION"`
 	Schema      string   `help:"Destination schema, as for sync."`
-	State       string   `help:"State file of the syncs: rows written since the last one are late and not lost, and rows that are gone since are no loss. Without it every difference is one." placeholder:"FILE"`
+	State       string   `help:"State file of the syncs: rows written since the last one, and tables that the next one reads whole, are late and not lost, and rows that are gone since are no loss. Without it every difference is one." placeholder:"FILE"`
 	List        int      `default:"20" help:"How many differing rows of a table are listed."`
 	JSON        bool     `help:"Print the results as JSON."`
 }
@@ -71,9 +72,14 @@ func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
 	if !ok {
 		return nil, fmt.Errorf("the destination %s cannot make checksums of its rows", l.kind.ID)
 	}
-	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Filter: c.Filter, Schema: c.Schema, State: c.State})
+	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, Filter: c.Filter, Schema: c.Schema, State: c.State})
 	if err != nil {
 		return nil, err
+	}
+	if c.State != "" {
+		if err := out.Foretell(ctx, l.src); err != nil {
+			return nil, err
+		}
 	}
 	comparison := verify.Comparison{Source: from, Destination: to, State: out.State, List: c.List}
 	var results []verify.Result
@@ -122,6 +128,9 @@ func remarks(r *verify.Result) string {
 	}
 	if len(r.AbsentColumns) > 0 {
 		all = append(all, "the destination lacks "+strings.Join(r.AbsentColumns, ", ")+" (--block leaves a column out)")
+	}
+	if r.Anew {
+		all = append(all, "the next sync reads all of it")
 	}
 	if len(r.MaskedColumns) > 0 {
 		all = append(all, "not compared, because masked: "+strings.Join(r.MaskedColumns, ", "))

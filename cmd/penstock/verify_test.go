@@ -136,6 +136,32 @@ func TestVerifyMariaDB(t *testing.T) {
 		"public.event lost 4000 late 0 extra 0; 0 true", unheld, "public.line lost 1 late 0 extra 0; missing [5 k5][]", "public.log_line lost 1 late 0 extra 0")
 }
 
+// TestVerifyHashed compares what a sync hashed, without the secret.
+func TestVerifyHashed(t *testing.T) {
+	source := pgtest.Database(t)
+	pgtest.Exec(t, source, `create table person (id int primary key, mail text, age int)`, `insert into person select i, 'm' || i, i from generate_series(1, 100) i`)
+	eachWarehouse(t, func(t *testing.T, w warehouse) {
+		if code, _, stderr := run(t, []string{"PENSTOCK_HASH_KEY=a key"}, "sync", source, w.url, "--hash", "*.mail"); code != 0 {
+			t.Fatal(stderr)
+		}
+		if found, code := verifyJSON(t, source, w.url); code != 1 || !strings.HasPrefix(found[0], "public.person lost 100 ") {
+			t.Errorf("as if nothing was hashed it ended with %d and found %q", code, found)
+		}
+		if found, code := verifyJSON(t, source, w.url, "--hash", "*.mail"); code != 0 || len(found) > 0 {
+			t.Errorf("ended with %d and found %q", code, found)
+		}
+		w.change(t, `update public.person set age = 0 where id = 7`)
+		if found, code := verifyJSON(t, source, w.url, "--hash", "*.mail"); code != 1 || !slices.Equal(found, []string{"public.person lost 1 late 0 extra 0; different [7][age]"}) {
+			t.Errorf("after damage it ended with %d and found %q", code, found)
+		}
+		// The next sync reads all of it: with its state, nothing is lost.
+		state := filepath.Join(t.TempDir(), "state")
+		if found, code := verifyJSON(t, source, w.url, "--hash", "*.mail", "--state", state); code != 0 || !slices.Equal(found, []string{"public.person lost 0 late 1 extra 0; different [7][age]"}) {
+			t.Errorf("before the first sync with a state it ended with %d and found %q", code, found)
+		}
+	})
+}
+
 // TestVerifyLag has rows that the source wrote after the sync.
 func TestVerifyLag(t *testing.T) {
 	source := pgtest.Database(t)

@@ -185,7 +185,7 @@ func (s *server) reloadSchemaConfig(r *request) (any, error) {
 // capture looks what the source offers of the connection that the path names.
 func (s *server) capture(r *request) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	cfg, cat, err := s.Engine.Capture(r.Context(), r.id())
-	var of *engine.SourceError
+	var of *engine.ServiceError
 	if errors.As(err, &of) && r.Context().Err() == nil {
 		return nil, nil, &apiError{400, fivetran.BadRequest, "The schema cannot be read from the source: " + of.Error()}
 	}

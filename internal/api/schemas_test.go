@@ -280,7 +280,7 @@ func TestSchemaConfigErrors(t *testing.T) {
 	if a := e.do("GET", incomplete+"/schemas/hr/tables/person/columns", ""); a.status != 409 {
 		t.Errorf("columns of a connection that is not connected: %d %s", a.status, a.body)
 	}
-	e.engine.offerErr = &engine.SourceError{Err: errors.New("list the tables: the host does not answer")}
+	e.engine.offerErr = &engine.ServiceError{Err: errors.New("list the tables: the host does not answer")}
 	if a := e.do("POST", conn+"/schemas/reload", ""); a.status != 400 || a.message != "The schema cannot be read from the source: list the tables: the host does not answer" {
 		t.Errorf("source does not answer: %d %s", a.status, a.body)
 	}

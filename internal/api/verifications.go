@@ -52,9 +52,7 @@ func (s *server) verify(r *request) (any, error) {
 
 // lookFailed says what an error of looking at both sides means.
 func (s *server) lookFailed(err error, r *request, what string) error {
-	var look *engine.LookError
-	var source *engine.SourceError
-	if (errors.As(err, &look) || errors.As(err, &source)) && r.Context().Err() == nil {
+	if errors.As(err, new(*engine.ServiceError)) && r.Context().Err() == nil {
 		return &apiError{400, fivetran.BadRequest, what + ": " + err.Error()}
 	}
 	return err

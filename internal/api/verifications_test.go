@@ -138,7 +138,7 @@ func TestPlan(t *testing.T) {
 		status  int
 		message string
 	}{
-		{&engine.LookError{Err: fmt.Errorf("no route to host")}, 400, "The plan cannot be made: no route to host"},
+		{&engine.ServiceError{Err: fmt.Errorf("no route to host")}, 400, "The plan cannot be made: no route to host"},
 		{fmt.Errorf("%w (50s)", engine.ErrPlanTime), 504, "The source and the destination did not answer in time (50s)"},
 	} {
 		e.engine.offerErr = tt.err

@@ -28,9 +28,10 @@ var (
 	ErrNoTableResync = errors.New("the connector does not support table-level re-sync")
 )
 
-// An Engine runs syncs and setup tests. Its methods are safe for concurrent
-// use. They return when what is asked for is certain to happen, not when it
-// has happened; errors of the store, such as [store.ErrNotFound], come through.
+// An Engine runs syncs, setup tests, verifications and plans. Its methods are
+// safe for concurrent use. They return when what is asked for is certain to
+// happen, not when it has happened; errors of the store, such as
+// [store.ErrNotFound], come through.
 type Engine interface {
 	// Run runs what is due until ctx is done. Then it lets running syncs get
 	// to their next checkpoint and returns; whoever runs next resumes them.
@@ -55,7 +56,7 @@ type Engine interface {
 
 	// Capture looks what a connection's source offers now, keeps it in the
 	// store, and returns what is known and chosen then. Errors of the source
-	// are [SourceError]s.
+	// are [ServiceError]s.
 	Capture(ctx context.Context, connectionID string) (*schemaconfig.Config, *schemaconfig.Catalog, error)
 
 	// Restart makes a running sync end at its next checkpoint and begin again
@@ -74,7 +75,8 @@ type Engine interface {
 	// Verify begins to compare what a connection's source and destination
 	// have of tables, nil for all that it syncs, and to list so many of the
 	// rows of a table that differ. It is ErrNotConnected, [CannotVerify], or
-	// ErrVerifying if another verification of the connection runs.
+	// ErrVerifying if another verification of the connection runs; errors of
+	// the source and the destination are [ServiceError]s.
 	Verify(ctx context.Context, connectionID string, tables []schema.Name, list int) (*store.Verification, error)
 
 	// CancelVerification ends a verification, if it runs, and returns it.
@@ -83,7 +85,7 @@ type Engine interface {
 	// Plan returns what the next sync of a connection would do if change,
 	// which may be nil, had been made to what is chosen; neither is kept. An
 	// error of change comes through; those of the source and the destination
-	// are [LookError]s, and ErrPlanTime says that they took too long.
+	// are [ServiceError]s, and ErrPlanTime says that they took too long.
 	Plan(ctx context.Context, connectionID string, change func(*schemaconfig.Config, *schemaconfig.Catalog) error) ([]TablePlan, error)
 
 	// TestConnection runs the setup tests of a connection, keeps the results
@@ -94,10 +96,6 @@ type Engine interface {
 	// TestDestination does the same for a destination.
 	TestDestination(ctx context.Context, destinationID string, trust Trust) (*store.Destination, error)
 }
-
-// A SourceError is an error of a connection's source, as opposed to one of
-// this program.
-type SourceError = runner.SourceError
 
 // Trust says who approves the server certificates and SSH host keys that setup
 // tests meet.

@@ -64,8 +64,6 @@ type InProcess struct {
 	checks  map[string]*checking // verifications, by id
 	closing bool                 // no more of them
 	left    sync.WaitGroup       // what is in live and in checks, and what else Run has begun
-
-	turns chan struct{} // as many as verifications run at a time
 }
 
 var _ Engine = (*InProcess)(nil)
@@ -98,7 +96,6 @@ func New(c Config) *InProcess {
 		wake:    make(chan struct{}, 1),
 		live:    map[string]*live{},
 		checks:  map[string]*checking{},
-		turns:   make(chan struct{}, atOnce),
 	}
 }
 

@@ -179,7 +179,7 @@ func TestCapture(t *testing.T) {
 			t.Errorf("no connection: %v", err)
 		}
 		w.connection("odd", func(c *store.Connection) { c.Config = []byte(`1`) })
-		var of *SourceError
+		var of *ServiceError
 		if _, _, err := w.engine.Capture(ctx, "odd"); !errors.As(err, &of) {
 			t.Errorf("a source that cannot be opened: %v", err)
 		}

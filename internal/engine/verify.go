@@ -40,13 +40,10 @@ type (
 	// cannot be verified.
 	CannotVerify = runner.CannotVerify
 
-	// A LookError is an error of a connection's source or destination.
-	LookError = runner.LookError
+	// A ServiceError is an error of a connection's source or destination, as
+	// opposed to one of this program.
+	ServiceError = runner.ServiceError
 )
-
-// atOnce is how many verifications a process runs at a time; each puts one
-// query to a source or a destination. The others wait.
-const atOnce = 2
 
 // saveEvery is how often the store is told how far a verification is, at most.
 const saveEvery = time.Second
@@ -57,9 +54,9 @@ type checking struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	v     store.Verification
-	saved time.Time
+	moved bool // since it was last saved
 }
 
 // Verify implements [Engine].
@@ -84,16 +81,24 @@ func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name,
 		return nil, err
 	}
 	begun := k.v
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing {
+	if !e.begin(k) {
 		k.cancel(ErrStopping)
 		k.end(nil)
 		return nil, ErrStopping
 	}
+	return &begun, nil
+}
+
+// begin runs a verification, unless this process is about to end.
+func (e *InProcess) begin(k *checking) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return false
+	}
 	e.checks[k.v.ID] = k
 	e.left.Go(k.run)
-	return &begun, nil
+	return true
 }
 
 // endChecks cuts the verifications of a connection off, those of all if id is
@@ -134,48 +139,49 @@ func (k *checking) run() {
 		defer k.e.mu.Unlock()
 		delete(k.e.checks, k.v.ID)
 	}()
+	asked := k.v // what becomes of it is noted
 	beating, stop := context.WithCancel(k.ctx)
 	var beat sync.WaitGroup
 	beat.Go(func() { k.beat(beating) })
-	err := k.turn()
+	err := k.e.Runner.Verify(k.ctx, &asked, k.note)
 	stop()
 	beat.Wait()
 	k.end(err)
 }
 
-// turn waits for the verification's turn and does it.
-func (k *checking) turn() error {
-	k.note(runner.Progress{Waiting: len(k.e.turns) == cap(k.e.turns)})
-	select {
-	case k.e.turns <- struct{}{}:
-		defer func() { <-k.e.turns }()
-	case <-k.ctx.Done():
-		return k.ctx.Err()
-	}
-	v := k.v.Findings
-	return k.e.Runner.Verify(k.ctx, &store.Verification{ConnectionID: k.v.ConnectionID, Findings: v}, k.note)
-}
-
-// beat keeps the verification's lease.
+// beat tells the store how the verification stands when that has changed, and
+// keeps its lease.
 func (k *checking) beat(ctx context.Context) {
-	every := time.NewTicker(k.e.Lease / 3)
+	every := time.NewTicker(min(saveEvery, k.e.Lease/3))
 	defer every.Stop()
-	for {
+	for saved := k.e.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			k.mu.Lock()
-			k.save(ctx)
-			k.mu.Unlock()
+		}
+		v, moved := k.stands()
+		if moved || k.e.Now().Sub(saved) >= k.e.Lease/3 {
+			saved = k.e.Now()
+			k.save(ctx, &v)
 		}
 	}
+}
+
+// stands returns how the verification stands, and whether that has changed
+// since the last call.
+func (k *checking) stands() (v store.Verification, moved bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	moved, k.moved = k.moved, false
+	return k.v, moved
 }
 
 // note takes how far the verification is.
 func (k *checking) note(p runner.Progress) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.moved = true
 	k.v.Checks, k.v.Waiting = p.Checks, p.Waiting
 	k.v.Total, k.v.Done, k.v.Wrong = len(p.Checks), 0, 0
 	for _, c := range p.Checks {
@@ -186,22 +192,18 @@ func (k *checking) note(p runner.Progress) {
 			k.v.Wrong++
 		}
 	}
-	if k.e.Now().Sub(k.saved) >= saveEvery {
-		k.save(k.ctx)
-	}
 }
 
 // save tells the store how the verification stands. One that the store says
 // has ended is cut off.
-func (k *checking) save(ctx context.Context) error {
+func (k *checking) save(ctx context.Context, v *store.Verification) error {
 	ctx, cancel := context.WithTimeout(ctx, k.e.Lease/3)
 	defer cancel()
-	k.saved = k.e.Now()
-	err := k.e.Store.SaveVerification(ctx, &k.v, k.e.Now().Add(k.e.Lease))
+	err := k.e.Store.SaveVerification(ctx, v, k.e.Now().Add(k.e.Lease))
 	if errors.Is(err, store.ErrStale) {
 		k.cancel(err)
 	} else if err != nil && ctx.Err() == nil {
-		k.e.Log.Warn("note the progress of a verification", "connection", k.v.ConnectionID, "error", err)
+		k.e.Log.Warn("note the progress of a verification", "connection", v.ConnectionID, "error", err)
 	}
 	return err
 }
@@ -213,17 +215,16 @@ func (k *checking) end(err error) {
 		log.Info("verification ended by somebody else")
 		return
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.v.State, k.v.Waiting, k.v.EndedAt = store.VerificationDone, false, k.e.Now()
+	v, _ := k.stands()
+	v.State, v.Waiting, v.EndedAt = store.VerificationDone, false, k.e.Now()
 	switch {
 	case k.ctx.Err() != nil:
-		k.v.State, k.v.Reason = store.VerificationFailed, store.Interrupted
+		v.State, v.Reason = store.VerificationFailed, store.Interrupted
 	case err != nil:
-		k.v.State, k.v.Reason = store.VerificationFailed, err.Error()
+		v.State, v.Reason = store.VerificationFailed, err.Error()
 	}
-	log.Info("verification ended", "state", k.v.State, "tables", k.v.Done, "wrong", k.v.Wrong, "reason", k.v.Reason)
-	if err := k.save(context.WithoutCancel(k.ctx)); err != nil && !errors.Is(err, store.ErrStale) {
+	log.Info("verification ended", "state", v.State, "tables", v.Done, "wrong", v.Wrong, "reason", v.Reason)
+	if err := k.save(context.WithoutCancel(k.ctx), &v); err != nil && !errors.Is(err, store.ErrStale) {
 		log.Error("record the end of a verification", "error", err) // its lease runs out
 	}
 }

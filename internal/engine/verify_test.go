@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -151,6 +152,37 @@ func TestVerificationGivesWay(t *testing.T) {
 		broken := w.connection("broken", idle, func(c *store.Connection) { c.SetupState = store.Broken })
 		if _, err := w.engine.Verify(ctx, broken.ID, nil, 5); !errors.Is(err, ErrNotConnected) {
 			t.Error(err)
+		}
+	})
+}
+
+// TestVerificationsWaitApart has verifications that wait for a sync: they keep
+// no other from its turn.
+func TestVerificationsWaitApart(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(lasting(60))
+		w.start()
+		var waiting []*store.Verification
+		for _, name := range []string{"a", "b", "c"} {
+			w.connection(name, func(c *store.Connection) { idle(c); c.Paused, c.ScheduleType, c.TriggeredAt = false, schedule.Manual, time.Now() })
+			waiting = append(waiting, w.verify(name))
+		}
+		w.connection("d", idle)
+		d := w.verify("d")
+		w.pass(61 * time.Second)
+		if got := w.verification(d); got != "done 1/1 waiting false" {
+			t.Errorf("beside others that wait: %s", got)
+		}
+		for _, v := range waiting {
+			if got := w.verification(v); got != "running 0/0 waiting true" {
+				t.Errorf("while a sync runs: %s", got)
+			}
+		}
+		w.pass(time.Hour + 2*time.Minute)
+		for _, v := range waiting {
+			if got := w.verification(v); got != "done 1/1 waiting false" {
+				t.Errorf("after the sync: %s", got)
+			}
 		}
 	})
 }

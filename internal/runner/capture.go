@@ -12,15 +12,9 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// A SourceError is an error of a connection's source.
-type SourceError struct{ Err error }
-
-func (e *SourceError) Error() string { return e.Err.Error() }
-func (e *SourceError) Unwrap() error { return e.Err }
-
 // Capture looks what a connection's source offers now, keeps it in the store,
 // and returns what is known and chosen then. Errors of the source are
-// SourceErrors.
+// [ServiceError]s.
 func (r *Runner) Capture(ctx context.Context, connectionID string) (*schemaconfig.Config, *schemaconfig.Catalog, error) {
 	c, err := r.Store.Connection(ctx, connectionID)
 	if err != nil {
@@ -28,12 +22,12 @@ func (r *Runner) Capture(ctx context.Context, connectionID string) (*schemaconfi
 	}
 	src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
 	if err != nil {
-		return nil, nil, &SourceError{err}
+		return nil, nil, ofService(err)
 	}
 	defer src.Close()
 	offered, err := src.Tables(ctx, func(setup.Warning) {}) // the next sync tells them
 	if err != nil {
-		return nil, nil, &SourceError{fmt.Errorf("list the tables: %w", src.tunnel.Explain(err))}
+		return nil, nil, ofService(explain(ctx, fmt.Errorf("list the tables: %w", err), src.tunnel))
 	}
 	return r.capture(ctx, c, src.service, offered)
 }
@@ -47,7 +41,7 @@ func (r *Runner) capture(ctx context.Context, c *store.Connection, service *conn
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("keep the schema: %w", err)
+		return nil, nil, ofStore("keep the schema", err)
 	}
 	return cfg, cat, nil
 }

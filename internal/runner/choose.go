@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/pipe"
@@ -40,16 +39,13 @@ func (s *syncing) rekey(ctx context.Context, cat *schemaconfig.Catalog, treatmen
 		return nil
 	}
 	if err := s.runner.Store.AskResync(ctx, s.run.ConnectionID, anew); err != nil {
-		return fmt.Errorf("ask for tables to be read again: %w", err)
+		return ofStore("ask for tables to be read again", err)
 	}
 	_, _, err := s.runner.Store.UpdateSchema(ctx, s.run.ConnectionID, func(_ *schemaconfig.Config, cat *schemaconfig.Catalog) error {
 		*cat, _ = schemaconfig.Rekey(*cat, treatments)
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("keep the keys: %w", err)
-	}
-	return nil
+	return ofStore("keep the keys", err)
 }
 
 // keepColumns adds the columns that rows had and the source did not offer to
@@ -74,8 +70,5 @@ func (s *syncing) keepColumns(ctx context.Context, out pipe.Outcome) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("keep the columns found and dropped: %w", err)
-	}
-	return nil
+	return ofStore("keep the columns found and dropped", err)
 }

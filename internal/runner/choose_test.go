@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/schema"
@@ -188,6 +189,13 @@ func (forgetter) Forget(json.RawMessage, []schema.Name) (json.RawMessage, error)
 	return json.RawMessage(`"forgotten"`), nil
 }
 
+func (forgetter) Foretell(_ context.Context, state json.RawMessage, tables []schema.Table) (map[schema.Name]connector.Anew, error) {
+	if string(state) == `"forgotten"` {
+		return map[schema.Name]connector.Anew{tables[0].Name: connector.AnewUnknown}, nil
+	}
+	return nil, nil
+}
+
 // A table whose key is hashed from now on is read anew: its rows would not be
 // found by the hashes.
 func TestHashedKeyIsReadAnew(t *testing.T) {
@@ -208,9 +216,18 @@ func TestHashedKeyIsReadAnew(t *testing.T) {
 		})
 		f.ok(err)
 	}
+	planned := func(load, why string) {
+		t.Helper()
+		plans, err := f.runner.Plan(ctx, "c", nil)
+		if err != nil || len(plans) != 1 || plans[0].Load != load || plans[0].Why != why {
+			t.Errorf("planned %+v, %v, want %s %s", plans, err, load, why)
+		}
+	}
 	f.run(ctx, Watch{})
 	f.run(ctx, Watch{})
+	planned(pipe.LoadChanges, "")
 	hash(true)
+	planned(pipe.LoadAll, WhyKey)
 	f.run(ctx, Watch{})
 	f.run(ctx, Watch{})
 	hash(false)

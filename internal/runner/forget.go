@@ -19,7 +19,7 @@ func (r *Runner) Forgets(ctx context.Context, connectionID string) (bool, error)
 	}
 	src, err := r.source(ctx, c, r.Log.With("connection", connectionID))
 	if err != nil {
-		return false, &SourceError{err}
+		return false, ofService(err)
 	}
 	defer src.Close()
 	_, ok := src.Source.(connector.Forgetter)

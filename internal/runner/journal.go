@@ -205,8 +205,19 @@ func (j *journal) take() []store.Event {
 	return events
 }
 
+// back takes events back that the store did not take, as far as there is room
+// beside those that have come since.
+func (j *journal) back(events []store.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := append(events, j.events...)
+	room := min(len(all), journalRoom)
+	j.events, j.lost = all[:room], j.lost+len(all)-room
+}
+
 // tell tells the store of events from time to time until the function that it
-// returns is called.
+// returns is called. Events whose arrival the store could not confirm in time
+// are told again, and may then be there twice: to lose none matters more.
 func (j *journal) tell(st *store.Store, t store.Token, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var telling sync.WaitGroup
@@ -229,9 +240,7 @@ func (j *journal) tell(st *store.Store, t store.Token, log *slog.Logger) (stop f
 				continue
 			}
 			log.Warn("keep the run's log", "error", err)
-			j.mu.Lock()
-			j.events = append(events, j.events...)
-			j.mu.Unlock()
+			j.back(events)
 		}
 	})
 	return func() {

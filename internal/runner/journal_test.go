@@ -137,3 +137,28 @@ func TestJournalIsBounded(t *testing.T) {
 		t.Errorf("the last is %s %s", last.Kind, last.Data)
 	}
 }
+
+// TestStoreTakesNothing has a store that fails each time while events come.
+func TestStoreTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.store.Close()
+		j := newJournal(time.Now)
+		stop := j.tell(f.store, store.Token{}, f.runner.Log)
+		for round := range 10 {
+			for i := range journalRoom / 2 {
+				j.made(fmt.Sprint(round, " ", i))
+			}
+			time.Sleep(tellEvery)
+			synctest.Wait()
+			if len(j.events) > journalRoom {
+				t.Fatalf("%d events wait in round %d", len(j.events), round)
+			}
+		}
+		stop()
+		events := j.take()
+		if n := len(events); n != journalRoom+1 || string(events[0].Data) != `{"schema":"0 0"}` || events[n-1].Kind != store.Warned {
+			t.Errorf("%d events, from %s to %s", n, events[0].Data, events[n-1].Data)
+		}
+	})
+}

@@ -3,7 +3,6 @@ package runner
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +39,7 @@ const (
 	WhyNew     = "new"         // the source did not have it before, or nothing was synced yet
 	WhyEnabled = "enabled"     // it was known and not synced
 	WhyResync  = "resync"      // somebody asked for it
-	WhyKey     = "key_changed" // its key is another one
+	WhyKey     = "key_changed" // its key is another one, or is hashed now or no longer
 	WhyColumns = "columns"     // columns were enabled, or have another type
 	WhyAlways  = "always"      // it is read whole in every sync, such as a view
 	WhyBlocked = "blocked"
@@ -53,15 +52,15 @@ var ErrPlanTime = errors.New("the source and the destination did not answer in t
 // Plan returns what the next sync of a connection would do if change, which
 // may be nil, had been made to what is chosen. Nothing is kept. An error of
 // change comes through; those of the source and the destination are
-// LookErrors.
+// [ServiceError]s.
 func (r *Runner) Plan(ctx context.Context, connectionID string, change func(*schemaconfig.Config, *schemaconfig.Catalog) error) ([]TablePlan, error) {
-	limited, cancel := context.WithTimeout(ctx, r.TestTimeout)
+	limited, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	plans, err := timed(limited, func(ctx context.Context) ([]TablePlan, error) {
 		return r.planned(ctx, connectionID, change)
 	}, r.Log.With("connection", connectionID))
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("%w (%v)", ErrPlanTime, r.TestTimeout)
+		return nil, fmt.Errorf("%w (%v)", ErrPlanTime, r.Timeout)
 	}
 	return plans, err
 }
@@ -72,77 +71,33 @@ func (r *Runner) planned(ctx context.Context, connectionID string, change func(*
 		return nil, err
 	}
 	defer l.close()
-	p := &planning{look: l, asked: map[schema.Name]bool{}, countUntil: time.Now().Add(r.TestTimeout / 2)}
-	if err := p.begin(ctx); err != nil {
+	p := &planning{look: l, countUntil: time.Now().Add(r.Timeout / 2)}
+	if p.out, err = l.ahead(ctx, change); err != nil {
 		return nil, err
 	}
-	var refused error
-	out, err := l.ahead(ctx, p.state, func(cfg *schemaconfig.Config, cat *schemaconfig.Catalog) error {
-		if change != nil {
-			refused = change(cfg, cat)
-		}
-		return refused
-	})
-	if refused != nil {
-		return nil, refused
-	}
-	if err != nil {
-		return nil, &LookError{err}
-	}
-	if err := out.Foretell(ctx, l.src.Source); err != nil {
-		return nil, &LookError{l.explain(ctx, err)}
-	}
-	return p.tables(ctx, out)
+	return p.tables(ctx)
 }
 
 // planning is a plan while it is made.
 type planning struct {
 	*look
-	last       json.RawMessage      // the state that was last saved
-	state      json.RawMessage      // that the next sync begins with
-	asked      map[schema.Name]bool // tables that are to be read again
-	countUntil time.Time            // rows are counted
+	out        pipe.Outlook
+	countUntil time.Time // rows are counted
 }
 
-// begin finds out what the next sync begins with.
-func (p *planning) begin(ctx context.Context) error {
-	var err error
-	if p.last, err = p.runner.Store.State(ctx, p.c.ID); err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	tables, err := p.runner.Store.AskedResyncs(ctx, p.c.ID)
-	if err != nil {
-		return fmt.Errorf("re-syncs: %w", err)
-	}
-	for _, t := range tables {
-		p.asked[t] = true
-	}
-	if p.c.Reset || p.last == nil {
-		return nil
-	}
-	p.state = p.last
-	if len(tables) > 0 {
-		p.state, err = forget(p.src.Source, p.last, tables)
-	}
-	if err != nil {
-		return &LookError{err}
-	}
-	return nil
-}
-
-func (p *planning) tables(ctx context.Context, out pipe.Outlook) ([]TablePlan, error) {
+func (p *planning) tables(ctx context.Context) ([]TablePlan, error) {
 	var plans []TablePlan
-	for i := range out.Tables {
-		t, err := p.table(ctx, &out.Tables[i])
+	for i := range p.out.Tables {
+		t, err := p.table(ctx, &p.out.Tables[i])
 		if err != nil {
 			return nil, err
 		}
 		plans = append(plans, t)
 	}
-	for _, n := range out.Paused {
+	for _, n := range p.out.Paused {
 		plans = append(plans, TablePlan{Source: n, Load: pipe.LoadNone, Why: WhyPaused})
 	}
-	for _, n := range out.Unwanted {
+	for _, n := range p.out.Unwanted {
 		plans = append(plans, TablePlan{Source: n, Load: pipe.LoadNone, Why: WhyBlocked})
 	}
 	slices.SortFunc(plans, func(a, b TablePlan) int {
@@ -171,7 +126,7 @@ func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePl
 	if time.Now().Before(p.countUntil) {
 		counting, cancel := context.WithDeadline(ctx, p.countUntil)
 		defer cancel()
-		out.Rows, err = t.Expect(counting, p.src.Source, p.state)
+		out.Rows, err = t.Expect(counting, p.src.Source, p.out.State)
 		if err != nil && counting.Err() == nil {
 			out.Error = p.explain(ctx, err).Error()
 		}
@@ -183,11 +138,11 @@ func (p *planning) table(ctx context.Context, t *pipe.TableOutlook) (out TablePl
 func (p *planning) why(t *pipe.TableOutlook) string {
 	n := t.Source.Name
 	switch {
-	case p.last != nil && (p.c.Reset || p.asked[n]):
+	case p.last != nil && (p.c.Reset || slices.Contains(p.asked, n)):
 		return WhyResync
 	case p.last == nil || p.before.Table(n) == nil:
 		return WhyNew
-	case t.Rekeyed():
+	case t.Rekeyed() || t.Have != nil && slices.Contains(p.rekeyed, n):
 		return WhyKey
 	case t.Anew == connector.AnewColumns:
 		return WhyColumns

@@ -71,7 +71,7 @@ func TestPlanKeepsNothing(t *testing.T) {
 		t.Error(err)
 	}
 	f.writer = func(destination.Options) (destination.Writer, error) { return nil, errors.New("no route") }
-	var look *LookError
+	var look *ServiceError
 	if _, err := f.runner.Plan(ctx, "c", nil); !errors.As(err, &look) {
 		t.Error(err)
 	}

@@ -1,7 +1,9 @@
 // Package runner does one sync of one connection, from its row in the store
-// to its outcome, and the setup tests of connections and destinations. It
-// knows services only by the tables it is given, and when to run only by
-// being called.
+// to its outcome. Besides, it looks at both sides: the setup tests of
+// connections and destinations, plans of the next sync, and verifications of
+// the last ones. Whatever it opens it finds the way to, be it through an SSH
+// server or not at all. It knows services only by the tables it is given, and
+// when to run only by being called.
 package runner
 
 import (
@@ -26,26 +28,28 @@ type Config struct {
 	Connectors   []connector.Service
 	Destinations []destination.Service
 
-	Endpoints   map[string]string // by connector's id: replaces the vendor's address
-	HTTP        *http.Client      // nil: http.DefaultClient
-	Memory      int64             // what one sync may take, in bytes; 0: pipe.DefaultMemory
-	TestTimeout time.Duration     // of the setup tests of one thing together; 0: 50 seconds, less than clients wait
-	Log         *slog.Logger      // nil: no log
-	Now         func() time.Time  // nil: time.Now
+	Endpoints map[string]string // by connector's id: replaces the vendor's address
+	HTTP      *http.Client      // nil: http.DefaultClient
+	Memory    int64             // what one sync may take, in bytes; 0: pipe.DefaultMemory
+	Timeout   time.Duration     // of a plan, or of the setup tests of one thing together; 0: 50 seconds, less than clients wait
+	Log       *slog.Logger      // nil: no log
+	Now       func() time.Time  // nil: time.Now
 }
 
-// A Runner runs syncs and setup tests, any number at a time.
+// A Runner runs any number of things at a time, but for verifications, of
+// which all but a few wait.
 type Runner struct {
 	Config
 	connectors   map[string]*connector.Service
 	destinations map[string]*destination.Service
 	share        pipe.Share
+	turns        chan struct{} // as many as verifications that compare at a time
 }
 
 // New returns a Runner.
 func New(c Config) *Runner {
-	if c.TestTimeout == 0 {
-		c.TestTimeout = 50 * time.Second
+	if c.Timeout == 0 {
+		c.Timeout = 50 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -58,6 +62,7 @@ func New(c Config) *Runner {
 		connectors:   map[string]*connector.Service{},
 		destinations: map[string]*destination.Service{},
 		share:        pipe.Memory(c.Memory),
+		turns:        make(chan struct{}, atOnce),
 	}
 	for i := range c.Connectors {
 		r.connectors[c.Connectors[i].ID] = &c.Connectors[i]
@@ -84,7 +89,7 @@ func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logg
 	if svc == nil {
 		return nil, fmt.Errorf("this program has no connector %q", c.Service)
 	}
-	if err := direct("source", c.Way()); err != nil {
+	if err := impassable("source", c.Way()); err != nil {
 		return nil, err
 	}
 	way, err := r.way(ctx, store.ConnectionOwner, c.ID, c.GroupID, config(c.Config))
@@ -117,7 +122,7 @@ func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slo
 	if svc == nil {
 		return nil, fmt.Errorf("this program has no destination %q", d.Service)
 	}
-	if err := direct("destination", d.Way()); err != nil {
+	if err := impassable("destination", d.Way()); err != nil {
 		return nil, err
 	}
 	way, err := r.way(ctx, store.DestinationOwner, d.ID, d.ID, config(d.Config))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
@@ -25,6 +26,7 @@ var ctx = context.Background()
 // services do what its functions say.
 type fixture struct {
 	t      *testing.T
+	dir    string // of the store
 	store  *store.Store
 	runner *Runner
 	user   string
@@ -49,7 +51,7 @@ type settings struct {
 
 func newFixture(t *testing.T, formats ...connector.SchemaFormat) *fixture {
 	t.Helper()
-	f := &fixture{t: t, tables: []schema.Table{{
+	f := &fixture{t: t, dir: t.TempDir(), tables: []schema.Table{{
 		Name:    schema.Name{Schema: "Public", Table: "Person"},
 		Columns: []schema.Column{{Name: "id", Type: schema.Type{Kind: schema.Long}, Key: true}},
 	}}}
@@ -59,7 +61,7 @@ func newFixture(t *testing.T, formats ...connector.SchemaFormat) *fixture {
 	f.test = func(context.Context, func(string) bool) []setup.TestResult { return nil }
 	f.writer = func(destination.Options) (destination.Writer, error) { return writer{f}, nil }
 	var err error
-	f.store, err = store.Open(ctx, t.TempDir(), secret.Key{1})
+	f.store, err = store.Open(ctx, f.dir, secret.Key{1})
 	f.ok(err)
 	t.Cleanup(func() { f.store.Close() })
 	format := connector.FormatSchema
@@ -249,7 +251,7 @@ func TestStops(t *testing.T) {
 
 func TestWhatServicesGet(t *testing.T) {
 	f := newFixture(t)
-	f.runner.Memory = 0
+	f.runner.share = pipe.Memory(300 << 20)
 	var opt destination.Options
 	f.writer = func(o destination.Options) (destination.Writer, error) {
 		opt = o
@@ -268,6 +270,11 @@ func TestWhatServicesGet(t *testing.T) {
 	}
 	if len(o.Warnings) != 1 {
 		t.Errorf("warnings %v", o.Warnings)
+	}
+	memory := opt.Memory
+	f.writer = func(o destination.Options) (destination.Writer, error) { opt = o; return writer{f}, nil }
+	if _, err := f.runner.Plan(ctx, "c", nil); err != nil || opt.Memory != memory {
+		t.Errorf("a plan may take %d, %v", opt.Memory, err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -41,7 +40,7 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
 	s := &syncing{runner: r, run: run, start: start(run, r.Now()), watch: w, log: log, sent: map[schema.Name]pipe.Progress{}, events: newJournal(r.Now)}
 	told := s.events.tell(r.Store, run.Token(), log)
-	out, err := s.safely(ctx)
+	out, err := s.do(ctx)
 	told()
 	o := outcome(ctx, out, err)
 	o.Warnings = append(o.Warnings, s.warnings...)
@@ -82,23 +81,12 @@ type syncing struct {
 	bytes    int64
 }
 
-// safely keeps a fault in one connection's service from ending the others'
-// syncs with the process.
-func (s *syncing) safely(ctx context.Context) (out pipe.Outcome, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("panic in a sync", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("a fault in the program: %v", p)
-		}
-	}()
-	return s.do(ctx)
-}
-
 func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
+	defer caught(s.log, &err)
 	r := s.runner
 	c, err := r.Store.Connection(ctx, s.run.ConnectionID)
 	if err != nil {
-		return out, fmt.Errorf("connection: %w", err)
+		return out, ofStore("connection", err)
 	}
 	d, err := r.destinationOf(ctx, c)
 	if err != nil {
@@ -111,7 +99,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	defer src.Close()
 	s.source = src.Source
 	if c.SchemaStatus == store.BlockedOnCapture {
-		return out, src.tunnel.Explain(s.captureOnly(ctx, c, src))
+		return out, explain(ctx, s.captureOnly(ctx, c, src), src.tunnel)
 	}
 	dst, err := r.destination(ctx, d, s.log)
 	if err != nil {
@@ -119,7 +107,7 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	}
 	defer dst.tunnel.Close()
 	out, err = s.move(ctx, c, src, dst)
-	return out, explain(ctx, src, dst, err)
+	return out, explain(ctx, err, src.tunnel, dst.tunnel)
 }
 
 // move moves rows from the source to the destination.
@@ -150,7 +138,7 @@ func (r *Runner) destinationOf(ctx context.Context, c *store.Connection) (*store
 		return nil, &setup.Problem{Code: "no_destination", Message: fmt.Sprintf("Group %s has no destination. Create one.", c.GroupID)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("destination: %w", err)
+		return nil, ofStore("destination", err)
 	}
 	return d, nil
 }
@@ -160,7 +148,7 @@ func (r *Runner) destinationOf(ctx context.Context, c *store.Connection) (*store
 func (r *Runner) plan(ctx context.Context, c *store.Connection, service *connector.Service, target *destination.Service) (pipe.Plan, error) {
 	group, err := r.Store.Group(ctx, c.GroupID)
 	if err != nil {
-		return pipe.Plan{}, fmt.Errorf("group: %w", err)
+		return pipe.Plan{}, ofStore("group", err)
 	}
 	key := r.Store.ColumnKey(group.AccountID)
 	naming := service.Naming

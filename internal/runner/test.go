@@ -42,7 +42,7 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		}
 		src, err := r.source(ctx, c, log)
 		if err != nil {
-			return refused(err.Error()), nil
+			return refused(err)
 		}
 		defer src.Close()
 		return testThrough(ctx, src.tunnel, src.Test), nil
@@ -77,7 +77,7 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 		}
 		dst, err := r.destination(ctx, d, log)
 		if err != nil {
-			return refused(err.Error()), nil
+			return refused(err)
 		}
 		defer dst.tunnel.Close()
 		return testThrough(ctx, dst.tunnel, dst.Test), nil
@@ -96,16 +96,16 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 // is up.
 func (r *Runner) test(ctx context.Context, owner, id string, trust Trust,
 	run func(context.Context) ([]setup.TestResult, error), log *slog.Logger) ([]setup.TestResult, error) {
-	limited, cancel := context.WithTimeout(ctx, r.TestTimeout)
+	limited, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	for round := 1; ; round++ {
 		results, err := timed(limited, run, log)
 		var fault *faultError
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			results, err = tooLong(r.TestTimeout), nil
+			results, err = tooLong(r.Timeout), nil
 		case errors.As(err, &fault):
-			results, err = refused(err.Error()), nil
+			results, err = refused(err)
 		}
 		if err != nil {
 			return nil, err
@@ -148,12 +148,21 @@ const (
 	titleTime   = "Waiting for an answer"
 )
 
-func refused(message string) []setup.TestResult {
-	return []setup.TestResult{{Title: titleConfig, Status: setup.Failed, Message: message}}
+// refused is what becomes of tests of something that cannot be opened. That
+// the store failed says nothing about it.
+func refused(err error) ([]setup.TestResult, error) {
+	if fromStore(err) {
+		return nil, err
+	}
+	return notTested(err.Error()), nil
 }
 
 func incomplete(missing []string) []setup.TestResult {
-	return refused(fmt.Sprintf("Field '%s' is required", missing[0]))
+	return notTested(fmt.Sprintf("Field '%s' is required", missing[0]))
+}
+
+func notTested(why string) []setup.TestResult {
+	return []setup.TestResult{{Title: titleConfig, Status: setup.Failed, Message: why}}
 }
 
 func tooLong(limit time.Duration) []setup.TestResult {

@@ -2,19 +2,12 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 )
 
 // patience is how long services may take to notice that their time is up.
 const patience = 5 * time.Second
-
-// A faultError is a panic.
-type faultError struct{ value any }
-
-func (e *faultError) Error() string { return fmt.Sprintf("a fault in the program: %v", e.value) }
 
 // timed runs what somebody waits for and returns in time, with the error of
 // ctx, even if it does not. A panic is a faultError.
@@ -26,13 +19,8 @@ func timed[T any](ctx context.Context, run func(context.Context) (T, error), log
 	done := make(chan answer, 1)
 	go func() {
 		var a answer
-		defer func() {
-			if p := recover(); p != nil {
-				log.Error("panic", "panic", p, "stack", string(debug.Stack()))
-				a = answer{err: &faultError{p}}
-			}
-			done <- a
-		}()
+		defer func() { done <- a }()
+		defer caught(log, &a.err)
 		a.value, a.err = run(ctx)
 	}()
 	late := make(chan struct{})

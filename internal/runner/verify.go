@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -52,31 +50,25 @@ func (l *look) digesters() (connector.Digester, destination.Digester, error) {
 // Progress is how far a verification is.
 type Progress struct {
 	Checks  []store.TableCheck // shared with nobody
-	Waiting bool               // for a sync to end
+	Waiting bool               // for a sync to end, or for its turn
 }
+
+const (
+	atOnce     = 2                      // verifications that compare at a time; each puts one query to a source or a destination
+	mostListed = 20_000                 // rows that a verification lists of all tables together
+	syncLook   = 500 * time.Millisecond // between looks whether a sync has ended
+	tries      = 5                      // of a table, each ended by a sync
+)
 
 // Verify does a verification: it compares what syncs copy of the tables that
 // v asks for, one after the other. tell is told how far it is. While a sync of
 // the connection runs it waits, between any two of its queries, and compares
-// the table under way once more after that.
+// the table under way once more after that. What the next sync reads anew is
+// late, whatever was chosen since the last.
 func (r *Runner) Verify(ctx context.Context, v *store.Verification, tell func(Progress)) (err error) {
-	defer allow(r.share.Heap)()
-	defer func() {
-		if p := recover(); p != nil {
-			r.Log.Error("panic in a verification", "connection", v.ConnectionID, "panic", p, "stack", string(debug.Stack()))
-			err = &faultError{p}
-		}
-	}()
-	l, err := r.openLook(ctx, v.ConnectionID)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-	s := &verifying{look: l, v: v, tell: tell}
-	if s.Source, s.Destination, err = l.digesters(); err != nil {
-		return err
-	}
-	s.List, s.Pause = v.List, s.still
+	defer caught(r.Log.With("connection", v.ConnectionID), &err)
+	s := &verifying{runner: r, v: v, tell: tell, room: mostListed}
+	defer s.rest()
 	if err := s.lookAhead(ctx); err != nil {
 		return err
 	}
@@ -91,27 +83,27 @@ func (r *Runner) Verify(ctx context.Context, v *store.Verification, tell func(Pr
 
 // verifying is a verification while it runs.
 type verifying struct {
-	*look
-	verify.Comparison
+	runner *Runner
 	v      *store.Verification
 	tell   func(Progress)
-	run    string // the connection's last run, which has ended
-	out    pipe.Outlook
 	checks []store.TableCheck
+	room   int // for rows to be listed
+
+	// From lookAhead to rest, while it has its turn.
+	yield func()
+	run   string // the connection's last run, which has ended
+	look  *look
+	out   pipe.Outlook
+	verify.Comparison
 }
 
 // errSyncing says that a sync has begun since lookAhead.
 var errSyncing = errors.New("a sync began")
 
-const (
-	syncLook = 500 * time.Millisecond // between looks whether a sync has ended
-	tries    = 5                      // of a table, each ended by a sync
-)
-
 // latest returns the connection's latest run, "" if there is none, and whether
 // it lives.
 func (s *verifying) latest(ctx context.Context) (id string, lives bool, err error) {
-	runs, err := s.runner.Store.Runs(ctx, s.c.ID, 1)
+	runs, err := s.runner.Store.Runs(ctx, s.v.ConnectionID, 1)
 	if err != nil || len(runs) == 0 {
 		return "", false, err
 	}
@@ -127,33 +119,91 @@ func (s *verifying) still(ctx context.Context) error {
 	return err
 }
 
-// lookAhead waits until no sync runs and finds out what there is to compare.
+// lookAhead waits until no sync runs and it is the verification's turn, and
+// finds out what there is to compare: a sync may have changed it, and people
+// what is synced and how.
 func (s *verifying) lookAhead(ctx context.Context) error {
 	for {
-		id, lives, err := s.latest(ctx)
-		if err != nil {
+		s.rest()
+		if err := s.idle(ctx); err != nil {
 			return err
 		}
-		if lives {
-			s.told(true)
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(syncLook):
-			}
-			continue
-		}
-		s.run = id
-		if s.State, err = s.runner.Store.State(ctx, s.c.ID); err != nil {
-			return fmt.Errorf("state: %w", err)
-		}
-		if s.out, err = s.ahead(ctx, s.State, nil); err != nil {
+		if err := s.take(ctx); err != nil {
 			return err
 		}
-		if err := s.still(ctx); !errors.Is(err, errSyncing) {
+		err := s.still(ctx)
+		if err == nil {
+			err = s.begin(ctx)
+		}
+		if err == nil {
+			err = s.still(ctx)
+		}
+		if !errors.Is(err, errSyncing) {
 			return err
 		}
 	}
+}
+
+// rest gives back what a verification holds while it compares.
+func (s *verifying) rest() {
+	if s.look != nil {
+		s.look.close()
+		s.look = nil
+	}
+	if s.yield != nil {
+		s.yield()
+		s.yield = nil
+	}
+}
+
+// idle waits until no sync of the connection runs.
+func (s *verifying) idle(ctx context.Context) error {
+	for waits := false; ; waits = true {
+		id, lives, err := s.latest(ctx)
+		if err != nil || !lives {
+			s.run = id
+			return err
+		}
+		if !waits {
+			s.told(true)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(syncLook):
+		}
+	}
+}
+
+// take waits for the verification's turn.
+func (s *verifying) take(ctx context.Context) error {
+	turns := s.runner.turns
+	if len(turns) == cap(turns) {
+		s.told(true)
+	}
+	select {
+	case turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := allow(s.runner.share.Heap)
+	s.yield = func() { done(); <-turns }
+	return nil
+}
+
+// begin opens both sides and looks what the next sync would do.
+func (s *verifying) begin(ctx context.Context) (err error) {
+	if s.look, err = s.runner.openLook(ctx, s.v.ConnectionID); err != nil {
+		return err
+	}
+	if s.Source, s.Destination, err = s.look.digesters(); err != nil {
+		return err
+	}
+	if s.out, err = s.look.ahead(ctx, nil); err != nil {
+		return err
+	}
+	s.State, s.Pause = s.out.State, s.still
+	return nil
 }
 
 // list makes the list of the tables to be compared.
@@ -175,13 +225,14 @@ func (s *verifying) told(waiting bool) {
 
 // check compares one table.
 func (s *verifying) check(ctx context.Context, c *store.TableCheck) error {
-	c.State = store.CheckRunning
+	c.State, s.List = store.CheckRunning, min(s.v.List, s.room)
 	s.told(false)
 	r, err := s.compare(ctx, c.Table)
 	if err != nil {
 		return err
 	}
 	c.State, c.Wrong = store.CheckDone, r.Bad()
+	s.room -= len(r.Differences)
 	c.Result, err = json.Marshal(r)
 	s.told(false)
 	return err
@@ -198,7 +249,7 @@ func (s *verifying) compare(ctx context.Context, name schema.Name) (r verify.Res
 			err = s.still(ctx) // or the two sides were not asked about the same
 		}
 		if r.Error != "" {
-			r.Error = s.explain(ctx, errors.New(r.Error)).Error()
+			r.Error = s.look.explain(ctx, errors.New(r.Error)).Error()
 		}
 		if !errors.Is(err, errSyncing) {
 			return r, err

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 
@@ -25,7 +26,7 @@ type way struct {
 func (r *Runner) way(ctx context.Context, owner, id, group string, config json.RawMessage) (*way, error) {
 	approved, err := r.Store.Approved(ctx, owner, id)
 	if err != nil {
-		return nil, err
+		return nil, ofStore("approved certificates and host keys", err)
 	}
 	w := &way{certificate: map[string]bool{}}
 	var hosts []setup.Fingerprint
@@ -82,12 +83,38 @@ func (w *way) http(client *http.Client) *http.Client {
 	return &c
 }
 
-// explain returns err or, where a tunnel to either side broke, that.
-func explain(ctx context.Context, src *openSource, dst *openDestination, err error) error {
-	if ctx.Err() != nil {
+// impassable returns a problem if a source or destination is to be reached on a
+// way that this program does not know, or with secrets that it does not have:
+// it must not be reached then.
+func impassable(what string, w store.Way) error {
+	by := ""
+	switch {
+	case w.HybridAgent != "":
+		by = "hybrid deployment agent " + w.HybridAgent
+	case w.Method == store.ViaProxyAgent || w.ProxyAgent != "":
+		by = "proxy agent " + w.ProxyAgent
+	case w.Method == store.ViaPrivateLink || w.PrivateLink != "":
+		by = "private link " + w.PrivateLink
+	case w.SecretsManager != "":
+		return &setup.Problem{Code: "secrets_manager_not_supported", Message: fmt.Sprintf("The secrets of the %s are kept by external secrets manager %s, "+
+			"which this server cannot ask. Nothing was sent. To let it use its own config, set external_secrets_manager_id to null.", what, w.SecretsManager)}
+	default:
+		return nil
+	}
+	return &setup.Problem{Code: "networking_not_supported", Message: fmt.Sprintf("The %s is to be reached through %s, which this server cannot do. "+
+		"Nothing was sent. To let it be reached directly, set networking_method to Directly and hybrid_deployment_agent_id to null.", what, by)}
+}
+
+// explain returns err or, where one of the tunnels broke, that. Tunnels have
+// nothing to do with the store's errors, nor with a sync that was to end.
+func explain(ctx context.Context, err error, tunnels ...*tunnel.Tunnel) error {
+	if ctx.Err() != nil || fromStore(err) || errors.Is(err, store.ErrStale) || errors.Is(err, errStopped) || errors.Is(err, errCaptured) {
 		return err
 	}
-	return src.tunnel.Explain(dst.tunnel.Explain(err))
+	for _, t := range tunnels {
+		err = t.Explain(err)
+	}
+	return err
 }
 
 // titleTunnel is as in the definition's example of POST

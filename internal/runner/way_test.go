@@ -108,17 +108,110 @@ func TestTunnelBreaks(t *testing.T) {
 	if o.Kind != store.RunFailed || o.Task != nil || !strings.Contains(o.Reason, "the SSH tunnel through") {
 		t.Errorf("broken: %+v", o)
 	}
+	// What ends as it was to end is no fault of the tunnel.
+	sshd.Again(t)
+	open := f.runner.connectors["source"].Open
+	f.runner.connectors["source"].Open = func(_ json.RawMessage, env connector.Env) (connector.Source, error) {
+		f.env = env
+		return lost{source{f: f}, func(ctx context.Context) error { lose(ctx); return nil }}, nil
+	}
+	status := func(s string) {
+		_, err := f.store.UpdateConnection(ctx, "c", func(c *store.Connection) error { c.SchemaStatus = s; return nil })
+		f.ok(err)
+	}
+	status(store.BlockedOnCapture)
+	if o := f.run(ctx, Watch{}); o.Kind != store.RunCaptured || o.Reason != errCaptured.Error() {
+		t.Errorf("captured: %+v", o)
+	}
+	status(store.SchemaReady)
+	sshd.Again(t)
+	f.runner.connectors["source"].Open = open
+	stop := make(chan struct{})
+	close(stop)
+	f.sync = func(ctx context.Context, _ connector.Request, out connector.Output) error {
+		lose(ctx)
+		return out.Checkpoint(ctx, "1")
+	}
+	if o := f.run(ctx, Watch{Stop: stop}); o.Kind != store.RunCanceled || !strings.Contains(o.Reason, errStopped.Error()) {
+		t.Errorf("stopped: %+v", o)
+	}
 	sshd.Again(t)
 	f.runner.connectors["source"].Open = func(_ json.RawMessage, env connector.Env) (connector.Source, error) {
 		f.env = env
 		return lost{source{f: f}, lose}, nil
 	}
-	var look *LookError
+	var look *ServiceError
 	if _, err := f.runner.Plan(ctx, "c", nil); !errors.As(err, &look) || !strings.Contains(err.Error(), "the SSH tunnel through") {
 		t.Errorf("planned: %v", err)
 	}
 	f.configure(`{"schema":"app","connection_type":"SshTunnel","tunnel_host":"h"}`)
 	if o := f.run(ctx, Watch{}); o.Task == nil || o.Task.Code != "config_incomplete" || o.Reason != "Field 'tunnel_user' is required" {
 		t.Errorf("incomplete: %+v", o)
+	}
+}
+
+// TestImpassable shows that whatever is to be reached on a way that
+// this program does not know is not opened: no test, no sync, no look at the
+// schema.
+func TestImpassable(t *testing.T) {
+	for name, way := range map[string]store.Way{
+		"proxy agent a":             {Method: store.ViaProxyAgent, ProxyAgent: "a"},
+		"private link l":            {Method: store.ViaPrivateLink, PrivateLink: "l"},
+		"hybrid deployment agent h": {Method: store.Directly, HybridAgent: "h"},
+		"secrets manager m":         {Method: store.Directly, SecretsManager: "m"},
+	} {
+		for _, what := range []string{"source", "destination"} {
+			t.Run(what+" "+name, func(t *testing.T) {
+				f := newFixture(t)
+				opened := false
+				f.test = func(context.Context, func(string) bool) []setup.TestResult { opened = true; return nil }
+				f.sync = func(context.Context, connector.Request, connector.Output) error { opened = true; return nil }
+				var tests []setup.TestResult
+				if what == "source" {
+					_, err := f.store.UpdateConnection(ctx, "c", func(c *store.Connection) error { c.SetWay(way); return nil })
+					f.ok(err)
+				} else {
+					_, err := f.store.UpdateDestination(ctx, "g", func(d *store.Destination) error { d.SetWay(way); return nil })
+					f.ok(err)
+				}
+				says := func(text string) {
+					t.Helper()
+					want := "The " + what + " is to be reached through " + name + ", which this server cannot do."
+					if way.SecretsManager != "" {
+						want = "The secrets of the " + what + " are kept by external " + name + ", which this server cannot ask."
+					}
+					if !strings.Contains(text, want) {
+						t.Errorf("got %q, want %q", text, want)
+					}
+				}
+				o := f.run(ctx, Watch{})
+				code := "networking_not_supported"
+				if way.SecretsManager != "" {
+					code = "secrets_manager_not_supported"
+				}
+				if o.Kind != store.RunFailed || o.Task == nil || o.Task.Code != code {
+					t.Fatalf("outcome %+v", o)
+				}
+				says(o.Task.Message)
+				if what == "source" {
+					c, err := f.runner.TestConnection(ctx, "c", Trust{})
+					f.ok(err)
+					tests = c.SetupTests
+					_, _, err = f.runner.Capture(ctx, "c")
+					says(err.Error())
+				} else {
+					d, err := f.runner.TestDestination(ctx, "g", Trust{})
+					f.ok(err)
+					tests = d.SetupTests
+				}
+				if len(tests) != 1 || tests[0].Status != setup.Failed {
+					t.Fatalf("tests %+v", tests)
+				}
+				says(tests[0].Message)
+				if opened {
+					t.Error("it was opened")
+				}
+			})
+		}
 	}
 }

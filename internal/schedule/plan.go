@@ -114,8 +114,9 @@ const weeks = 5 * 7 * 24 * time.Hour
 func (p *Plan) Gap() int {
 	var longest time.Duration
 	start := time.Unix(0, 0)
-	for at, end := p.next(start, Zone{}, 0), start.Add(weeks); at.Before(end); {
-		after := p.next(at, Zone{}, 0)
+	next := p.times(Zone{}, 0)
+	for at, end := next(start), start.Add(weeks); at.Before(end); {
+		after := next(at)
 		longest = max(longest, after.Sub(at))
 		at = after
 	}
@@ -127,20 +128,28 @@ func (p *Plan) Gap() int {
 
 // next returns the plan's first time after t.
 func (p *Plan) next(t time.Time, zone Zone, offset time.Duration) time.Time {
+	return p.times(zone, offset)(t)
+}
+
+// times reads the plan and returns what its first time after another is.
+func (p *Plan) times(zone Zone, offset time.Duration) func(time.Time) time.Time {
+	every := func(t time.Time) time.Time { return slot(t, time.Duration(p.Minutes)*time.Minute, offset) }
 	if p.Kind == Interval && len(p.Days) == 0 {
-		return slot(t, time.Duration(p.Minutes)*time.Minute, offset)
+		return every
 	}
 	spec := p.spec()
 	if p.Kind != Interval {
-		return spec.next(t, zone)
+		return func(t time.Time) time.Time { return spec.next(t, zone) }
 	}
-	for {
-		t = slot(t, time.Duration(p.Minutes)*time.Minute, offset)
-		wall := zone.wall(t)
-		if spec.day(wall) {
-			return t
+	return func(t time.Time) time.Time {
+		for {
+			t = every(t)
+			wall := zone.wall(t)
+			if spec.day(wall) {
+				return t
+			}
+			t = zone.at(midnight(wall, 1)).Add(-time.Microsecond)
 		}
-		t = zone.at(midnight(wall, 1)).Add(-time.Microsecond)
 	}
 }
 

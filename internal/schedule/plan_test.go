@@ -134,3 +134,14 @@ func TestCronIsCron(t *testing.T) {
 		}
 	})
 }
+
+// TestGapReadsOnce: a plan is read once, however many times it has.
+func TestGapReadsOnce(t *testing.T) {
+	p, err := NewPlan(Plan{Kind: Cron, Cron: "* * * * *"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1, func() { p.Gap() }); n > 1000 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -58,20 +58,57 @@ func within(parts []part) (ranges []schema.HashRange) {
 	return ranges
 }
 
-// examine looks at the rows of parts one by one, first of those in which the
-// source wrote the least since the last sync: what differs there is lost.
-func (t *table) examine(ctx context.Context, parts []part) error {
+// most is how many rows may be looked at one by one at a time.
+func (t *table) most() int64 {
+	return int64(min(batchRows, batchCells/max(1, len(t.source.Columns))))
+}
+
+// byChanged puts the parts first in which the source wrote the least since the
+// last sync: what differs there is lost.
+func byChanged(parts []part) {
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.changed, b.changed) })
+}
+
+// refine divides parts that differ, which are some of a division into so many,
+// until those that still do have few rows. Where too many differ, the last of
+// them stay as large as they are.
+func (t *table) refine(ctx context.Context, differ []part, parts int64) ([]part, error) {
+	few := min(fewRows, t.most()/2)
+	var left []part
+	for parts < mostParts && rowsOf(differ) > few*int64(len(differ)) {
+		parts *= finer
+		byChanged(differ)
+		n := min(len(differ), groups*maxRanges)
+		left = append(left, differ[n:]...)
+		var closer []part
+		for group := range slices.Chunk(differ[:n], maxRanges) {
+			source, destination, err := t.digests(ctx, schema.DigestQuery{Within: within(group), Parts: parts, Whole: true})
+			if err != nil {
+				return nil, err
+			}
+			closer = append(closer, compareParts(source, destination, parts)...)
+		}
+		differ = closer
+	}
+	return append(differ, left...), nil
+}
+
+// examine looks at the rows of parts one by one.
+func (t *table) examine(ctx context.Context, parts []part) error {
+	byChanged(parts)
+	most := t.most()
+	parts = slices.DeleteFunc(parts, func(p part) bool {
+		if p.rows > most {
+			t.out.Unexamined += p.rows
+		}
+		return p.rows > most
+	})
 	for n := 0; len(parts) > 0; n++ {
 		if n == batches {
-			t.out.Unexamined = rowsOf(parts)
+			t.out.Unexamined += rowsOf(parts)
 			break
 		}
-		size := 1
-		most := int64(min(batchRows, batchCells/max(1, len(t.source.Columns))))
-		for size < len(parts) && rowsOf(parts[:size+1]) <= most && len(within(parts[:size+1])) <= maxRanges {
-			size++
-		}
+		size := fitting(parts, most)
 		if err := t.rows(ctx, within(parts[:size])); err != nil {
 			return err
 		}
@@ -84,6 +121,26 @@ func (t *table) examine(ctx context.Context, parts []part) error {
 		}
 	}
 	return nil
+}
+
+// fitting returns how many of parts, one at least, have no more rows together
+// and are no more ranges than one query may ask for.
+func fitting(parts []part, rows int64) int {
+	begins, ends, ranges := map[int64]bool{}, map[int64]bool{}, 0
+	for i, p := range parts {
+		rows -= p.rows
+		ranges++
+		for _, joined := range []bool{ends[p.Lo], begins[p.Hi]} {
+			if joined {
+				ranges--
+			}
+		}
+		if i > 0 && (rows < 0 || ranges > maxRanges) {
+			return i
+		}
+		begins[p.Lo], ends[p.Hi] = true, true
+	}
+	return len(parts)
 }
 
 // rows compares the rows whose keys' hashes are in ranges.

@@ -9,9 +9,10 @@ import (
 )
 
 // PairOf returns a table on both sides, as syncs carry it from one to the
-// other.
+// other. Where [pipe.Outlook.Foretell] was not asked it is not read anew.
 func PairOf(t *pipe.TableOutlook) Pair {
-	p := Pair{Source: t.Source, Destination: schema.Table{Name: t.Destination}, Columns: t.Columns, Masked: t.Masked, Filter: t.Filter}
+	p := Pair{Source: t.Source, Destination: schema.Table{Name: t.Destination}, Columns: t.Columns, Masked: t.Masked, Filter: t.Filter,
+		Anew: t.Load == pipe.LoadAll}
 	if t.Have != nil {
 		p.Destination = *t.Have
 	}

@@ -43,9 +43,15 @@ type Pair struct {
 	Columns     map[string]string // the destination's names by the source's
 	Filter      *schema.Filter    // what the source's rows must meet to be compared; nil: nothing
 	Masked      map[string]bool   // the source's columns whose values were replaced on their way: they are not compared
+	Anew        bool              // the next sync reads all of it: what differs is late
 }
 
 // A Result says how a table of the source and the destination's differ.
+//
+// Of a table whose rows cannot be told apart, because it has no key or the key
+// is masked, the counts are the least that is certain. Unexamined has the rows
+// that may be lost besides, as soon as something is late or extra: which rows
+// differ is not known then.
 type Result struct {
 	Source           string       `json:"source"`
 	Destination      string       `json:"destination"`
@@ -56,9 +62,10 @@ type Result struct {
 	MaskedColumns    []string     `json:"masked_columns,omitempty"`    // that were not compared, because syncs hash or mask them
 	DifferentColumns []string     `json:"different_columns,omitempty"` // that differ in rows which both have; of tables whose rows cannot be told apart, whose checksums do
 	Lost             int64        `json:"lost"`                        // rows missing or different, not written since the last sync
-	Late             int64        `json:"late"`                        // rows missing or different, written since
+	Late             int64        `json:"late"`                        // rows missing or different, written since or to be read again
 	Extra            int64        `json:"extra"`                       // rows that the source has not, or no longer
 	Unexamined       int64        `json:"unexamined"`                  // rows at most in parts that differ and were not looked into
+	Anew             bool         `json:"anew,omitempty"`              // the next sync reads all of it: nothing is lost
 	Differences      []Difference `json:"differences,omitempty"`       // the first of the rows that differ
 	Error            string       `json:"error,omitempty"`
 }
@@ -70,7 +77,7 @@ func (r *Result) Equal() bool {
 
 // Bad reports whether something is wrong that the next sync may not mend.
 func (r *Result) Bad() bool {
-	return r.Error != "" || r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0
+	return r.Error != "" || !r.Anew && (r.Lost > 0 || r.Unexamined > 0 || len(r.AbsentColumns) > 0)
 }
 
 // A Difference is a row that the two sides do not have alike.
@@ -91,6 +98,7 @@ const (
 	batchCells = 1 << 22 // of these rows together
 	batches    = 8       // of them at most
 	maxRanges  = 64      // in one query
+	groups     = 8       // of so many parts that are looked at more closely each time, at most
 )
 
 // Table compares the tables of p.
@@ -119,13 +127,8 @@ func (c *Comparison) Table(ctx context.Context, p Pair) (Result, error) {
 	if !t.paired {
 		return out, t.keyless(ctx, all, have, len(differ) > 0)
 	}
-	for len(differ) > 0 && parts < mostParts && rowsOf(differ) > fewRows*int64(len(differ)) && len(differ) <= maxRanges {
-		parts *= finer
-		source, destination, err := t.digests(ctx, schema.DigestQuery{Within: within(differ), Parts: parts, Whole: true})
-		if err != nil {
-			return out, err
-		}
-		differ = compareParts(source, destination, parts)
+	if differ, err = t.refine(ctx, differ, parts); err != nil {
+		return out, err
 	}
 	return out, t.examine(ctx, differ)
 }
@@ -140,13 +143,14 @@ type table struct {
 	as          []schema.Type
 	paired      bool // rows can be told apart by their keys
 	blind       bool // there is nothing to compare but the number of rows
+	anew        bool // nothing that was sent counts
 	different   map[string]bool
 }
 
 // match finds the columns that both sides have and that can be compared.
 func (c *Comparison) match(p *Pair, out *Result) (*table, error) {
-	t := &table{Comparison: c, out: out, filter: p.Filter, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
-	out.AbsentTable = len(p.Destination.Columns) == 0
+	t := &table{Comparison: c, out: out, filter: p.Filter, anew: p.Anew, source: schema.Table{Name: p.Source.Name}, destination: schema.Table{Name: p.Destination.Name, Mode: p.Destination.Mode}}
+	out.AbsentTable, out.Anew = len(p.Destination.Columns) == 0, p.Anew
 	t.paired, t.different = len(p.Source.Key()) > 0, map[string]bool{}
 	each := t.paired
 	for _, col := range p.Source.Columns {
@@ -219,13 +223,19 @@ func (t *table) digests(ctx context.Context, q schema.DigestQuery) (source, dest
 	return source, destination, nil
 }
 
-// ask puts q to both sides, one after the other.
+// ask puts q to both sides, one after the other. All rows of a table that is
+// read anew are as good as written since the last sync.
 func (t *table) ask(ctx context.Context, q schema.DigestQuery, source, destination func(schema.Digest) error) error {
 	if err := t.pause(ctx); err != nil {
 		return err
 	}
 	q.Table, q.As, q.Filter = t.source, t.as, t.filter
-	if err := t.Source.Digest(ctx, t.State, q, source); err != nil {
+	if err := t.Source.Digest(ctx, t.State, q, func(d schema.Digest) error {
+		if t.anew {
+			d.Changed = d.Rows
+		}
+		return source(d)
+	}); err != nil {
 		return fmt.Errorf("digest of %s in the source: %w", t.source.Name, err)
 	}
 	if t.out.AbsentTable {
@@ -282,15 +292,20 @@ func (t *table) keyless(ctx context.Context, source, destination schema.Digest, 
 		}
 		t.out.DifferentColumns = t.differing(total(a).Columns, total(b).Columns)
 	}
+	sent := source.Rows - source.Changed // the destination should have these
 	switch {
 	case !differ:
+		return nil
 	case more < 0:
 		t.out.Extra = -more
 	case source.Changed > 0:
-		t.out.Late = max(1, more)
+		t.out.Lost = max(0, sent-destination.Rows)
+		t.out.Late = max(1, more-t.out.Lost)
 	default:
 		t.out.Lost = max(1, more)
+		return nil
 	}
+	t.out.Unexamined = sent - t.out.Lost
 	return nil
 }
 

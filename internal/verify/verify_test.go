@@ -154,11 +154,15 @@ func TestTable(t *testing.T) {
 		{"keyless, lost", true, state, func(_ *source, b *target) { delete(b.rows, "8") },
 			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Lost: 1}},
 		{"keyless, late", true, state, func(a *source, b *target) { delete(b.rows, "8"); a.changed["8"] = true },
-			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Late: 1}},
+			Result{SourceRows: 5000, DestinationRows: 4999, DifferentColumns: []string{"ID", "V"}, Late: 1, Unexamined: 4999}},
+		{"keyless, lost behind a late one", true, state, func(a *source, b *target) { delete(b.rows, "8"); delete(b.rows, "9"); a.changed["9"] = true },
+			Result{SourceRows: 5000, DestinationRows: 4998, DifferentColumns: []string{"ID", "V"}, Lost: 1, Late: 1, Unexamined: 4998}},
+		{"keyless, different behind a late one", true, state, func(a *source, b *target) { b.rows["8"] = []string{"8", "x"}; a.changed["9"] = true },
+			Result{SourceRows: 5000, DestinationRows: 5000, DifferentColumns: []string{"V"}, Late: 1, Unexamined: 4999}},
 		{"keyless, different", true, state, func(_ *source, b *target) { b.rows["8"] = []string{"8", "x"} },
 			Result{SourceRows: 5000, DestinationRows: 5000, DifferentColumns: []string{"V"}, Lost: 1}},
 		{"keyless, extra", true, state, func(a *source, _ *target) { delete(a.rows, "8") },
-			Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"ID", "V"}, Extra: 1}},
+			Result{SourceRows: 4999, DestinationRows: 5000, DifferentColumns: []string{"ID", "V"}, Extra: 1, Unexamined: 4999}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -220,6 +224,136 @@ func TestMuchDiffers(t *testing.T) {
 	}
 	if want := int64(batchRows/2) * (firstParts - 2*batches); tb.out.Unexamined != want || tb.out.Equal() {
 		t.Errorf("%d rows are not examined, want %d", tb.out.Unexamined, want)
+	}
+}
+
+// A huge is a table of 2³⁰ rows, one at every fourth hash, which are made as
+// they are asked for.
+type huge struct {
+	lost map[int64]bool // hashes of the rows that are not there
+	most int64          // rows and parts of one answer
+	asks int
+}
+
+func (h *huge) digest(q schema.DigestQuery, yield func(schema.Digest) error) error {
+	h.asks++
+	if q.Within == nil {
+		q.Within = []schema.HashRange{{Hi: schema.KeyHashes}}
+	}
+	size := int64(4) // of a part
+	if q.Parts > 0 {
+		size = schema.KeyHashes / q.Parts
+	}
+	answers := int64(0)
+	for _, r := range q.Within {
+		for lo := r.Lo; lo < r.Hi; lo += size {
+			d := schema.Digest{Part: lo / size, Rows: size / 4}
+			if q.Parts == 0 {
+				d.Key = []string{fmt.Sprint(lo)}
+			}
+			for at := range h.lost {
+				if lo <= at && at < lo+size {
+					d.Rows--
+				}
+			}
+			if d.Rows == 0 {
+				continue
+			}
+			d.Columns = slices.Repeat([]schema.ColumnDigest{{Values: d.Rows, Sum: d.Rows}}, len(q.Table.Columns))
+			answers++
+			if err := yield(d); err != nil {
+				return err
+			}
+		}
+	}
+	h.most = max(h.most, answers)
+	return nil
+}
+
+type hugeSource struct{ huge }
+
+func (h *hugeSource) Digest(_ context.Context, _ json.RawMessage, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	return h.digest(q, yield)
+}
+
+type hugeTarget struct{ huge }
+
+func (h *hugeTarget) Digest(_ context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	return h.digest(q, yield)
+}
+
+// TestFewOfManyRows has some rows of many lost, far from each other: they are
+// found, and no answer is large.
+func TestFewOfManyRows(t *testing.T) {
+	a, b := &hugeSource{}, &hugeTarget{huge{lost: map[int64]bool{}}}
+	for i := range int64(100) {
+		b.lost[i*schema.KeyHashes/100/4*4] = true
+	}
+	c := Comparison{Source: a, Destination: b, List: 10}
+	got, err := c.Table(t.Context(), pairOf(true))
+	if err != nil || got.SourceRows != 1<<30 || got.Lost != 100 || got.Unexamined != 0 || len(got.Differences) != 10 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if a.most > batchRows || a.asks > 1+2*2+batches {
+		t.Errorf("%d rows or parts in one of %d answers", a.most, a.asks)
+	}
+}
+
+// TestLargeParts leaves out a part that has more rows than may be looked at.
+func TestLargeParts(t *testing.T) {
+	a, b := sides(0)
+	tb := &table{Comparison: &Comparison{Source: a, Destination: b}, out: &Result{}, source: schema.Table{Columns: make([]schema.Column, 2)}}
+	parts := []part{{HashRange: schema.HashRange{Lo: 0, Hi: 1}, rows: batchRows + 1}, {HashRange: schema.HashRange{Lo: 1, Hi: 2}, rows: batchRows}}
+	if err := tb.examine(t.Context(), parts); err != nil || len(a.queries) != 1 || tb.out.Unexamined != batchRows+1 {
+		t.Errorf("%d queries, %d rows were left out, %v", len(a.queries), tb.out.Unexamined, err)
+	}
+}
+
+// TestFarTooManyParts: the queries of a look at everything that differs are
+// bounded.
+func TestFarTooManyParts(t *testing.T) {
+	a, b := sides(1)
+	tb := &table{Comparison: &Comparison{Source: a, Destination: b}, out: &Result{}, source: schema.Table{Columns: make([]schema.Column, 2)}}
+	differ := make([]part, firstParts)
+	for i := range differ {
+		differ[i] = part{HashRange: schema.HashRange{Lo: int64(i) << 22, Hi: int64(i+1) << 22}, rows: 1 << 20}
+	}
+	left, err := tb.refine(t.Context(), differ, firstParts)
+	if err != nil || len(a.queries) != groups || len(left) != firstParts-groups*maxRanges {
+		t.Errorf("%d queries, %d parts are left, %v", len(a.queries), len(left), err)
+	}
+	for _, q := range a.queries {
+		if len(q.Within) > maxRanges {
+			t.Errorf("%d ranges in a query", len(q.Within))
+		}
+	}
+}
+
+// TestAnew has tables that the next sync reads from their beginning.
+func TestAnew(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		keyed bool
+		lose  func(b *target, p *Pair)
+		want  Result
+	}{
+		{"rows", true, func(b *target, _ *Pair) { delete(b.rows, "8") }, Result{SourceRows: 100, DestinationRows: 99, Late: 1}},
+		{"keyless", false, func(b *target, _ *Pair) { delete(b.rows, "8") },
+			Result{SourceRows: 100, DestinationRows: 99, Late: 1, DifferentColumns: []string{"ID", "V"}}},
+		{"the table", true, func(_ *target, p *Pair) { p.Destination.Columns = nil }, Result{SourceRows: 100, Late: 100, AbsentTable: true, DestinationRows: 0}},
+		{"a column", true, func(_ *target, p *Pair) { p.Destination.Columns = p.Destination.Columns[1:] },
+			Result{SourceRows: 100, DestinationRows: 100, AbsentColumns: []string{"V"}}},
+	} {
+		a, b := sides(100)
+		p := pairOf(tt.keyed)
+		p.Anew = true
+		tt.lose(b, &p)
+		c := Comparison{Source: a, Destination: b, State: json.RawMessage(`{}`)}
+		got, err := c.Table(t.Context(), p)
+		tt.want.Source, tt.want.Destination, tt.want.Anew, got.Differences = "t", "s.t", true, nil
+		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" || got.Bad() || got.Equal() {
+			t.Errorf("%s: bad %v, %v (-want +got)\n%s", tt.name, got.Bad(), err, diff)
+		}
 	}
 }
 
