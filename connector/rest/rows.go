@@ -36,6 +36,11 @@ type Rows struct {
 	// set at the end of each of its rows.
 	Fresh bool
 
+	// Nearest keeps DOUBLE columns what they are: they take the double that is
+	// nearest to a value. It is for vendors whose numbers are doubles, with
+	// digits that they do not have.
+	Nearest bool
+
 	// Infer says which fields that have no column get one, and its name.
 	// The column's type is that of its values. nil: none.
 	Infer func(field string) (column string, ok bool)
@@ -79,10 +84,16 @@ type step struct {
 
 // A cell is a value of the row being set.
 type cell struct {
-	v   *fastjson.Value // nil: NULL, or n
-	cut func(string) string
-	n   int64
-	set bool // n counts
+	v    *fastjson.Value // nil: NULL, n or text
+	cut  func(string) string
+	text []byte // nil: NULL, n or v
+	n    int64
+	set  bool // n counts
+}
+
+// null reports whether the cell has no value.
+func (c *cell) null() bool {
+	return !c.set && len(c.text) == 0 && (c.v == nil || c.v.Type() == fastjson.TypeNull)
 }
 
 // NewRows returns a Rows for t, with the fields that are not named as their
@@ -142,6 +153,15 @@ func (r *Rows) Int(column int, n int64) {
 func (r *Rows) Value(column int, v *fastjson.Value, cut func(string) string) {
 	if column >= 0 {
 		r.cells[column] = cell{v: v, cut: cut}
+	}
+}
+
+// Text sets a value of the row that is given as text, as in CSV: numbers,
+// booleans and dates are read from it, and nothing is NULL; column -1 is passed
+// over. s must stay as it is until End.
+func (r *Rows) Text(column int, s []byte) {
+	if column >= 0 {
+		r.cells[column] = cell{text: s}
 	}
 }
 
@@ -215,8 +235,7 @@ func (r *Rows) End(ctx context.Context) error {
 		if !c.Key {
 			continue
 		}
-		cell := &r.cells[i]
-		if !cell.set && (cell.v == nil || cell.v.Type() == fastjson.TypeNull) {
+		if r.cells[i].null() {
 			r.out.Warn(setup.Warning{Code: "row_without_key", Message: fmt.Sprintf(
 				"A row of %s has no %s and was left out.", r.name, c.Name)})
 			return nil
@@ -244,10 +263,13 @@ func (r *Rows) End(ctx context.Context) error {
 }
 
 func (r *Rows) append(i int) bool {
+	r.values[i].near = r.Nearest
 	c := &r.cells[i]
 	switch {
 	case c.set:
 		return r.values[i].appendInt(c.n)
+	case c.text != nil:
+		return r.values[i].appendCell(c.text)
 	case c.v == nil:
 		r.values[i].null()
 		return true
@@ -259,7 +281,10 @@ func (r *Rows) append(i int) bool {
 // in that column goes out first; then the row must be appended again.
 func (r *Rows) widen(ctx context.Context, i int) (again bool, err error) {
 	typ := schema.Type{Kind: schema.Long}
-	if c := &r.cells[i]; !c.set {
+	switch c := &r.cells[i]; {
+	case c.text != nil:
+		typ = typeOfText(c.text)
+	case !c.set:
 		typ = typeOf(c.v)
 	}
 	typ = r.values[i].wider(typ)

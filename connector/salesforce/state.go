@@ -1,0 +1,128 @@
+package salesforce
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A state says for each table how far it has got.
+type state struct {
+	Tables map[string]*progress `json:"tables,omitempty"`
+
+	// Deferred are truncates of tables that are read as a whole.
+	Deferred connector.Deferred `json:"deferred,omitempty"`
+
+	// A sync that goes on after one that was broken off leaves out the tables
+	// that are done.
+	Done  []string  `json:"done,omitempty"`
+	Begun time.Time `json:"begun,omitzero"` // when the first of these syncs began
+}
+
+// progress is how far one table has got.
+type progress struct {
+	// Whole is when the last whole reading that has ended began; zero: none did.
+	Whole time.Time `json:"whole,omitzero"`
+
+	// Since is the time before which all changes have been read.
+	Since time.Time `json:"since,omitzero"`
+
+	// DeletesSince is the same for the log of deletes.
+	DeletesSince time.Time `json:"deletes_since,omitzero"`
+
+	Reading *reading `json:"reading,omitempty"` // under way; nil: none
+}
+
+// A reading goes through the rows of a table once.
+type reading struct {
+	Whole bool      `json:"whole,omitempty"` // all rows, not those from Since on
+	Until time.Time `json:"until"`           // what changes from then on is for the next sync
+	After place     `json:"after,omitzero"`  // where it is
+	Rows  int64     `json:"rows,omitempty"`  // sent so far
+	Job   *job      `json:"job,omitempty"`   // of Bulk API; nil: the rows come by REST
+
+	// Compare says that keys are to be compared after the rows: what was
+	// deleted is not known otherwise.
+	Compare bool `json:"compare,omitempty"`
+}
+
+// A job is a query job of Bulk API 2.0.
+type job struct {
+	// ID is "" as long as Salesforce may not have been asked for it, or its
+	// answer was lost.
+	ID      string    `json:"id,omitempty"`
+	Asked   time.Time `json:"asked"`             // when
+	Locator string    `json:"locator,omitempty"` // of the next part of the results
+}
+
+// goOn is how much later a sync may be and still go on with another.
+const goOn = 6 * time.Hour
+
+// begin makes s the state at the start of a sync.
+func (s *state) begin(start time.Time) {
+	if s.Done == nil || start.Sub(s.Begun) > goOn {
+		s.Done, s.Begun = nil, start
+	}
+}
+
+// keep takes out what is about tables that nobody wants any more, and returns
+// the ids of jobs that they leave behind.
+func (s *state) keep(req connector.Request) (jobs []string) {
+	kept := slices.Clone(req.Paused)
+	for _, t := range req.Tables {
+		kept = append(kept, t.Name)
+	}
+	for name, p := range s.Tables {
+		if slices.Contains(kept, tableName(name)) {
+			continue
+		}
+		if p.Reading != nil && p.Reading.Job != nil && p.Reading.Job.ID != "" {
+			jobs = append(jobs, p.Reading.Job.ID)
+		}
+		delete(s.Tables, name)
+	}
+	slices.Sort(jobs)
+	return jobs
+}
+
+func tableName(object string) schema.Name { return schema.Name{Schema: sourceSchema, Table: object} }
+
+// Forget implements [connector.Forgetter]. Jobs that it leaves behind are
+// deleted by the next whole reading, which finds them.
+func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	st, err := readState(raw)
+	if err != nil {
+		return nil, err
+	}
+	forgot := false
+	for _, n := range tables {
+		if _, known := st.Tables[n.Table]; !known || n.Schema != sourceSchema {
+			continue
+		}
+		delete(st.Tables, n.Table)
+		st.Done = slices.DeleteFunc(st.Done, func(done string) bool { return done == n.Table })
+		st.Deferred.Forget([]schema.Name{n})
+		forgot = true
+	}
+	if !forgot {
+		return raw, nil
+	}
+	return json.Marshal(st)
+}
+
+func readState(raw json.RawMessage) (*state, error) {
+	s := &state{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, s); err != nil {
+			return nil, fmt.Errorf("read the state: %w", err)
+		}
+	}
+	if s.Tables == nil {
+		s.Tables = map[string]*progress{}
+	}
+	return s, nil
+}
