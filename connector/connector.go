@@ -146,6 +146,14 @@ type Forgetter interface {
 	Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error)
 }
 
+// A Learner is a Source that finds out, in its setup tests, what its config
+// shows and nobody enters: who is logged in, for example.
+type Learner interface {
+	// Learned returns texts for readonly fields of the config, by name, as the
+	// last Test found them. What it leaves out stays as it is.
+	Learned() map[string]string
+}
+
 // Knows reports whether rows of a table are part of a state, which is never
 // nil.
 func Knows(f Forgetter, state json.RawMessage, table schema.Name) (bool, error) {

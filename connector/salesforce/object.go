@@ -114,8 +114,8 @@ type way uint8
 const (
 	again    way = iota // read as a whole each time: changes or deletes do not show
 	byCursor            // read what changed, deleted rows among it
-	byLog                // read what changed, and the ids of deleted rows from the log of deletes
-	byRow                // read what changed; rows are never deleted
+	byLog               // read what changed, and the ids of deleted rows from the log of deletes
+	byRow               // read what changed; rows are never deleted
 )
 
 // way says how the object's table is kept up to date. Of Organization and

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,10 @@ type state struct {
 
 	// Deferred are truncates of tables that are read as a whole.
 	Deferred connector.Deferred `json:"deferred,omitempty"`
+
+	// Left are ids of jobs of Bulk API that nobody needs and somebody should
+	// delete.
+	Left []string `json:"left,omitempty"`
 
 	// A sync that goes on after one that was broken off leaves out the tables
 	// that are done.
@@ -34,7 +39,27 @@ type progress struct {
 	// DeletesSince is the same for the log of deletes.
 	DeletesSince time.Time `json:"deletes_since,omitzero"`
 
+	// Hash is that of the rows of a table that is no object.
+	Hash string `json:"hash,omitempty"`
+
 	Reading *reading `json:"reading,omitempty"` // under way; nil: none
+}
+
+// clone returns a copy of p, which may be nil.
+func (p *progress) clone() *progress {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	if p.Reading != nil {
+		rd := *p.Reading
+		if rd.Job != nil {
+			j := *rd.Job
+			rd.Job = &j
+		}
+		c.Reading = &rd
+	}
+	return &c
 }
 
 // A reading goes through the rows of a table once.
@@ -44,10 +69,6 @@ type reading struct {
 	After place     `json:"after,omitzero"`  // where it is
 	Rows  int64     `json:"rows,omitempty"`  // sent so far
 	Job   *job      `json:"job,omitempty"`   // of Bulk API; nil: the rows come by REST
-
-	// Compare says that keys are to be compared after the rows: what was
-	// deleted is not known otherwise.
-	Compare bool `json:"compare,omitempty"`
 }
 
 // A job is a query job of Bulk API 2.0.
@@ -69,30 +90,31 @@ func (s *state) begin(start time.Time) {
 	}
 }
 
-// keep takes out what is about tables that nobody wants any more, and returns
-// the ids of jobs that they leave behind.
-func (s *state) keep(req connector.Request) (jobs []string) {
+// keep takes out what is about tables that nobody wants any more.
+func (s *state) keep(req connector.Request) {
 	kept := slices.Clone(req.Paused)
 	for _, t := range req.Tables {
 		kept = append(kept, t.Name)
 	}
-	for name, p := range s.Tables {
-		if slices.Contains(kept, tableName(name)) {
-			continue
+	for _, name := range slices.Sorted(maps.Keys(s.Tables)) {
+		if !slices.Contains(kept, tableName(name)) {
+			s.drop(name)
 		}
-		if p.Reading != nil && p.Reading.Job != nil && p.Reading.Job.ID != "" {
-			jobs = append(jobs, p.Reading.Job.ID)
-		}
-		delete(s.Tables, name)
 	}
-	slices.Sort(jobs)
-	return jobs
+}
+
+// drop takes out what is known of a table.
+func (s *state) drop(table string) {
+	if p := s.Tables[table]; p.Reading != nil && p.Reading.Job != nil && p.Reading.Job.ID != "" {
+		s.Left = append(s.Left, p.Reading.Job.ID)
+	}
+	delete(s.Tables, table)
+	s.Done = slices.DeleteFunc(s.Done, func(done string) bool { return done == table })
 }
 
 func tableName(object string) schema.Name { return schema.Name{Schema: sourceSchema, Table: object} }
 
-// Forget implements [connector.Forgetter]. Jobs that it leaves behind are
-// deleted by the next whole reading, which finds them.
+// Forget implements [connector.Forgetter].
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
 	st, err := readState(raw)
 	if err != nil {
@@ -103,8 +125,7 @@ func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMess
 		if _, known := st.Tables[n.Table]; !known || n.Schema != sourceSchema {
 			continue
 		}
-		delete(st.Tables, n.Table)
-		st.Done = slices.DeleteFunc(st.Done, func(done string) bool { return done == n.Table })
+		st.drop(n.Table)
 		st.Deferred.Forget([]schema.Name{n})
 		forgot = true
 	}

@@ -42,6 +42,9 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
+	if err := src.withAuth(&req.ConnectionSettings); err != nil {
+		return nil, err
+	}
 	c, err := newConnection(src, &req)
 	if err != nil {
 		return nil, err
@@ -320,7 +323,7 @@ func wireAlerts(alerts []store.Alert) []fivetran.Task {
 }
 
 func (s *server) wireConnection(src *source, c *store.Connection) (fivetran.Connection, error) {
-	config, err := src.config.Mask(c.Config)
+	config, err := src.wireConfig(c.Config)
 	return fivetran.Connection{
 		ConnectionItem: wireConnectionItem(c, s.now()),
 		SetupTests:     wireTests(c.SetupTests),

@@ -105,12 +105,11 @@ func connectorType(src *source) fivetran.ConnectorType {
 		ConnectorClass:    "standard",
 		ServiceStatus:     "general_availability",
 		SupportedFeatures: []fivetran.Feature{},
-		Config:            properties(src.config.Fields),
 	}
 	for _, id := range src.Features {
 		t.SupportedFeatures = append(t.SupportedFeatures, fivetran.Feature{ID: id})
 	}
-	t.Config.Title = src.Name + " config object"
+	describeConfig(&t, src)
 	return t
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -30,6 +31,7 @@ const rounds = 4
 // its tasks, and makes it due at once if it waited for that.
 func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*store.Connection, error) {
 	log := r.Log.With("connection", id)
+	learned := make(chan map[string]string, rounds) // of a round that ended too late, nobody asks
 	results, err := r.test(ctx, store.ConnectionOwner, id, trust, func(ctx context.Context) ([]setup.TestResult, error) {
 		c, err := r.Store.Connection(ctx, id)
 		if err != nil {
@@ -45,12 +47,19 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 			return refused(err)
 		}
 		defer src.Close()
-		return testThrough(ctx, src.tunnel, src.Test), nil
+		results := testThrough(ctx, src.tunnel, src.Test)
+		if l, ok := src.Source.(connector.Learner); ok {
+			learned <- l.Learned()
+		}
+		return results, nil
 	}, log)
 	if err != nil {
 		return nil, err
 	}
 	return r.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		if err := r.learn(c, learned); err != nil {
+			return err
+		}
 		c.SetupTests = results
 		c.SetupState = store.Tested(c.SetupState, results)
 		c.Tasks = tasks(results)
@@ -59,6 +68,23 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		}
 		return nil
 	})
+}
+
+// learn keeps what a connection's source has found out, by the last test that
+// it ended.
+func (r *Runner) learn(c *store.Connection, learned chan map[string]string) (err error) {
+	svc := r.connectors[c.Service]
+	for len(learned) > 0 {
+		for name, value := range <-learned {
+			if f := svc.Config.Field(name); f == nil || !f.Readonly {
+				return fmt.Errorf("connector %s learned %q, which is no readonly field of its config", c.Service, name)
+			}
+			if c.Config, err = svc.Config.Set(config(c.Config), name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // TestDestination runs a destination's setup tests, keeps what they show, and
