@@ -61,9 +61,9 @@ func parseUsage(header string) (u usage, ok bool) {
 	return u, false
 }
 
-// pause is how long a sync waits when the API limit is reached (Fivetran's
+// hour is how long a sync waits when the API limit is reached (Fivetran's
 // Salesforce connector, 2026-07).
-const pause = time.Hour
+const hour = time.Hour
 
 // allowed returns a Reschedule if the organization has used up what this
 // connection may use of its requests.
@@ -73,7 +73,7 @@ func (a *api) allowed() error {
 	}
 	u := a.usage
 	a.usage = usage{} // whoever asks again finds out anew
-	return &setup.Reschedule{Until: a.env.Now().Add(pause), Reason: fmt.Sprintf(
+	return &setup.Reschedule{Until: a.env.Now().Add(hour), Reason: fmt.Sprintf(
 		"%d of %d requests that %s allows in 24 hours are used, by everybody together, and api_usage_limit is %d percent",
 		u.used, u.of, a.name, a.config.APIUsageLimit)}
 }
@@ -87,7 +87,7 @@ func throttled(e *rest.StatusError) time.Duration {
 	case strings.Contains(e.Detail, "Concurrent"):
 		return 5 * time.Second
 	}
-	return pause
+	return hour
 }
 
 // path returns the address of a resource.
@@ -197,7 +197,7 @@ func (a *api) batch(ctx context.Context, addresses []string, r *rest.Reply, each
 			refused := &rest.StatusError{Status: status, URL: strings.Split(addresses[i], "?")[0],
 				Detail: string(said.GetStringBytes("message")), Code: string(said.GetStringBytes("errorCode"))}
 			if wait := throttled(refused); wait > 0 {
-				return &setup.Reschedule{Until: a.env.Now().Add(pause), Reason: a.name + " accepts no more requests for now"}
+				return &setup.Reschedule{Until: a.env.Now().Add(hour), Reason: a.name + " accepts no more requests for now"}
 			}
 			err = a.explain(refused)
 		}

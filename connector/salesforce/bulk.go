@@ -83,10 +83,11 @@ func (t *reader) makeJob(ctx context.Context) error {
 		if err := t.dropLostJobs(ctx, rd.Job.Asked); err != nil {
 			return err
 		}
-	}
-	rd.Job = &job{Asked: t.now()}
-	if err := t.saveReading(ctx); err != nil {
-		return err
+	} else {
+		rd.Job = &job{Asked: t.now()}
+		if err := t.saveReading(ctx); err != nil {
+			return err
+		}
 	}
 	var body struct {
 		Operation string `json:"operation"`
@@ -164,7 +165,7 @@ func (t *reader) readPart(ctx context.Context) (next string, err error) {
 			return "", vendor(broken)
 		}
 		t.rows.Fresh = false
-		if err := sleep(ctx, time.Second<<min(n-1, 5)); err != nil {
+		if err := sleep(ctx, t.pause<<(n-1)); err != nil {
 			return "", err
 		}
 	}
@@ -250,9 +251,11 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 			return n, &brokenPart{err: err}
 		}
 		for i, c := range cells {
-			t.rows.Text(columns[i], c)
+			if len(c) > 0 { // Salesforce has no empty texts
+				t.rows.Text(columns[i], c)
+			}
 		}
-		if t.start >= 0 && cursor >= 0 {
+		if t.start >= 0 && cursor >= 0 && len(cells[cursor]) > 0 {
 			t.rows.Text(t.start, cells[cursor])
 		}
 		gone := deleted >= 0 && string(cells[deleted]) == "true"

@@ -111,12 +111,13 @@ type source struct {
 	longQuery int           // bytes of a query that go into an address
 	save      int           // pages read between two checkpoints
 	poll      time.Duration // the first wait for a job
+	pause     time.Duration // the first wait before a part of the results is asked for again
 }
 
 func open(raw json.RawMessage, env connector.Env, name, login string) (*source, error) {
 	s := &source{
 		env: env, name: name, address: login, objects: map[string]*object{},
-		bulkFrom: 10_000, bulkPart: 50_000, longQuery: 12_000, save: 10, poll: time.Second,
+		bulkFrom: 10_000, bulkPart: 50_000, longQuery: 12_000, save: 10, poll: time.Second, pause: time.Second,
 	}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err

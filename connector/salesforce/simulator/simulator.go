@@ -215,6 +215,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if len(r.RequestURI) > longestURI {
 		refuse(w, &apiError{http.StatusRequestURITooLong, "URI_TOO_LONG", "URI Too Long"})
 		return

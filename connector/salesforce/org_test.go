@@ -1,0 +1,149 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/connectortest"
+	"github.com/penstock-data/penstock/connector/salesforce/simulator"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// An org is a simulated organization, whose time stands still but for Advance.
+type org struct {
+	*simulator.Simulator
+	url    string
+	config map[string]any
+	adapt  func(*source) // how sources read; nil: as for small orgs
+	rotate connector.Rotate
+	now    func() time.Time // of this machine; nil: the org's
+}
+
+var began = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+
+func newOrg(t testing.TB, opt simulator.Options) *org {
+	t.Helper()
+	if opt.Now == nil {
+		opt.Now = func() time.Time { return began }
+	}
+	o := &org{Simulator: simulator.New(opt)}
+	srv := httptest.NewServer(o.Simulator)
+	t.Cleanup(srv.Close)
+	o.url = srv.URL
+	o.config = map[string]any{"schema": "sf", "api_usage_limit": 90, "auth": map[string]any{
+		"client_access": map[string]any{"client_id": simulator.DefaultClientID, "client_secret": simulator.DefaultClientSecret},
+		"refresh_token": simulator.DefaultRefreshToken,
+	}}
+	return o
+}
+
+// open returns a source of the org.
+func (o *org) open(t testing.TB, change ...func(map[string]any)) *source {
+	t.Helper()
+	config := maps.Clone(o.config)
+	for _, f := range change {
+		f(config)
+	}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := o.Now
+	if o.now != nil {
+		now = o.now
+	}
+	s, err := open(raw, connector.Env{Endpoint: o.url, Now: now, Rotate: o.rotate}, Service.Name, "https://login.salesforce.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.poll, s.pause = time.Millisecond, time.Millisecond
+	if o.adapt != nil {
+		o.adapt(s)
+	}
+	return s
+}
+
+// small makes a source read in small pieces, large objects in bulk.
+func small(s *source) { s.bulkFrom, s.bulkPart, s.save = 60, 25, 1 }
+
+// only restricts a source to some tables.
+type testContext = context.Context
+
+type only struct {
+	connector.Source
+	tables []string
+}
+
+func (o only) Tables(ctx testContext, warn func(setup.Warning)) ([]schema.Table, error) {
+	all, err := o.Source.Tables(ctx, warn)
+	return slices.DeleteFunc(all, func(t schema.Table) bool { return !slices.Contains(o.tables, t.Table) }), err
+}
+
+// model returns a destination whose syncs begin by the org's time.
+func (o *org) model() *connectortest.Model { return &connectortest.Model{Clock: o.Now} }
+
+// sync syncs tables of the org, all if none is named.
+func (o *org) sync(t testing.TB, m *connectortest.Model, tables ...string) error {
+	t.Helper()
+	s := o.open(t)
+	defer s.Close()
+	return m.SyncTables(t.Context(), s, func(table schema.Table) bool { return len(tables) == 0 || slices.Contains(tables, table.Table) })
+}
+
+func (o *org) mustSync(t testing.TB, m *connectortest.Model, tables ...string) {
+	t.Helper()
+	if err := o.sync(t, m, tables...); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range m.Failed {
+		t.Errorf("%s failed: %v", name, err)
+	}
+}
+
+// equal compares the rows of the model with those of the org: their ids, and
+// the values of a few fields.
+func (o *org) equal(t testing.TB, m *connectortest.Model, object string, fields ...string) {
+	t.Helper()
+	var want []string
+	for _, id := range o.IDs(object, false) {
+		row := []string{id}
+		for _, f := range fields {
+			v, ok := o.Value(object, id, f)
+			if !ok {
+				v = "NULL"
+			}
+			row = append(row, v)
+		}
+		want = append(want, strings.Join(row, "|"))
+	}
+	got := m.Rows("salesforce."+object, append([]string{"Id"}, fields...)...)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %d rows, want %d%s", object, len(got), len(want), firstDifference(got, want))
+	}
+}
+
+func firstDifference(got, want []string) string {
+	for i := range max(len(got), len(want)) {
+		g, w := "(none)", "(none)"
+		if i < len(got) {
+			g = got[i]
+		}
+		if i < len(want) {
+			w = want[i]
+		}
+		if g != w {
+			return "\n got " + g + "\nwant " + w
+		}
+	}
+	return ""
+}
