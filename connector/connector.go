@@ -95,12 +95,29 @@ type Env struct {
 	// servers' certificates. nil: there are none.
 	Authorities *x509.CertPool
 
+	// Rotate stores secrets that the vendor replaced. nil: nothing stores them,
+	// and the source goes on with them until it is closed.
+	Rotate Rotate
+
 	// Dial reaches a host that this machine may not reach or even know by
 	// name: a Source whose config asks for a tunnel connects by it alone, and
 	// opens nothing without it. nil: hosts are reached directly. HTTP goes
 	// the same way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// A Rotate exchanges secrets of a connection's config, such as a refresh token
+// that is good for one use. It calls exchange with the config as it is stored
+// now, which may have other secrets than the one that the source was opened
+// with, and no other exchange of the connection runs in this process. What
+// exchange returns, by the paths of the fields, is stored when Rotate returns
+// nil, and only then may it be used. A secret that somebody has changed
+// meanwhile stays as they gave it. Errors of exchange come through; nil
+// secrets change nothing.
+//
+// A process that dies between the vendor's answer and the storing has lost the
+// new secret: the next one tries the old.
+type Rotate func(ctx context.Context, exchange func(config json.RawMessage) (setup.Secrets, error)) error
 
 // A Source reads one account or database. Its methods are called one at a
 // time, in any order.

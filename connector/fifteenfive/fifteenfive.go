@@ -123,11 +123,10 @@ func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source,
 		t.MaxIdleConnsPerHost = ahead
 		h = &http.Client{Transport: t}
 	}
-	key := strings.TrimSpace(cfg.APIKey)
 	client := &rest.Client{
 		Name: "15Five", Base: base, HTTP: h, Budget: budget, Log: env.Log, Now: env.Now,
 		// The key as it is: vendor's documentation as quoted by Sling's (2026).
-		Auth: func(r *http.Request) { r.Header.Set("Authorization", key) },
+		Auth: rest.Header("Authorization", strings.TrimSpace(cfg.APIKey)),
 	}
 	return &source{client: client, details: 200, pages: 100}, nil
 }

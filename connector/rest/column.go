@@ -73,39 +73,6 @@ func (c *column) finish() arrow.Array {
 
 func (c *column) null() { c.builder.AppendNull() }
 
-// appendCell appends a value that is given as text; nothing is NULL. It appends
-// nothing and returns false if the type does not hold it.
-func (c *column) appendCell(s []byte) bool {
-	switch {
-	case len(s) == 0:
-		c.null()
-		return true
-	case c.strings != nil && c.typ.Kind == schema.Decimal:
-		return c.appendNumber(s)
-	case c.strings != nil:
-		return c.typ.Kind != schema.Unspecified && c.appendText(s)
-	case c.bools != nil:
-		if string(s) != "true" && string(s) != "false" {
-			return false
-		}
-		c.bools.Append(s[0] == 't')
-		c.filled = true
-		c.bytes++
-		return true
-	case c.dates != nil || c.times != nil:
-		return c.appendString(s)
-	}
-	return c.appendNumber(s)
-}
-
-// typeOfText returns the narrowest type that holds a value given as text.
-func typeOfText(s []byte) schema.Type {
-	if n, ok := parseNumber(s, nil); ok {
-		return n.typ()
-	}
-	return schema.Type{Kind: schema.String}
-}
-
 // appendInt appends a value that is no JSON.
 func (c *column) appendInt(n int64) bool {
 	switch {
@@ -205,6 +172,35 @@ func (c *column) appendString(s []byte) bool {
 		return wholeNumber(s) && c.appendNumber(s)
 	}
 	return false
+}
+
+// appendCSV appends what a text says, which may be a number or a boolean.
+func (c *column) appendCSV(s []byte) bool {
+	switch {
+	case len(s) > 0 && c.bools != nil:
+		if string(s) != "true" && string(s) != "false" {
+			return false
+		}
+		c.bools.Append(string(s) == "true")
+		return c.fixed()
+	case len(s) > 0 && (c.longs != nil || c.ints != nil || c.shorts != nil || c.doubles != nil || c.decimals != nil || c.typ.Unbounded()):
+		return c.appendNumber(s)
+	case c.typ.Kind == schema.JSON && len(s) > 0:
+		return fastjson.ValidateBytes(s) == nil && c.appendText(s)
+	case c.typ.Kind == schema.JSON:
+		c.null()
+		return true
+	}
+	return c.appendString(s)
+}
+
+// typeOfText returns the type that holds a text which the column's type did
+// not hold: that of a number, or text.
+func typeOfText(s []byte) schema.Type {
+	if n, ok := parseNumber(s, nil); ok {
+		return n.typ()
+	}
+	return schema.Type{Kind: schema.String}
 }
 
 func (c *column) fixed() bool {

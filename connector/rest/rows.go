@@ -84,16 +84,15 @@ type step struct {
 
 // A cell is a value of the row being set.
 type cell struct {
-	v    *fastjson.Value // nil: NULL, n or text
+	v    *fastjson.Value // nil: NULL, or one of the next
 	cut  func(string) string
-	text []byte // nil: NULL, n or v
+	text []byte // nil: there is none
 	n    int64
 	set  bool // n counts
 }
 
-// null reports whether the cell has no value.
 func (c *cell) null() bool {
-	return !c.set && len(c.text) == 0 && (c.v == nil || c.v.Type() == fastjson.TypeNull)
+	return !c.set && c.text == nil && (c.v == nil || c.v.Type() == fastjson.TypeNull)
 }
 
 // NewRows returns a Rows for t, with the fields that are not named as their
@@ -156,12 +155,13 @@ func (r *Rows) Value(column int, v *fastjson.Value, cut func(string) string) {
 	}
 }
 
-// Text sets a value of the row that is given as text, as in CSV: numbers,
-// booleans and dates are read from it, and nothing is NULL; column -1 is passed
-// over. s must stay as it is until End.
-func (r *Rows) Text(column int, s []byte) {
+// Text sets a value of the row as text, such as a field of CSV; column -1 is
+// passed over. Numbers, dates and booleans are what the text says, in the
+// column's type; empty is NULL where the type is no text. nil is NULL. text
+// must stay as it is until End.
+func (r *Rows) Text(column int, text []byte) {
 	if column >= 0 {
-		r.cells[column] = cell{text: s}
+		r.cells[column] = cell{text: text}
 	}
 }
 
@@ -269,7 +269,7 @@ func (r *Rows) append(i int) bool {
 	case c.set:
 		return r.values[i].appendInt(c.n)
 	case c.text != nil:
-		return r.values[i].appendCell(c.text)
+		return r.values[i].appendCSV(c.text)
 	case c.v == nil:
 		r.values[i].null()
 		return true
