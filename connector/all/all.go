@@ -5,10 +5,13 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive"
 	"github.com/penstock-data/penstock/connector/postgres"
+	"github.com/penstock-data/penstock/connector/salesforce"
 )
 
 // Services are all of them, by id.
 var Services = []connector.Service{
 	fifteenfive.Service,
 	postgres.Service,
+	salesforce.Service,
+	salesforce.Sandbox,
 }

@@ -3,11 +3,15 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -20,7 +24,7 @@ import (
 // An org is a simulated organization, whose time stands still but for Advance.
 type org struct {
 	*simulator.Simulator
-	url    string
+	before func(*http.Request) // is told of each request; nil: nothing is
 	config map[string]any
 	adapt  func(*source) // how sources read; nil: as for small orgs
 	rotate connector.Rotate
@@ -35,9 +39,6 @@ func newOrg(t testing.TB, opt simulator.Options) *org {
 		opt.Now = func() time.Time { return began }
 	}
 	o := &org{Simulator: simulator.New(opt)}
-	srv := httptest.NewServer(o.Simulator)
-	t.Cleanup(srv.Close)
-	o.url = srv.URL
 	o.config = map[string]any{"schema": "sf", "api_usage_limit": 90, "auth": map[string]any{
 		"client_access": map[string]any{"client_id": simulator.DefaultClientID, "client_secret": simulator.DefaultClientSecret},
 		"refresh_token": simulator.DefaultRefreshToken,
@@ -60,31 +61,72 @@ func (o *org) open(t testing.TB, change ...func(map[string]any)) *source {
 	if o.now != nil {
 		now = o.now
 	}
-	s, err := open(raw, connector.Env{Endpoint: o.url, Now: now, Rotate: o.rotate}, Service.Name, "https://login.salesforce.com")
+	s, err := open(raw, connector.Env{Endpoint: "http://salesforce.test", HTTP: &http.Client{Transport: o}, Now: now, Rotate: o.rotate}, Service.Name, "https://login.salesforce.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.poll, s.pause = time.Millisecond, time.Millisecond
 	if o.adapt != nil {
 		o.adapt(s)
 	}
 	return s
 }
 
+// RoundTrip asks the simulator without a network, so that time may be a
+// test's own. An answer that is cut off ends as one on the network does.
+func (o *org) RoundTrip(r *http.Request) (res *http.Response, err error) {
+	if o.before != nil {
+		o.before(r)
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				panic(p)
+			}
+			if res, err = nil, errors.New("connection reset by peer"); w.Body.Len() > 0 {
+				res, err = w.Result(), nil
+				res.Body = io.NopCloser(io.MultiReader(w.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
+				res.ContentLength = -1
+			}
+		}
+	}()
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	in.Host = r.URL.Host
+	o.ServeHTTP(w, in)
+	res = w.Result()
+	res.Request = r
+	return res, nil
+}
+
 // small makes a source read in small pieces, large objects in bulk.
 func small(s *source) { s.bulkFrom, s.bulkPart, s.save = 60, 25, 1 }
 
-// only restricts a source to some tables.
-type testContext = context.Context
-
+// only restricts a source to some tables, and describes no others.
 type only struct {
-	connector.Source
-	tables []string
+	*source
+	names []string
 }
 
-func (o only) Tables(ctx testContext, warn func(setup.Warning)) ([]schema.Table, error) {
-	all, err := o.Source.Tables(ctx, warn)
-	return slices.DeleteFunc(all, func(t schema.Table) bool { return !slices.Contains(o.tables, t.Table) }), err
+func (o only) Tables(ctx context.Context, warn func(setup.Warning)) (tables []schema.Table, err error) {
+	if err := o.connect(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.api.describe(ctx, slices.DeleteFunc(slices.Clone(o.names), own), func(string, error) {}); err != nil {
+		return nil, err
+	}
+	for _, n := range o.names {
+		if i := slices.IndexFunc(ownTables, func(t schema.Table) bool { return t.Table == n }); i >= 0 {
+			tables = append(tables, ownTables[i])
+		} else if obj := o.objects[n]; obj != nil {
+			tables = append(tables, obj.table())
+		}
+	}
+	return tables, nil
 }
 
 // model returns a destination whose syncs begin by the org's time.
@@ -95,7 +137,10 @@ func (o *org) sync(t testing.TB, m *connectortest.Model, tables ...string) error
 	t.Helper()
 	s := o.open(t)
 	defer s.Close()
-	return m.SyncTables(t.Context(), s, func(table schema.Table) bool { return len(tables) == 0 || slices.Contains(tables, table.Table) })
+	if len(tables) > 0 {
+		return m.Sync(t.Context(), only{s, tables})
+	}
+	return m.Sync(t.Context(), s)
 }
 
 func (o *org) mustSync(t testing.TB, m *connectortest.Model, tables ...string) {

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -9,7 +10,9 @@ import (
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 )
 
-func TestHistoryAndIncrements(t *testing.T) {
+func TestHistoryAndIncrements(t *testing.T) { synctest.Test(t, testHistoryAndIncrements) }
+
+func testHistoryAndIncrements(t *testing.T) {
 	o := newOrg(t, simulator.Options{})
 	o.adapt = small
 	m := o.model()
@@ -48,7 +51,9 @@ func check(t testing.TB, err error) {
 }
 
 // A sync that is stopped anywhere and resumed leaves what one does that is not.
-func TestStopAnywhere(t *testing.T) {
+func TestStopAnywhere(t *testing.T) { synctest.Test(t, testStopAnywhere) }
+
+func testStopAnywhere(t *testing.T) {
 	o := newOrg(t, simulator.Options{PageSize: 20})
 	o.adapt = small
 	connectortest.Run(t, func() connector.Source {
@@ -64,4 +69,7 @@ func TestStopAnywhere(t *testing.T) {
 		}
 		o.Advance(24 * time.Hour)
 	})
+	if n := o.Jobs(); n > 0 {
+		t.Errorf("%d jobs of Bulk API were left behind", n)
+	}
 }
