@@ -192,3 +192,17 @@ func firstDifference(got, want []string) string {
 	}
 	return ""
 }
+
+// objects returns the names of all objects that may be queried.
+func (o *org) objects() (names []string) {
+	for _, n := range o.Names() {
+		if !strings.HasSuffix(n, "ChangeEvent") {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func columnNamed(name string) func(schema.Column) bool {
+	return func(c schema.Column) bool { return c.Name == name }
+}

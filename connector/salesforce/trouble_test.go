@@ -45,7 +45,9 @@ func TestPassingTrouble(t *testing.T) {
 		{name: "answers end early", faults: []simulate.Fault{{Path: "queryAll", Short: true, Count: 2}, {Path: "results", Short: true, Count: 3}}},
 		{name: "results vanish", faults: []simulate.Fault{{Path: "results", After: 1, Status: 404, Code: "NOT_FOUND"}}},
 		{name: "locators expire", faults: []simulate.Fault{{Path: "results", After: 1, Status: 400, Code: "INVALID_QUERY_LOCATOR"}}},
-		{name: "a job vanishes", before: func(o *org) func(*http.Request) { return on("/jobs/query/", 1, func() { o.Advance(8 * 24 * time.Hour) }) }},
+		{name: "a job vanishes", before: func(o *org) func(*http.Request) {
+			return on("/jobs/query/", 1, func() { o.Advance(8 * 24 * time.Hour) })
+		}},
 		{name: "a job fails", fail: []string{"InternalServerError: try again"}},
 		{name: "a job is aborted, and another", fail: []string{"", ""}},
 		{name: "queries take too long", faults: []simulate.Fault{{Path: "queryAll", Status: 400, Code: "QUERY_TIMEOUT"}}},

@@ -236,6 +236,13 @@ func (s *Simulator) IDs(object string, all bool) []string {
 	return ids
 }
 
+// Names returns the names of all objects.
+func (s *Simulator) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.names)
+}
+
 // Count returns how many rows a query finds now, deleted ones not counted.
 func (s *Simulator) Count(object string) int { return len(s.IDs(object, false)) }
 
