@@ -37,7 +37,7 @@ func TestFaults(t *testing.T) {
 		fault Fault
 		want  []string
 	}{
-		{Fault{Status: 503, Code: "BUSY", RetryAfter: " 5"}, []string{"503 BUSY 5", "200 12345678"}},
+		{Fault{Status: 503, Code: "BUSY", RetryAfter: "5"}, []string{"503 BUSY5", "200 12345678"}},
 		{Fault{Status: 500, After: 1, Count: 2}, []string{"200 12345678", "500 ", "500 ", "200 12345678"}},
 		{Fault{Path: "/other", Status: 500}, []string{"200 12345678"}},
 		{Fault{Path: "/a", Cut: true, Count: -1}, []string{"cut", "cut"}},
