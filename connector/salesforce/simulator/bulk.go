@@ -294,8 +294,9 @@ func (q *query) csv(w io.Writer, rows []int32) error {
 		buf = append(append(append(buf, '"'), q.columns[i].name...), '"')
 	}
 	buf = append(buf, '\n')
+	var r row
 	for _, n := range rows {
-		r, _ := q.view.row(int64(n))
+		r, _ = q.view.row(int64(n))
 		for i := range q.columns {
 			if i > 0 {
 				buf = append(buf, ',')
