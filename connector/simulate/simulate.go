@@ -86,15 +86,17 @@ func (c *Counts) All() map[string]int {
 	return all
 }
 
-// Chance returns a number that depends on its arguments alone (splitmix64's
-// finalizer): equal seeds tell equal stories.
+// Chance returns a number that depends on its arguments alone: equal seeds
+// tell equal stories.
 func Chance(seed uint64, subject, a, b int64) uint64 {
-	x := seed
-	for _, v := range [3]int64{subject, a, b} {
-		x += uint64(v)*0x9e3779b97f4a7c15 + 0x632be59bd9b4e019
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		x ^= x >> 31
-	}
-	return x
+	return Mix(Mix(Mix(seed, subject), a), b)
+}
+
+// Mix returns a number that depends on both arguments alone (splitmix64's
+// finalizer).
+func Mix(x uint64, v int64) uint64 {
+	x += uint64(v)*0x9e3779b97f4a7c15 + 0x632be59bd9b4e019
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }

@@ -14,23 +14,23 @@ import (
 
 // A job is a query of Bulk API 2.0.
 type job struct {
-	ID              string  `json:"id"`
-	Operation       string  `json:"operation"`
-	Object          string  `json:"object"`
-	CreatedByID     string  `json:"createdById"`
-	CreatedDate     string  `json:"createdDate"`
-	SystemModstamp  string  `json:"systemModstamp"`
-	State           string  `json:"state"`
-	ConcurrencyMode string  `json:"concurrencyMode"`
-	ContentType     string  `json:"contentType"`
-	APIVersion      float64 `json:"apiVersion"`
-	JobType         string  `json:"jobType"`
-	LineEnding      string  `json:"lineEnding"`
-	ColumnDelimiter string  `json:"columnDelimiter"`
-	Processed       int     `json:"numberRecordsProcessed"`
-	Retries         int     `json:"retries"`
-	TotalTime       int64   `json:"totalProcessingTime"`
-	ErrorMessage    string  `json:"errorMessage,omitempty"`
+	ID              string          `json:"id"`
+	Operation       string          `json:"operation"`
+	Object          string          `json:"object"`
+	CreatedByID     string          `json:"createdById"`
+	CreatedDate     string          `json:"createdDate"`
+	SystemModstamp  string          `json:"systemModstamp"`
+	State           string          `json:"state"`
+	ConcurrencyMode string          `json:"concurrencyMode"`
+	ContentType     string          `json:"contentType"`
+	APIVersion      json.RawMessage `json:"apiVersion"`
+	JobType         string          `json:"jobType"`
+	LineEnding      string          `json:"lineEnding"`
+	ColumnDelimiter string          `json:"columnDelimiter"`
+	Processed       int             `json:"numberRecordsProcessed"`
+	Retries         int             `json:"retries"`
+	TotalTime       int64           `json:"totalProcessingTime"`
+	ErrorMessage    string          `json:"errorMessage,omitempty"`
 
 	statement *statement
 	query     *query // as it was when the job was worked off
@@ -109,12 +109,11 @@ func (s *Simulator) createJob(c *call) (*answer, *apiError) {
 	}
 	s.jobsUsed.add(sn.now, 1)
 	s.serial++
-	version, _ := strconv.ParseFloat(strings.TrimPrefix(c.version, "v"), 64)
 	now := timeOf(second(sn.now.UnixMilli())).String()
 	j := &job{
 		ID: value{kind: id, text: "750", num: s.serial}.String(), Operation: b.Operation, Object: q.view.object.Name, CreatedByID: userID,
 		CreatedDate: now, SystemModstamp: now, State: "UploadComplete", ConcurrencyMode: "Parallel", ContentType: "CSV",
-		APIVersion: version, JobType: "V2Query", LineEnding: "LF", ColumnDelimiter: "COMMA", statement: st, created: sn.now,
+		APIVersion: json.RawMessage(strings.TrimPrefix(c.version, "v")), JobType: "V2Query", LineEnding: "LF", ColumnDelimiter: "COMMA", statement: st, created: sn.now,
 	}
 	if len(s.failing) > 0 {
 		j.fails, s.failing = &s.failing[0], s.failing[1:]
@@ -307,8 +306,9 @@ func (q *query) csv(w io.Writer, rows []int32) error {
 		buf = append(append(append(buf, '"'), q.columns[i].name...), '"')
 	}
 	buf = append(buf, '\n')
+	var r row
 	for _, n := range rows {
-		r, _ := q.view.row(int64(n))
+		r, _ = q.view.row(int64(n))
 		for i := range q.columns {
 			if i > 0 {
 				buf = append(buf, ',')

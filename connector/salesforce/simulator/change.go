@@ -62,7 +62,7 @@ func (s *Simulator) Delete(object, id string) error {
 		if c.deleted {
 			return fmt.Errorf("%s %s is deleted", object, id)
 		}
-		c.deleted, c.gone = t.bins(), !t.bins()
+		c.deleted, c.gone = t.bin, !t.bin
 		return nil
 	})
 }

@@ -39,24 +39,32 @@ func (t *table) generator(f *Field) generator {
 	if f.Calculated {
 		return t.formula(f)
 	}
+	if f.Name == "Name" && t.object.field("LastName") != nil {
+		return t.fullName()
+	}
 	subject := int64(0)
 	for _, c := range []byte(f.Name) {
 		subject = subject*131 + int64(c)
 	}
-	g := t.byType(f, subject)
+	g := t.byType(f)
 	if g == nil {
 		return nil
 	}
+	key := t.chance(0, subject)
 	if f.Nillable != nil && !*f.Nillable || f.Type == "boolean" {
-		return g
+		return func(r *row) value { return g(r.n, simulate.Mix(key, r.n)) }
 	}
 	return func(r *row) value {
-		if t.chance(r.n, subject+1)%5 == 0 {
+		x := simulate.Mix(key, r.n)
+		if x>>56%5 == 0 {
 			return value{}
 		}
-		return g(r)
+		return g(r.n, x)
 	}
 }
+
+// A draw makes a value of a row's number and of chance.
+type draw func(n int64, x uint64) value
 
 // system returns the generator of a field that the vendor keeps itself.
 func (t *table) system(f *Field) generator {
@@ -95,41 +103,44 @@ func (t *table) formula(f *Field) generator {
 	return func(*row) value { return v }
 }
 
-func (t *table) byType(f *Field, subject int64) generator {
-	x := func(r *row) uint64 { return t.chance(r.n, subject) }
+func (t *table) byType(f *Field) draw {
 	switch f.Type {
 	case "reference":
-		return t.reference(f, x)
+		return t.reference(f)
 	case "boolean":
-		return func(r *row) value { return boolOf(x(r)&1 == 1) }
+		return func(n int64, x uint64) value { return boolOf(x&1 == 1) }
 	case "int", "long":
-		return func(r *row) value { return value{kind: integer, num: int64(x(r)%2000) - 100} }
+		return func(n int64, x uint64) value { return value{kind: integer, num: int64(x%2000) - 100} }
 	case "double", "currency", "percent":
-		return number(f, x)
+		return number(f)
 	case "date":
-		return func(r *row) value { return value{kind: date, num: someDay(x(r))} }
+		return func(n int64, x uint64) value { return value{kind: date, num: someDay(x)} }
 	case "datetime":
-		return func(r *row) value { return timeOf(someDay(x(r))*msPerDay + int64(x(r)>>20%86400_000)) }
+		return func(n int64, x uint64) value { return timeOf(someDay(x)*msPerDay + int64(x>>20%86400_000)) }
 	case "time":
-		return func(r *row) value { return value{kind: clock, num: int64(x(r) % uint64(msPerDay))} }
+		return func(n int64, x uint64) value { return value{kind: clock, num: int64(x % uint64(msPerDay))} }
 	case "picklist", "combobox":
-		return picklist(f, x)
+		return picklist(f)
 	case "multipicklist":
-		return multipicklist(f, x)
+		return multipicklist(f)
 	case "email":
-		return func(r *row) value { return value{kind: text, text: "someone\x00@example.com", num: r.n} }
+		return func(n int64, x uint64) value { return value{kind: text, text: "someone\x00@example.com", num: n} }
 	case "url":
-		return func(r *row) value { return value{kind: text, text: "https://example.com/?a=1&b=\x00", num: r.n} }
+		return func(n int64, x uint64) value {
+			return value{kind: text, text: "https://example.com/?a=1&b=\x00", num: n}
+		}
 	case "phone":
-		return func(r *row) value { return value{kind: text, text: "+1 (415) 555-\x00", num: 1000 + r.n%9000} }
+		return func(n int64, x uint64) value { return value{kind: text, text: "+1 (415) 555-\x00", num: 1000 + n%9000} }
 	case "encryptedstring":
-		return func(r *row) value { return textOf("********") }
+		return func(n int64, x uint64) value { return textOf("********") }
 	case "base64":
-		return func(r *row) value { return textOf("/services/data/v63.0/sobjects/" + t.object.Name + "/" + f.Name) }
+		return func(n int64, x uint64) value {
+			return textOf("/services/data/v63.0/sobjects/" + t.object.Name + "/" + f.Name)
+		}
 	case "address", "location":
 		return nil
 	}
-	return t.words(f, x)
+	return t.words(f)
 }
 
 // someDay returns a day near 2020, in one case of fifty one of the extremes.
@@ -145,7 +156,7 @@ func someDay(x uint64) int64 {
 
 // number returns numbers with as many digits as the field may have, of which
 // most are small.
-func number(f *Field, x func(*row) uint64) generator {
+func number(f *Field) draw {
 	scale := min(f.Scale, 18)
 	size := uint64(1)
 	for range min(max(f.Precision, scale+1), 18) {
@@ -155,12 +166,11 @@ func number(f *Field, x func(*row) uint64) generator {
 		scale, size = 6, 90_000_000
 	}
 	small := min(size, 1_000_000)
-	return func(r *row) value {
-		n := x(r)
-		v := value{kind: decimal, num: int64(n >> 8 % small), scale: uint8(scale)}
-		switch n & 15 {
+	return func(n int64, x uint64) value {
+		v := value{kind: decimal, num: int64(x >> 8 % small), scale: uint8(scale)}
+		switch x & 15 {
 		case 0:
-			v.num = int64(n >> 4 % size)
+			v.num = int64(x >> 4 % size)
 		case 1:
 			v.num = int64(size - 1) // all nines
 		case 2:
@@ -172,16 +182,16 @@ func number(f *Field, x func(*row) uint64) generator {
 	}
 }
 
-func picklist(f *Field, x func(*row) uint64) generator {
+func picklist(f *Field) draw {
 	if len(f.PicklistValues) == 0 {
-		return func(*row) value { return textOf("Other") }
+		return func(int64, uint64) value { return textOf("Other") }
 	}
-	return func(r *row) value { return textOf(f.PicklistValues[x(r)%uint64(len(f.PicklistValues))].Value) }
+	return func(n int64, x uint64) value { return textOf(f.PicklistValues[x%uint64(len(f.PicklistValues))].Value) }
 }
 
-func multipicklist(f *Field, x func(*row) uint64) generator {
+func multipicklist(f *Field) draw {
 	if len(f.PicklistValues) == 0 {
-		return func(*row) value { return textOf("A;B") }
+		return func(int64, uint64) value { return textOf("A;B") }
 	}
 	n := min(len(f.PicklistValues), 4)
 	sets := make([]string, 1<<n)
@@ -194,19 +204,17 @@ func multipicklist(f *Field, x func(*row) uint64) generator {
 		}
 		sets[i] = strings.Join(some, ";")
 	}
-	return func(r *row) value { return textOf(sets[x(r)%uint64(len(sets))]) }
+	return func(n int64, x uint64) value { return textOf(sets[x%uint64(len(sets))]) }
 }
 
 // words returns texts: names where the field's name says so.
-func (t *table) words(f *Field, x func(*row) uint64) generator {
+func (t *table) words(f *Field) draw {
 	list := sentences
 	switch {
 	case f.Name == "FirstName":
 		list = firstNames
 	case f.Name == "LastName":
 		list = lastNames
-	case f.Name == "Name" && t.object.field("LastName") != nil:
-		return t.fullName()
 	case f.Name == "Name", f.Name == "Company", f.Name == "CompanyName":
 		list = companies
 	case f.Name == "Username":
@@ -218,7 +226,7 @@ func (t *table) words(f *Field, x func(*row) uint64) generator {
 	case f.Length > 0 && f.Length < 40:
 		list = []string{"\x00", "N-\x00", "ß\x00"}
 	}
-	return func(r *row) value { return value{kind: text, text: list[x(r)%uint64(len(list))], num: r.n} }
+	return func(n int64, x uint64) value { return value{kind: text, text: list[x%uint64(len(list))], num: n} }
 }
 
 // fullName returns the names that make up a compound one.
@@ -244,20 +252,20 @@ func (t *table) fullName() generator {
 
 // reference returns ids of the first known object that the field refers to. Rows of
 // objects that the org does not have are referred to all the same.
-func (t *table) reference(f *Field, x func(*row) uint64) generator {
+func (t *table) reference(f *Field) draw {
 	i := slices.IndexFunc(f.ReferenceTo, func(o string) bool { return prefixes[o] != "" })
 	if i < 0 {
 		return nil
 	}
 	target, self := prefixes[f.ReferenceTo[i]], f.ReferenceTo[i] == t.object.Name
-	return func(r *row) value {
-		n := int64(x(r)%7) + 1
+	return func(n int64, x uint64) value {
+		to := int64(x%7) + 1
 		if self {
-			n = max(1, r.n/3)
+			to = max(1, n/3)
 		} else if target == "001" {
-			n = int64(x(r)%40) + 1
+			to = int64(x%40) + 1
 		}
-		return value{kind: id, text: target, num: n}
+		return value{kind: id, text: target, num: to}
 	}
 }
 

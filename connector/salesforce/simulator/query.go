@@ -197,9 +197,10 @@ func (q *query) follow(c *column, r *row) (*view, *row) {
 func (q *query) rows() []int32 {
 	var found []int32
 	var keys []value
+	var r row // here, so that the loop allocates nothing
 	for n := int64(1); n <= q.view.last; n++ {
-		r, ok := q.view.row(n)
-		if !ok || r.deleted && !q.deleted || q.keep != nil && !q.keep(&r) {
+		var ok bool
+		if r, ok = q.view.row(n); !ok || r.deleted && !q.deleted || q.keep != nil && !q.keep(&r) {
 			continue
 		}
 		if len(q.order) == 0 && q.limit >= 0 && len(found) == q.offset+q.limit {

@@ -22,6 +22,7 @@ type table struct {
 	last   int64                // the latest row's number
 	start  int64                // ms: when the simulation began
 
+	bin     bool              // deleted rows lie in the recycle bin for a while
 	changes map[int64]*change // the latest by row
 	shared  bool              // a view reads changes: copy before writing
 	log     []deletion        // oldest first
@@ -60,6 +61,7 @@ func newTable(o *Object, seed uint64, rows int64, start time.Time) *table {
 	t := &table{
 		object: o, ns: int64(h.Sum64() >> 1), seed: seed, first: rows, last: rows, start: start.UnixMilli(),
 		changes: map[int64]*change{}, gens: map[string]generator{}, changed: start,
+		bin: o.field("IsDeleted") != nil && yes(o.Deletable),
 	}
 	for i := range o.Fields {
 		t.gens[o.Fields[i].Name] = t.generator(&o.Fields[i])
@@ -115,7 +117,7 @@ func (t *table) born(n int64) row {
 	if x&3 != 0 {
 		r.modified = min(second(r.created+int64(x>>8%uint64(40*msPerDay))), t.start-1000)
 	}
-	if x>>40%25 == 0 && t.bins() {
+	if x>>40%25 == 0 && t.bin {
 		r.deleted = true
 		r.modified = second(max(r.modified, t.start-int64(x>>8%uint64(10*msPerDay))-1000))
 	}
@@ -123,9 +125,6 @@ func (t *table) born(n int64) row {
 }
 
 func second(ms int64) int64 { return floorDiv(ms, 1000) * 1000 }
-
-// bins reports whether rows that are deleted lie in the recycle bin for a while.
-func (t *table) bins() bool { return t.object.field("IsDeleted") != nil && yes(t.object.Deletable) }
 
 func (v *view) value(r *row, field string) value {
 	if len(r.values) > 0 {

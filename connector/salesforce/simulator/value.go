@@ -117,11 +117,26 @@ func (v value) csv(dst []byte) []byte {
 	dst = append(dst, '"')
 	from := len(dst)
 	dst = v.append(dst, true)
-	if v.kind == text && bytes.IndexByte(dst[from:], '"') >= 0 {
-		escaped := bytes.ReplaceAll(dst[from:], []byte(`"`), []byte(`""`))
-		dst = append(dst[:from], escaped...)
+	if v.kind == text {
+		if quotes := bytes.Count(dst[from:], []byte{'"'}); quotes > 0 {
+			dst = doubled(dst, from, quotes)
+		}
 	}
 	return append(dst, '"')
+}
+
+// doubled doubles the quotes in what dst holds from one place on.
+func doubled(dst []byte, from, quotes int) []byte {
+	i := len(dst) - 1
+	dst = append(dst, make([]byte, quotes)...)
+	for j := len(dst) - 1; i >= from; i, j = i-1, j-1 {
+		dst[j] = dst[i]
+		if dst[i] == '"' {
+			j--
+			dst[j] = '"'
+		}
+	}
+	return dst
 }
 
 const msPerDay = int64(24 * time.Hour / time.Millisecond)
