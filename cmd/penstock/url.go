@@ -146,14 +146,41 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		query.Del("sslmode")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.ContainsFunc(d.Fields, func(f setup.Field) bool { return f.Name == name }) {
+		path := pathOf(d.Fields, name)
+		if path == nil {
 			return nil, fmt.Errorf("there is no field %q", name)
 		}
-		set(name, query.Get(name))
+		in := config
+		for _, object := range path[:len(path)-1] {
+			if in[object] == nil {
+				in[object] = map[string]any{}
+			}
+			in = in[object].(map[string]any)
+		}
+		in[name] = query.Get(name)
 	}
 	js, err := json.Marshal(config)
 	if err != nil {
 		return nil, err
 	}
 	return d.Check(js)
+}
+
+// pathOf returns the names that lead to a field, which may be within objects;
+// nil if there is none of that name.
+func pathOf(fields []setup.Field, name string) []string {
+	for _, f := range fields {
+		if f.Name == name && f.Type != setup.Object {
+			return []string{name}
+		}
+	}
+	for _, f := range fields {
+		if f.Type != setup.Object {
+			continue
+		}
+		if path := pathOf(f.Fields, name); path != nil {
+			return append([]string{f.Name}, path...)
+		}
+	}
+	return nil
 }
