@@ -210,7 +210,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 				wait = 0
 			}
 		case errors.As(err, &refused):
-			if renewed || !c.Auth.Refused(refused.request) {
+			if renewed || !c.Auth.Refused(refused.request.WithContext(ctx)) {
 				return &refused.StatusError
 			}
 			renewed = true

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,7 +49,7 @@ type List struct {
 func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
 		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk = 0, 0, "", false, false
-		at := Page{Reply: &Reply{}, last: math.MaxInt}
+		at := Page{Reply: &Reply{}}
 		address := l.Client.URL(l.Path, l.Query)
 		if strings.Contains(l.Path, "://") {
 			address = l.Path
@@ -104,7 +103,7 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return nil, "", fmt.Errorf("%s: a page of %s: %w", l.Client.Name, l.Path, err)
 	}
 	if at.Last > 0 {
-		l.Shrunk = l.Shrunk || at.Last < at.last
+		l.Shrunk = l.Shrunk || at.last > 0 && at.Last < at.last
 		at.last = at.Last
 	}
 	if len(rows) == 0 {
