@@ -42,6 +42,9 @@ type List struct {
 	// cut by number, others may have moved to a page that had been read
 	// already: what the list does not have may exist all the same.
 	Shrunk bool
+
+	more  bool // there is a page after the latest
+	pages int  // read so far
 }
 
 // Pages reads the list from the beginning. What it yields is good until the
@@ -57,6 +60,7 @@ func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 		seen := map[uint64]bool{}
 		for address != "" {
 			rows, next, err := l.read(ctx, &at, address, seen)
+			l.more, l.pages = next != "", at.Number
 			if l.Unchanged || err == nil && at.URL == nil {
 				return
 			}
@@ -86,7 +90,7 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return nil, "", err
 	}
 	if first {
-		l.Tag, l.Unchanged = at.Reply.Header.Get("ETag"), at.Reply.Unchanged
+		l.Tag, l.Unchanged = tag(at.Reply, l.ETag), at.Reply.Unchanged
 	}
 	if l.Unchanged {
 		return nil, "", nil
@@ -119,6 +123,14 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
 	}
 	return rows, next, nil
+}
+
+// tag returns the ETag of an answer to a request with one.
+func tag(r *Reply, before string) string {
+	if t := r.Header.Get("ETag"); t != "" || !r.Unchanged {
+		return t
+	}
+	return before
 }
 
 var seed = maphash.MakeSeed()

@@ -35,9 +35,9 @@ func TestPagers(t *testing.T) {
 		{name: "links to a list that shrinks", next: rest.Link, ids: "1 2", shrunk: true, steps: []step{
 			linked("", `</v1/u?page=2>; rel="next", </v1/u?page=3>; rel="last"`, `[{"id":1}]`),
 			linked("?page=2", `</v1/u?page=2>; rel="last"`, `[{"id":2}]`)}},
-		{name: "a cursor", next: rest.Cursor("after", "", "paging", "next"), items: []string{"data"}, ids: "1 2", steps: []step{
+		{name: "a cursor", next: rest.NextToken("after", "", "paging", "next"), items: []string{"data"}, ids: "1 2", steps: []step{
 			get("", `{"data":[{"id":1}],"paging":{"next":"x y"}}`), get("?after=x+y", `{"data":[{"id":2}],"paging":{"next":null}}`)}},
-		{name: "a cursor and a flag", next: rest.Cursor("after", "has_more", "last"), items: []string{"data"}, ids: "1 2", steps: []step{
+		{name: "a cursor and a flag", next: rest.NextToken("after", "has_more", "last"), items: []string{"data"}, ids: "1 2", steps: []step{
 			get("", `{"data":[{"id":1}],"has_more":true,"last":7}`), get("?after=7", `{"data":[{"id":2}],"has_more":false,"last":8}`)}},
 		{name: "page numbers", next: rest.PageNumber("page", 2), ids: "1 2 3", steps: []step{
 			get("", `[{"id":1},{"id":2}]`), get("?page=2", `[{"id":3}]`)}},
@@ -47,7 +47,7 @@ func TestPagers(t *testing.T) {
 			get("", `[{"id":1},{"id":2}]`), get("?skip=2", `[{"id":3},{"id":4}]`), get("?skip=4", `[]`)}},
 		{name: "the same page for ever", next: rest.PageNumber("page", 2), ids: "1 2", err: "came twice", steps: []step{
 			get("", `[{"id":1},{"id":2}]`), get("?page=2", `[{"id":1},{"id":2}]`)}},
-		{name: "a cursor in circles", next: rest.Cursor("after", "", "next"), items: []string{"data"}, ids: "1", err: "the page itself or one before", steps: []step{
+		{name: "a cursor in circles", next: rest.NextToken("after", "", "next"), items: []string{"data"}, ids: "1", err: "the page itself or one before", steps: []step{
 			get("", `{"data":[{"id":1}],"next":"x"}`), get("?after=x", `{"data":[{"id":2}],"next":"x"}`)}},
 		{name: "another host", next: rest.Link, ids: "1", err: "not an address", steps: []step{
 			linked("", `<https://evil.test/u>; rel="next"`, `[{"id":1}]`)}},
