@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,11 +24,16 @@ import (
 type API struct {
 	Roots []*Resource
 	Next  Pager           // of lists that have none of their own; nil: [NextURL] of "next"
+	Query string          // of every list, beside its own: "per_page=100"
 	Funcs map[string]Func // that columns name
 
 	// Every is about how many requests are made between two checkpoints. 0: 50.
 	Every int
 }
+
+// Never is a time that does not come: for a Resource whose rows stay, although
+// the API has them no more.
+const Never = math.MaxInt64
 
 // A Resource is a list of the API, or one object.
 type Resource struct {
@@ -163,4 +169,3 @@ func expand(path string, o *Object) string {
 		}
 	}
 }
-

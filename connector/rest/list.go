@@ -20,7 +20,7 @@ import (
 // answer of another shape counts as a list of that one object.
 type List struct {
 	Client *Client
-	Path   string // or the address of the first page
+	Path   string // or the address of the first page, if there is no Query
 	Query  url.Values
 	Header http.Header // nil: none
 	ETag   string      // of the first page when it was read before; "": none
@@ -53,9 +53,9 @@ func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
 		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk = 0, 0, "", false, false
 		at := Page{Reply: &Reply{}}
-		address := l.Client.URL(l.Path, l.Query)
-		if strings.Contains(l.Path, "://") {
-			address = l.Path
+		address := l.Path
+		if l.Query != nil || !strings.ContainsAny(address, "?:") {
+			address = l.Client.URL(l.Path, l.Query)
 		}
 		seen := map[uint64]bool{}
 		for address != "" {

@@ -248,11 +248,18 @@ func with(address, param string, at time.Time) string {
 	if at.IsZero() {
 		return address
 	}
-	separator := "?"
-	if strings.Contains(address, "?") {
-		separator = "&"
+	return join(address, param+"="+url.QueryEscape(at.UTC().Format(time.RFC3339)))
+}
+
+// join adds to the query of an address.
+func join(address, query string) string {
+	switch {
+	case query == "":
+		return address
+	case strings.Contains(address, "?"):
+		return address + "&" + query
 	}
-	return address + separator + param + "=" + url.QueryEscape(at.UTC().Format(time.RFC3339))
+	return address + "?" + query
 }
 
 // descending reads a list whose latest rows come first as far as they are new.
@@ -302,6 +309,7 @@ func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Obj
 		return outputError(each(&Object{Value: reply.Value, Parent: around, reader: r}))
 	}
 	list.Client, list.Next, list.Header = r.client, l.next(r.api), l.Header
+	list.Path = join(list.Path, r.api.Query)
 	if l.Items != "" {
 		list.Items = strings.Split(l.Items, ".")
 	}
@@ -360,7 +368,7 @@ func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
 	}
 	r.changed = l.Cursor == nil || !r.at(o).Before(r.since)
 	for _, f := range r.filler(l) {
-		if err := f.send(ctx, o, r.api.Funcs); err != nil {
+		if err := f.put(ctx, o, r.api.Funcs); err != nil {
 			return err
 		}
 	}
@@ -388,7 +396,7 @@ func (r *reader) detail(ctx context.Context, d *Resource, o *Object) error {
 			}
 		}
 		for _, f := range r.filler(d) {
-			if err := f.send(ctx, o, r.api.Funcs); err != nil {
+			if err := f.put(ctx, o, r.api.Funcs); err != nil {
 				return false, err
 			}
 		}

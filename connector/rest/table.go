@@ -32,10 +32,10 @@ type Table struct {
 	Name    string
 	Columns string
 
-	// Each is the path from the object around it to the list that has the
-	// rows; an object there is a list of one. "": the object itself.
+	// Each is the path from the object around to the list that has the rows; an
+	// object there is a list of one. "": the object itself.
 	Each     string
-	Children []Table // lists inside each object
+	Children []Table // of the lists inside each row's object
 
 	// Only reports which objects are rows; nil: all.
 	Only func(*Object) bool
@@ -169,10 +169,8 @@ func (s *origin) value(ctx context.Context, o *Object, funcs map[string]Func) (*
 		v := o.Get(p)
 		there := v != nil && v.Type() != fastjson.TypeNull
 		switch {
-		case s.kind == '?' && there:
-			return yes, nil
 		case s.kind == '?':
-			return no, nil
+			return Bool(there), nil
 		case there:
 			return v, nil
 		}
@@ -186,6 +184,17 @@ type Func func(ctx context.Context, o *Object) (*fastjson.Value, error)
 // Number returns n as a value.
 func Number(n int64) *fastjson.Value {
 	return new(fastjson.Arena).NewNumberString(strconv.FormatInt(n, 10))
+}
+
+// String returns s as a value.
+func String(s string) *fastjson.Value { return new(fastjson.Arena).NewString(s) }
+
+// Bool returns b as a value.
+func Bool(b bool) *fastjson.Value {
+	if b {
+		return yes
+	}
+	return no
 }
 
 // A filler writes the rows of one table that a sync wants, and of its children.
@@ -234,11 +243,13 @@ func (f *filler) keys(t schema.Table, out connector.Output) {
 		return
 	}
 	key := schema.Table{Name: t.Name}
+	inherits := false
 	for i, k := range t.Key() {
 		c := t.Columns[k]
 		key.Columns = append(key.Columns, c)
 		j := f.source(c.Name)
 		if j >= 0 && strings.HasPrefix(f.sources[j].paths[0], "^") {
+			inherits = true
 			continue
 		}
 		if f.member >= 0 { // two columns tell its rows apart
@@ -247,7 +258,7 @@ func (f *filler) keys(t schema.Table, out connector.Output) {
 		}
 		f.member, f.own = i, c.Name
 	}
-	if f.member >= 0 {
+	if f.member >= 0 && inherits {
 		f.gone = NewRows(out, key)
 		f.gone.Op = schema.Delete
 	}
@@ -262,13 +273,21 @@ func (f *filler) source(column string) int {
 	return -1
 }
 
-// send sends the rows of an object.
+// put sends the rows that an object has for the table.
+func (f *filler) put(ctx context.Context, o *Object, funcs map[string]Func) error {
+	if f.table.Each != "" {
+		return f.sendAll(ctx, o, funcs)
+	}
+	return f.send(ctx, o, funcs)
+}
+
+// send sends the row of an object, and those of its children.
 func (f *filler) send(ctx context.Context, o *Object, funcs map[string]Func) error {
 	if f.table.Only != nil && !f.table.Only(o) {
 		return nil
 	}
 	for _, c := range f.children {
-		if err := c.sendAll(ctx, o, funcs); err != nil {
+		if err := c.put(ctx, o, funcs); err != nil {
 			return err
 		}
 	}
