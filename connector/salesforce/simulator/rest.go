@@ -103,6 +103,7 @@ func (s *Simulator) rest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, e)
 		return
 	}
+	defer s.leave()
 	a, e := s.counted(r)
 	w.Header().Set("Sforce-Limit-Info", s.limitInfo())
 	if e != nil {
@@ -134,11 +135,23 @@ func (s *Simulator) counted(r *http.Request) (*answer, *apiError) {
 	if !full {
 		s.usage.add(now, 1)
 	}
+	s.running++
+	crowded := s.opt.Concurrent > 0 && s.running > s.opt.Concurrent
 	s.mu.Unlock()
-	if full {
+	switch {
+	case full:
 		return nil, &apiError{http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."}
+	case crowded:
+		return nil, &apiError{http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."}
 	}
 	return s.routed(r, false)
+}
+
+// leave is the end of a request that counted counted.
+func (s *Simulator) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
 }
 
 // routed finds the route of a request, and follows it.

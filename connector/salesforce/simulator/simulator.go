@@ -60,24 +60,24 @@ type Options struct {
 
 	Now func() time.Time // nil: time.Now
 
-	ClientID, ClientSecret string            // "": the defaults
-	RefreshToken           string            // "": DefaultRefreshToken
-	Username               string            // "": DefaultUsername
-	Certificate            *rsa.PublicKey    // of JWT assertions; nil: there is none, see Register
-	Audiences              []string          // of assertions, besides the vendor's login hosts and the host asked
-	RotateTokens           bool              // each use of a refresh token replaces it
-	SessionTTL             time.Duration     // since its last request; 0: two hours
-	SessionRequests        int               // how many a session lasts; 0: any number
-	DailyRequests          int               // 0: 100,000, in any 24 hours
-	DailyQueryJobs         int               // 0: 10,000, in any 24 hours
-	PageSize               int               // of queries; 0: 2,000
-	LocatorTTL             time.Duration     // of a query's next page, unused; 0: 15 minutes
-	LiveCursors            bool              // next pages are cut from what the query would find then: rows repeat and are skipped
-	VisibleAfter           time.Duration     // how much later than their SystemModstamp changes can be seen
-	Polls                  int               // of a job in each state; 0: 1
-	ResultRows             int               // of Bulk results in one answer, if nothing is asked for; 0: 100,000
-	NoGzip                 bool              // answers are never compressed
-	ClientCredentials      func(string) bool // nil: the flow is on; else whether for a host
+	ClientID, ClientSecret string         // "": the defaults
+	RefreshToken           string         // "": DefaultRefreshToken
+	Username               string         // "": DefaultUsername
+	Certificate            *rsa.PublicKey // of JWT assertions; nil: there is none, see Register
+	Audiences              []string       // of assertions, besides the vendor's login hosts and the host asked
+	RotateTokens           bool           // each use of a refresh token replaces it
+	SessionTTL             time.Duration  // since its last request; 0: two hours
+	SessionRequests        int            // how many a session lasts; 0: any number
+	DailyRequests          int            // 0: 100,000, in any 24 hours
+	DailyQueryJobs         int            // 0: 10,000, in any 24 hours
+	PageSize               int            // of queries; 0: 2,000
+	LocatorTTL             time.Duration  // of a query's next page, unused; 0: 15 minutes
+	LiveCursors            bool           // next pages are cut from what the query would find then: rows repeat and are skipped
+	VisibleAfter           time.Duration  // how much later than their SystemModstamp changes can be seen
+	Polls                  int            // of a job in each state; 0: 1
+	ResultRows             int            // of Bulk results in one answer, if nothing is asked for; 0: 100,000
+	Concurrent             int            // requests to the REST API at once; 0: any number
+	NoGzip                 bool           // answers are never compressed
 }
 
 // A Simulator is the API of one org. It is an [http.Handler]; all of its
@@ -101,6 +101,7 @@ type Simulator struct {
 	jobs     map[string]*job
 	failing  []string // what the next jobs fail with
 	serial   int64
+	running  int // requests to the REST API
 }
 
 // rowsFromTheFirst are those of a small org.
@@ -205,6 +206,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control().ServeHTTP(w, r)
 		return
 	}
+	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if s.opt.NoGzip || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		s.serve(w, r)
 		return
