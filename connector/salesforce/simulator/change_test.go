@@ -196,7 +196,8 @@ func TestSeeds(t *testing.T) {
 		_, body := soql(t, play(Options{Seed: seed}), "queryAll", "SELECT Id, Name, Description, AnnualRevenue, SystemModstamp, OwnerId FROM Account")
 		return body
 	}
-	if all(1) != all(1) || all(1) == all(2) {
+	one, twin, other := all(1), all(1), all(2)
+	if one != twin || one == other {
 		t.Error("seeds do not make orgs")
 	}
 }

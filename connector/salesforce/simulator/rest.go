@@ -49,9 +49,9 @@ func init() { // in a function, because batch leads back here
 		{"resources", get, "", "", "", true, (*Simulator).resources},
 		{"limits", get, "limits", "", "", true, (*Simulator).limits},
 		{"global", get, "sobjects", "", "", true, (*Simulator).global},
-		{"describe", get, "sobjects/*/describe", "", "", true, (*Simulator).describe},
-		{"deleted", get, "sobjects/*/deleted", "start end", "", true, (*Simulator).deleted},
-		{"updated", get, "sobjects/*/updated", "start end", "", true, (*Simulator).updated},
+		{"describe", get, "sobjects/*/describe", "", "", true, onTable((*Simulator).describe)},
+		{"deleted", get, "sobjects/*/deleted", "start end", "", true, onTable((*Simulator).deleted)},
+		{"updated", get, "sobjects/*/updated", "start end", "", true, onTable((*Simulator).updated)},
 		{"query", get, "query", "q", "", true, (*Simulator).query},
 		{"query", get, "queryAll", "q", "", true, (*Simulator).queryAll},
 		{"more", get, "query/*", "", "", true, (*Simulator).more},
@@ -59,10 +59,10 @@ func init() { // in a function, because batch leads back here
 		{"batch", post, "composite/batch", "", "", false, (*Simulator).batch},
 		{"job", post, "jobs/query", "", "", false, (*Simulator).createJob},
 		{"jobs", get, "jobs/query", "isPkChunkingEnabled jobType concurrencyMode queryLocator", "", false, (*Simulator).listJobs},
-		{"poll", get, "jobs/query/*", "", "", false, (*Simulator).pollJob},
-		{"abort", patch, "jobs/query/*", "", "", false, (*Simulator).abortJob},
-		{"drop", drop, "jobs/query/*", "", "", false, (*Simulator).dropJob},
-		{"results", get, "jobs/query/*/results", "maxRecords locator", "text/csv", false, (*Simulator).results},
+		{"poll", get, "jobs/query/*", "", "", false, onJob((*Simulator).pollJob)},
+		{"abort", patch, "jobs/query/*", "", "", false, onJob((*Simulator).abortJob)},
+		{"drop", drop, "jobs/query/*", "", "", false, onJob((*Simulator).dropJob)},
+		{"results", get, "jobs/query/*/results", "maxRecords locator", "text/csv", false, onJob((*Simulator).results)},
 	}
 }
 
@@ -257,22 +257,20 @@ func (s *Simulator) global(c *call) (*answer, *apiError) {
 	return &answer{body: b}, nil
 }
 
-// table returns the table of the object that the path names. s.mu is held.
-func (s *Simulator) table(c *call) (*table, *apiError) {
-	t := s.tables[strings.ToLower(c.args[0])]
-	if t == nil {
+// onTable calls f with the table of the object that the path names, while s.mu
+// is held.
+func onTable(f func(*Simulator, *call, *table) (*answer, *apiError)) func(*Simulator, *call) (*answer, *apiError) {
+	return func(s *Simulator, c *call) (*answer, *apiError) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if t := s.tables[strings.ToLower(c.args[0])]; t != nil {
+			return f(s, c, t)
+		}
 		return nil, notFound
 	}
-	return t, nil
 }
 
-func (s *Simulator) describe(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) describe(c *call, t *table) (*answer, *apiError) {
 	changed := t.changed.Truncate(time.Second)
 	h := http.Header{"Last-Modified": {changed.Format(http.TimeFormat)}}
 	if since, err := http.ParseTime(c.Header.Get("If-Modified-Since")); err == nil && !changed.After(since) {
@@ -312,13 +310,7 @@ const mostIDs = 600_000 // in one answer of getDeleted() and getUpdated()
 
 // deleted answers with the rows deleted in a period (REST API guide, sObject
 // Get Deleted).
-func (s *Simulator) deleted(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) deleted(c *call, t *table) (*answer, *apiError) {
 	start, end, e := s.period(c, t, binKeeps)
 	if e != nil {
 		return nil, e
@@ -349,13 +341,7 @@ func (s *Simulator) deleted(c *call) (*answer, *apiError) {
 }
 
 // updated answers with the rows changed in a period.
-func (s *Simulator) updated(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) updated(c *call, t *table) (*answer, *apiError) {
 	start, end, e := s.period(c, t, 30*day)
 	if e != nil {
 		return nil, e

@@ -282,11 +282,7 @@ func (e *apiError) body() json.RawMessage {
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json;charset=UTF-8")
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	simulate.Write(w, status, "application/json;charset=UTF-8", body)
 }
 
 // base returns the scheme and host that a request came to.
