@@ -190,6 +190,30 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// An org lives while time goes by, and the same one lives the same life,
+// however often it is looked at.
+func TestLife(t *testing.T) {
+	now := began
+	opt := Options{Every: time.Minute, Now: func() time.Time { return now }, Rows: map[string]int{"Account": 50}}
+	s, twin := play(opt), play(opt)
+	all := func(s *Simulator) string {
+		_, body := soql(t, s, "queryAll", "SELECT FIELDS(STANDARD) FROM Account")
+		return body
+	}
+	before := all(s)
+	ids, deleted := len(s.IDs("Account", true)), len(s.IDs("Account", true))-s.Count("Account")
+	for range 24 {
+		now = now.Add(time.Hour)
+		all(s)
+	}
+	if after := all(s); after == before || after != all(twin) {
+		t.Error("two equal orgs lead different lives, or none")
+	}
+	if n := len(s.IDs("Account", true)); n <= ids || n-s.Count("Account") <= deleted {
+		t.Errorf("after a day: %d rows, %d of them live; there were %d, %d deleted", n, s.Count("Account"), ids, deleted)
+	}
+}
+
 // Equal seeds make equal orgs, others do not.
 func TestSeeds(t *testing.T) {
 	all := func(seed int64) string {

@@ -167,3 +167,20 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("instance_url is %s", a["instance_url"])
 	}
 }
+
+// A token of the login host is good at the org's own host only.
+func TestInstance(t *testing.T) {
+	s := play(Options{Instance: "https://acme.my.salesforce.com"})
+	_, a := grant(s, refresh+DefaultRefreshToken)
+	if a["instance_url"] != "https://acme.my.salesforce.com" || !strings.HasPrefix(a["id"], "https://org.my.salesforce.com/id/") {
+		t.Errorf("%v", a)
+	}
+	for host, status := range map[string]int{"https://acme.my.salesforce.com": 200, "https://login.salesforce.com": 401, "http://acme.my.salesforce.com": 401} {
+		if res, body := ask(t, s, "GET", host+"/services/data/v63.0/limits", a["access_token"], ""); res.StatusCode != status {
+			t.Errorf("%s: %s: %s", host, res.Status, body)
+		}
+	}
+	if res, _ := ask(t, s, "GET", a["id"], a["access_token"], ""); res.StatusCode != 200 {
+		t.Errorf("identity: %s", res.Status)
+	}
+}

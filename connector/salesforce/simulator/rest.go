@@ -263,10 +263,11 @@ func onTable(f func(*Simulator, *call, *table) (*answer, *apiError)) func(*Simul
 	return func(s *Simulator, c *call) (*answer, *apiError) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if t := s.tables[strings.ToLower(c.args[0])]; t != nil {
-			return f(s, c, t)
+		t, err := s.tableOf(c.args[0])
+		if err != nil {
+			return nil, notFound
 		}
-		return nil, notFound
+		return f(s, c, t)
 	}
 }
 
@@ -306,7 +307,9 @@ func (s *Simulator) period(c *call, t *table, within time.Duration) (start, end 
 	return start, end, nil
 }
 
-const mostIDs = 600_000 // in one answer of getDeleted() and getUpdated()
+func (s *Simulator) tooMany() *apiError {
+	return &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", fmt.Sprintf("exceeded the limit of %d ids; ask for a shorter period", s.opt.MostIDs)}
+}
 
 // deleted answers with the rows deleted in a period (REST API guide, sObject
 // Get Deleted).
@@ -319,8 +322,8 @@ func (s *Simulator) deleted(c *call, t *table) (*answer, *apiError) {
 		return nil, &apiError{http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate before org's replication enabled date"}
 	}
 	found := t.deletions(s.clock.Now().UnixMilli(), start, end)
-	if len(found) > mostIDs {
-		return nil, &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "exceeded limit of 600000 ids; ask for a shorter period"}
+	if len(found) > s.opt.MostIDs {
+		return nil, s.tooMany()
 	}
 	var j simulate.Object
 	j.Open()
@@ -355,8 +358,8 @@ func (s *Simulator) updated(c *call, t *table) (*answer, *apiError) {
 		if !ok || r.deleted || r.modified < start || r.modified >= end {
 			continue
 		}
-		if found++; found > mostIDs {
-			return nil, &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "exceeded limit of 600000 ids; ask for a shorter period"}
+		if found++; found > s.opt.MostIDs {
+			return nil, s.tooMany()
 		}
 		j.Item()
 		j.String(value{kind: id, text: t.object.KeyPrefix, num: n}.String())

@@ -234,6 +234,13 @@ func TestDeletedAndUpdated(t *testing.T) {
 	if got := get("Account/deleted", began, now); !strings.Contains(got, "INVALID_REPLICATION_DATE") {
 		t.Errorf("after the log was purged: %s", got)
 	}
+	few := play(Options{Rows: map[string]int{"Account": 100}, MostIDs: 3})
+	for _, what := range []string{"deleted", "updated"} {
+		target := "/services/data/v63.0/sobjects/Account/" + what + "?start=2026-02-20T00:00:00Z&end=2026-03-02T10:00:00Z"
+		if _, body := ask(t, few, "GET", target, login(t, few), ""); !strings.Contains(body, "EXCEEDED_ID_LIMIT") {
+			t.Errorf("%s, too many: %s", what, body)
+		}
+	}
 	now = now.Add(time.Hour)
 	if got := get("Account/deleted", now.Add(-30*time.Minute), now); !strings.Contains(got, `"earliestDateAvailable":"2026-03-02T12:00:00.000+0000"`) {
 		t.Errorf("after the log was purged, later: %s", got)

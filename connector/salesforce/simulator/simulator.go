@@ -58,7 +58,16 @@ type Options struct {
 	Rows  map[string]int // by object; an object that is not named has a few
 	Start time.Time      // the rows are older; 0: when New is called
 
+	// Every lets the org live: with each such time that goes by a row
+	// somewhere is changed, made, deleted or undeleted. 0: only when told to.
+	Every time.Duration
+
 	Now func() time.Time // nil: time.Now
+
+	// Instance is the scheme and host of the org, which tokens are told about
+	// and which alone answers below /services/data/<version>. "": whatever
+	// host is asked.
+	Instance string
 
 	ClientID, ClientSecret string         // "": the defaults
 	RefreshToken           string         // "": DefaultRefreshToken
@@ -76,6 +85,7 @@ type Options struct {
 	VisibleAfter           time.Duration  // how much later than their SystemModstamp changes can be seen
 	Polls                  int            // of a job in each state; 0: 1
 	ResultRows             int            // of Bulk results in one answer, if nothing is asked for; 0: 100,000
+	MostIDs                int            // in one answer about deleted or updated rows; 0: 600,000
 	Concurrent             int            // requests to the REST API at once; 0: any number
 	NoGzip                 bool           // answers are never compressed
 }
@@ -101,7 +111,9 @@ type Simulator struct {
 	jobs     map[string]*job
 	failing  []string // what the next jobs fail with
 	serial   int64
-	running  int // requests to the REST API
+	lived    time.Time // until when the org has
+	events   int64     // in its life
+	running  int       // requests to the REST API
 }
 
 // rowsFromTheFirst are those of a small org.
@@ -124,6 +136,7 @@ func New(opt Options) *Simulator {
 	setDefault(&opt.LocatorTTL, 15*time.Minute)
 	setDefault(&opt.Polls, 1)
 	setDefault(&opt.ResultRows, 100_000)
+	setDefault(&opt.MostIDs, 600_000)
 	s := &Simulator{
 		opt: opt, clock: simulate.Clock{Base: opt.Now}, key: opt.Certificate,
 		tables: map[string]*table{}, sessions: map[string]*session{}, refresh: map[string]bool{opt.RefreshToken: true},
@@ -135,11 +148,8 @@ func New(opt Options) *Simulator {
 	if opt.Start.IsZero() {
 		s.opt.Start = s.clock.Now()
 	}
-	objects, err := readObjects()
-	if err != nil {
-		panic(err) // they are a part of the program
-	}
-	for _, o := range objects {
+	s.lived = s.opt.Start
+	for _, o := range embedded() {
 		rows, ok := opt.Rows[o.Name]
 		if !ok {
 			rows = rowsFromTheFirst[o.Name]
@@ -294,8 +304,17 @@ func base(r *http.Request) string {
 	return u.String()
 }
 
+// instance returns the scheme and host of the org.
+func (s *Simulator) instance(r *http.Request) string {
+	if s.opt.Instance != "" {
+		return strings.TrimSuffix(s.opt.Instance, "/")
+	}
+	return base(r)
+}
+
 // snapshot returns all tables as others see them now. s.mu is held.
 func (s *Simulator) snapshot() *snapshot {
+	s.live()
 	sn := &snapshot{now: s.clock.Now(), byName: map[string]*view{}, byPrefix: map[string]*view{}}
 	for name, t := range s.tables {
 		v := t.view(sn.now)
