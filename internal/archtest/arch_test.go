@@ -42,7 +42,9 @@ var may = []struct{ pkg, imports string }{
 
 	{"connector/all", "connector connector/*"},
 	{"connector/connectortest", "connector schema setup"},
-	{"connector/fifteenfive/simulator", "connector/rest"},
+	{"connector/fifteenfive/simulator", "connector/simulate"},
+	{"connector/salesforce/simulator", "connector/simulate"},
+	{"connector/simulate", ""},
 	{"connector/rest", "connector schema setup"},
 	{"connector/*", "connector connector/rest schema setup"},
 	{"connector", "schema setup"},
