@@ -18,7 +18,7 @@ import (
 //	required:"true"          must be given before the first setup test
 //	default:"5432"           filled in when absent
 //	enum:"A,B"               the values allowed
-//	secret:"true"            stored encrypted, shown as ******
+//	secret:"true"            stored encrypted, shown as ******; of a []string, each item
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests
 //	quoted:"true"            a [Port] that responses show as a string; requests may use either
@@ -171,8 +171,8 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 	if f.Quoted && ft != reflect.TypeFor[Port]() || strings.Contains(opts, "string") {
 		wrong("only a Port is shown as a string, by its tag quoted")
 	}
-	if f.Secret && f.Type != String {
-		wrong("only strings can be secret")
+	if f.Secret && f.Type != String && f.Item != String {
+		wrong("only strings can be secret, or arrays of them")
 	}
 	if s, ok := sf.Tag.Lookup("enum"); ok {
 		if f.Type != String && f.Item != String {

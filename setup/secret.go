@@ -58,6 +58,17 @@ func swap(fields []Field, config json.RawMessage, with func(path, v string) (str
 	var value func(f *Field, path string, v json.RawMessage) (json.RawMessage, error)
 	value = func(f *Field, path string, v json.RawMessage) (json.RawMessage, error) {
 		switch {
+		case f.Secret && f.Type == Array:
+			var items, kept []string
+			if err := json.Unmarshal(v, &items); err != nil {
+				return nil, invalid(path, "is an array")
+			}
+			for i, item := range items {
+				if s, keep := with(fmt.Sprintf("%s/%d", path, i), item); keep {
+					kept = append(kept, s)
+				}
+			}
+			return json.Marshal(kept)
 		case f.Secret:
 			var s string
 			if err := json.Unmarshal(v, &s); err != nil {

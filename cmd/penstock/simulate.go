@@ -53,10 +53,11 @@ type simulateSalesforceCmd struct {
 	Certificate string         `type:"existingfile" help:"PEM file that JWT assertions are checked with." placeholder:"FILE"`
 	Rotate      bool           `help:"Replace the refresh token each time it is used."`
 	Requests    int            `default:"100000" help:"Requests in any 24 hours."`
+	Every       time.Duration  `default:"1m" help:"How often a row somewhere changes; 0: only when told to." placeholder:"DURATION"`
 }
 
 func (c *simulateSalesforceCmd) Run(ctx context.Context) error {
-	sim := salesforce.New(salesforce.Options{Rows: c.Rows, Seed: c.Seed, RotateTokens: c.Rotate, DailyRequests: c.Requests})
+	sim := salesforce.New(salesforce.Options{Rows: c.Rows, Seed: c.Seed, RotateTokens: c.Rotate, DailyRequests: c.Requests, Every: c.Every})
 	if c.Certificate != "" {
 		b, err := os.ReadFile(c.Certificate)
 		if err != nil {

@@ -1,15 +1,14 @@
 package fifteenfive
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/schema"
 )
 
-// A table says what columns it has, each "name TYPE" with "key" after the
-// key's, and which fields they come from where the names differ.
+// A table has columns, as in a [rest.Table], and fields that they come from
+// where the names differ.
 type table struct {
 	name    string
 	columns string
@@ -69,19 +68,8 @@ var tables = []table{
 	{"high_five_email_receiver", `index LONG key, high_five_id LONG key, email STRING`, nil},
 }
 
-// schema returns the table as the contract describes it. It panics if the
-// text above is wrong.
 func (t *table) schema() schema.Table {
-	out := schema.Table{Name: schema.Name{Table: t.name}}
-	for spec := range strings.SplitSeq(t.columns, ",") {
-		f := strings.Fields(spec)
-		typ, err := schema.ParseType(f[1])
-		if err != nil {
-			panic(fmt.Sprintf("fifteenfive: %s.%s: %v", t.name, f[0], err))
-		}
-		out.Columns = append(out.Columns, schema.Column{Name: f[0], Type: typ, Key: len(f) == 3 && f[2] == "key"})
-	}
-	return out
+	return (&rest.Table{Name: t.name, Columns: t.columns}).Schema()
 }
 
 func fieldsOf(name string) []rest.Field {

@@ -134,7 +134,7 @@ func exhausted(h http.Header, now time.Time) (time.Duration, bool) {
 		if err != nil || n < 0 {
 			continue
 		}
-		const longAgo = 1e9 // 2001, or 31 years from now
+		const longAgo = 1e8 // 1973, or three years from now
 		if n < longAgo {
 			return time.Duration(n) * time.Second, true
 		}

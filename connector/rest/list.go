@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -21,7 +20,7 @@ import (
 // answer of another shape counts as a list of that one object.
 type List struct {
 	Client *Client
-	Path   string // or the address of the first page
+	Path   string // or the address of the first page, if there is no Query
 	Query  url.Values
 	Header http.Header // nil: none
 	ETag   string      // of the first page when it was read before; "": none
@@ -43,6 +42,9 @@ type List struct {
 	// cut by number, others may have moved to a page that had been read
 	// already: what the list does not have may exist all the same.
 	Shrunk bool
+
+	more  bool // there is a page after the latest
+	pages int  // read so far
 }
 
 // Pages reads the list from the beginning. What it yields is good until the
@@ -50,14 +52,15 @@ type List struct {
 func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
 		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk = 0, 0, "", false, false
-		at := Page{Reply: &Reply{}, last: math.MaxInt}
-		address := l.Client.URL(l.Path, l.Query)
-		if strings.Contains(l.Path, "://") {
-			address = l.Path
+		at := Page{Reply: &Reply{}}
+		address := l.Path
+		if l.Query != nil || !strings.ContainsAny(address, "?:") {
+			address = l.Client.URL(l.Path, l.Query)
 		}
 		seen := map[uint64]bool{}
 		for address != "" {
 			rows, next, err := l.read(ctx, &at, address, seen)
+			l.more, l.pages = next != "", at.Number
 			if l.Unchanged || err == nil && at.URL == nil {
 				return
 			}
@@ -87,7 +90,7 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return nil, "", err
 	}
 	if first {
-		l.Tag, l.Unchanged = at.Reply.Header.Get("ETag"), at.Reply.Unchanged
+		l.Tag, l.Unchanged = tag(at.Reply, l.ETag), at.Reply.Unchanged
 	}
 	if l.Unchanged {
 		return nil, "", nil
@@ -104,7 +107,7 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return nil, "", fmt.Errorf("%s: a page of %s: %w", l.Client.Name, l.Path, err)
 	}
 	if at.Last > 0 {
-		l.Shrunk = l.Shrunk || at.Last < at.last
+		l.Shrunk = l.Shrunk || at.last > 0 && at.Last < at.last
 		at.last = at.Last
 	}
 	if len(rows) == 0 {
@@ -120,6 +123,14 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
 	}
 	return rows, next, nil
+}
+
+// tag returns the ETag of an answer to a request with one.
+func tag(r *Reply, before string) string {
+	if t := r.Header.Get("ETag"); t != "" || !r.Unchanged {
+		return t
+	}
+	return before
 }
 
 var seed = maphash.MakeSeed()

@@ -41,10 +41,10 @@ func Link(p *Page) (string, error) {
 	return link(p.Reply.Header, "next"), nil
 }
 
-// Cursor is for pages with a token in a field that the next is asked for by in
+// NextToken is for pages with a token in a field that the next is asked for by in
 // a parameter. more is a field that is false on the last page, "" if that has
 // no token.
-func Cursor(param, more string, field ...string) Pager {
+func NextToken(param, more string, field ...string) Pager {
 	return func(p *Page) (string, error) {
 		if more != "" && !p.Reply.Value.GetBool(more) {
 			return "", nil

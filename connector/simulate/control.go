@@ -94,7 +94,5 @@ func answer(w http.ResponseWriter, status int, v map[string]any) {
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"detail":"the status cannot be written as JSON"}`)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	w.Write(body)
+	Write(w, status, "application/json", body)
 }

@@ -278,9 +278,5 @@ func refuse(w http.ResponseWriter, status int, detail string) {
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	simulate.Write(w, status, "application/json", body)
 }

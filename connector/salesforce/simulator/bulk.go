@@ -153,23 +153,20 @@ func (j *job) answer() (*answer, *apiError) {
 	return &answer{body: b}, nil
 }
 
-// job returns the job that the path names, if it is kept. s.mu is held.
-func (s *Simulator) job(c *call) (*job, *apiError) {
-	j := s.jobs[c.args[0]]
-	if j == nil || s.clock.Now().Sub(j.created) > jobsKept {
+// onJob calls f with the job that the path names, while s.mu is held.
+func onJob(f func(*Simulator, *call, *job) (*answer, *apiError)) func(*Simulator, *call) (*answer, *apiError) {
+	return func(s *Simulator, c *call) (*answer, *apiError) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if j := s.jobs[c.args[0]]; j != nil && s.clock.Now().Sub(j.created) <= jobsKept {
+			return f(s, c, j)
+		}
 		return nil, notFound
 	}
-	return j, nil
 }
 
 // pollJob tells a job's state, and works on it.
-func (s *Simulator) pollJob(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	j, e := s.job(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) pollJob(_ *call, j *job) (*answer, *apiError) {
 	if j.State == "UploadComplete" || j.State == "InProgress" {
 		if j.polls++; j.polls >= 2*s.opt.Polls {
 			s.work(j)
@@ -205,7 +202,7 @@ func invalidState(what string, j *job) *apiError {
 }
 
 // abortJob ends a job (Bulk API 2.0 guide, Abort a Query Job).
-func (s *Simulator) abortJob(c *call) (*answer, *apiError) {
+func (s *Simulator) abortJob(c *call, j *job) (*answer, *apiError) {
 	var b struct {
 		State string `json:"state"`
 	}
@@ -215,12 +212,6 @@ func (s *Simulator) abortJob(c *call) (*answer, *apiError) {
 	if b.State != "Aborted" {
 		return nil, &apiError{http.StatusBadRequest, "INVALIDJOB", "state can be set to Aborted only"}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	j, e := s.job(c)
-	if e != nil {
-		return nil, e
-	}
 	if j.State != "UploadComplete" && j.State != "InProgress" {
 		return nil, invalidState("Aborting", j)
 	}
@@ -228,13 +219,7 @@ func (s *Simulator) abortJob(c *call) (*answer, *apiError) {
 	return j.answer()
 }
 
-func (s *Simulator) dropJob(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	j, e := s.job(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) dropJob(_ *call, j *job) (*answer, *apiError) {
 	if j.State == "InProgress" {
 		return nil, invalidState("Deleting", j)
 	}
@@ -256,13 +241,7 @@ func (s *Simulator) listJobs(*call) (*answer, *apiError) {
 
 // results answers with rows as CSV (Bulk API 2.0 guide, Get Results for a
 // Query Job): every field is quoted, null is empty, lines end with LF.
-func (s *Simulator) results(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	j, e := s.job(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) results(c *call, j *job) (*answer, *apiError) {
 	if j.State != "JobComplete" {
 		return nil, invalidState("Reading results", j)
 	}

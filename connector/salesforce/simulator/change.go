@@ -29,16 +29,30 @@ func (s *Simulator) Insert(object string, values Values) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.insert(t, v, s.clock.Now()).String(), nil
+}
+
+// insert adds a row at a time, and returns its id. s.mu is held.
+func (s *Simulator) insert(t *table, values map[string]value, now time.Time) value {
 	t.last++
-	now := s.clock.Now()
 	at := second(now.UnixMilli())
-	t.set(t.last, &change{values: v, created: at, modified: at, visible: s.visible(now)})
-	return value{kind: id, text: t.object.KeyPrefix, num: t.last}.String(), nil
+	t.set(t.last, &change{values: values, created: at, modified: at, visible: s.visible(now)})
+	return value{kind: id, text: t.object.KeyPrefix, num: t.last}
+}
+
+// set gives a row values.
+func (c *change) set(values map[string]value) {
+	all := maps.Clone(c.values)
+	if all == nil {
+		all = values
+	}
+	maps.Copy(all, values)
+	c.values = all
 }
 
 // Update changes fields of a row.
 func (s *Simulator) Update(object, id string, values Values) error {
-	return s.alter(object, id, func(t *table, c *change) error {
+	return s.change(object, id, func(t *table, c *change) error {
 		v, err := t.parse(values)
 		if err != nil {
 			return err
@@ -46,11 +60,7 @@ func (s *Simulator) Update(object, id string, values Values) error {
 		if c.deleted {
 			return fmt.Errorf("%s %s is deleted", object, id)
 		}
-		c.values = maps.Clone(c.values)
-		if c.values == nil {
-			c.values = v
-		}
-		maps.Copy(c.values, v)
+		c.set(v)
 		return nil
 	})
 }
@@ -58,7 +68,7 @@ func (s *Simulator) Update(object, id string, values Values) error {
 // Delete moves a row to the recycle bin, or, where rows have no IsDeleted,
 // ends it.
 func (s *Simulator) Delete(object, id string) error {
-	return s.alter(object, id, func(t *table, c *change) error {
+	return s.change(object, id, func(t *table, c *change) error {
 		if c.deleted {
 			return fmt.Errorf("%s %s is deleted", object, id)
 		}
@@ -69,7 +79,7 @@ func (s *Simulator) Delete(object, id string) error {
 
 // Undelete takes a row out of the recycle bin.
 func (s *Simulator) Undelete(object, id string) error {
-	return s.alter(object, id, func(t *table, c *change) error {
+	return s.change(object, id, func(t *table, c *change) error {
 		if !c.deleted {
 			return fmt.Errorf("%s %s is not deleted", object, id)
 		}
@@ -80,7 +90,7 @@ func (s *Simulator) Undelete(object, id string) error {
 
 // Purge ends a row: it is not in the recycle bin either.
 func (s *Simulator) Purge(object, id string) error {
-	return s.alter(object, id, func(t *table, c *change) error {
+	return s.change(object, id, func(t *table, c *change) error {
 		c.deleted, c.gone = false, true
 		return nil
 	})
@@ -121,8 +131,8 @@ func (s *Simulator) Compute(object, field, text string) error {
 	return nil
 }
 
-// alter makes a row what f makes of it.
-func (s *Simulator) alter(object, id string, f func(*table, *change) error) error {
+// change makes a row what f makes of it, now.
+func (s *Simulator) change(object, id string, f func(*table, *change) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.tableOf(object)
@@ -134,17 +144,22 @@ func (s *Simulator) alter(object, id string, f func(*table, *change) error) erro
 	if !ok || x.text != t.object.KeyPrefix || !there || was.gone {
 		return fmt.Errorf("%s has no row %s", object, id)
 	}
-	now := s.clock.Now()
+	return s.alter(t, x.num, s.clock.Now(), func(c *change) error { return f(t, c) })
+}
+
+// alter makes a row that is there what f makes of it, at a time. s.mu is held.
+func (s *Simulator) alter(t *table, n int64, now time.Time, f func(*change) error) error {
+	was, _ := t.latest(n)
 	c := *was
 	c.modified, c.visible, c.before = second(now.UnixMilli()), s.visible(now), nil
 	if s.opt.VisibleAfter > 0 {
-		c.before = t.changes[x.num]
+		c.before = t.changes[n]
 	}
-	if err := f(t, &c); err != nil {
+	if err := f(&c); err != nil {
 		return err
 	}
-	t.logged(x.num, was, &c)
-	t.set(x.num, &c)
+	t.logged(n, was, &c)
+	t.set(n, &c)
 	return nil
 }
 
@@ -210,7 +225,9 @@ func (t *table) parse(values Values) (map[string]value, error) {
 	return out, nil
 }
 
+// tableOf returns an object's table, after what time has brought. s.mu is held.
 func (s *Simulator) tableOf(object string) (*table, error) {
+	s.live()
 	if t := s.tables[strings.ToLower(object)]; t != nil {
 		return t, nil
 	}

@@ -218,7 +218,7 @@ func (s *Simulator) session(r *http.Request) map[string]string {
 	idURL := base(r) + "/id/" + OrganizationID + "/" + userID
 	issued := fmt.Sprint(now.UnixMilli())
 	return map[string]string{
-		"access_token": token, "instance_url": base(r), "id": idURL, "token_type": "Bearer", "scope": "refresh_token id api",
+		"access_token": token, "instance_url": s.instance(r), "id": idURL, "token_type": "Bearer", "scope": "refresh_token id api",
 		"issued_at": issued, "signature": s.sign(idURL + issued),
 	}
 }
@@ -258,8 +258,13 @@ func (s *Simulator) enter(r *http.Request) *apiError {
 	}
 	now := s.clock.Now()
 	x := s.sessions[token]
+	if strings.HasPrefix(r.URL.Path, "/services/data/") && base(r) != s.instance(r) {
+		x = nil // a session of another host
+	}
 	if x == nil || now.Sub(x.used) > s.opt.SessionTTL || s.opt.SessionRequests > 0 && x.requests >= s.opt.SessionRequests || s.user == Inactive {
-		delete(s.sessions, token)
+		if x != nil {
+			delete(s.sessions, token)
+		}
 		return &apiError{http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid"}
 	}
 	x.used = now
@@ -286,7 +291,7 @@ func (s *Simulator) identity(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		who["id"], who["asserted_user"], who["username"], who["display_name"] = base(r)+r.URL.Path, true, s.opt.Username, "Integration User"
-		who["urls"] = map[string]string{"rest": base(r) + "/services/data/v{version}/", "sobjects": base(r) + "/services/data/v{version}/sobjects/"}
+		who["urls"] = map[string]string{"rest": s.instance(r) + "/services/data/v{version}/", "sobjects": s.instance(r) + "/services/data/v{version}/sobjects/"}
 	} else {
 		who["sub"], who["preferred_username"], who["name"] = base(r)+"/id/"+OrganizationID+"/"+userID, s.opt.Username, "Integration User"
 	}

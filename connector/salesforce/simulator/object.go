@@ -48,8 +48,8 @@ type Field struct {
 	RelationshipName  *string         `json:"relationshipName,omitempty"`
 	PicklistValues    []PicklistValue `json:"picklistValues,omitempty"`
 
-	filterable, sortable bool
-	description          map[string]json.RawMessage
+	filterable, sortable, updateable bool
+	description                      map[string]json.RawMessage
 }
 
 // A PicklistValue is one of those that a picklist offers.
@@ -119,7 +119,7 @@ func (f *Field) complete(said map[string]json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	var flags struct{ Filterable, Sortable bool }
+	var flags struct{ Filterable, Sortable, Updateable bool }
 	if err := json.Unmarshal(b, &flags); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (f *Field) complete(said map[string]json.RawMessage) error {
 		f.Label = f.Name
 		d["label"] = quoted(f.Name)
 	}
-	f.filterable, f.sortable, f.description = flags.Filterable, flags.Sortable, d
+	f.filterable, f.sortable, f.updateable, f.description = flags.Filterable, flags.Sortable, flags.Updateable, d
 	return nil
 }
 
@@ -203,7 +203,15 @@ func newField(f Field) (*Field, error) {
 	return n, n.complete(s)
 }
 
-// readObjects returns the objects that are embedded.
+// embedded returns the objects that are embedded, which nobody changes.
+var embedded = sync.OnceValue(func() []*Object {
+	objects, err := readObjects()
+	if err != nil {
+		panic(err) // they are a part of the program
+	}
+	return objects
+})
+
 func readObjects() ([]*Object, error) {
 	files, err := describes.ReadDir("describe")
 	if err != nil {
@@ -294,5 +302,8 @@ func (o *Object) field(name string) *Field {
 	}
 	return nil
 }
+
+// flag returns what the describe says of a yes-or-no question.
+func (o *Object) flag(name string) bool { return string(o.description[name]) == "true" }
 
 func yes(b *bool) bool { return b == nil || *b }

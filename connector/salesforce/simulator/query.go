@@ -348,19 +348,30 @@ func (q *query) field(j *simulate.Object, v *view, f *Field, r *row, x value) {
 		x.json(j)
 		return
 	}
+	from, some := len(j.Bytes), false
 	j.Open()
 	for i := range v.object.Fields {
 		part := &v.object.Fields[i]
 		if part.CompoundFieldName == nil || *part.CompoundFieldName != f.Name || part == f {
 			continue
 		}
-		name := strings.TrimPrefix(part.Name, strings.TrimSuffix(f.Name, "Address"))
-		name = strings.TrimPrefix(strings.TrimSuffix(name, "__s"), strings.TrimSuffix(f.Name, "c"))
-		name = strings.TrimLeft(name, "_")
-		j.Name(strings.ToLower(name[:1]) + name[1:])
-		v.value(r, part.Name).json(j)
+		x := v.value(r, part.Name)
+		some = some || x.kind != null
+		j.Name(partName(f.Name, part.Name))
+		x.json(j)
 	}
 	j.Close()
+	if !some {
+		j.Bytes = append(j.Bytes[:from], "null"...)
+	}
+}
+
+// partName returns what a part is called inside a compound field: street for
+// BillingStreet of BillingAddress, latitude for Site__Latitude__s of Site__c.
+func partName(compound, part string) string {
+	name := strings.TrimPrefix(part, strings.TrimSuffix(compound, "Address"))
+	name = strings.TrimPrefix(strings.TrimSuffix(name, "__s"), strings.TrimSuffix(compound, "__c")+"__")
+	return strings.ToLower(name[:1]) + name[1:]
 }
 
 // compile makes a condition a function.

@@ -49,9 +49,9 @@ func init() { // in a function, because batch leads back here
 		{"resources", get, "", "", "", true, (*Simulator).resources},
 		{"limits", get, "limits", "", "", true, (*Simulator).limits},
 		{"global", get, "sobjects", "", "", true, (*Simulator).global},
-		{"describe", get, "sobjects/*/describe", "", "", true, (*Simulator).describe},
-		{"deleted", get, "sobjects/*/deleted", "start end", "", true, (*Simulator).deleted},
-		{"updated", get, "sobjects/*/updated", "start end", "", true, (*Simulator).updated},
+		{"describe", get, "sobjects/*/describe", "", "", true, onTable((*Simulator).describe)},
+		{"deleted", get, "sobjects/*/deleted", "start end", "", true, onTable((*Simulator).deleted)},
+		{"updated", get, "sobjects/*/updated", "start end", "", true, onTable((*Simulator).updated)},
 		{"query", get, "query", "q", "", true, (*Simulator).query},
 		{"query", get, "queryAll", "q", "", true, (*Simulator).queryAll},
 		{"more", get, "query/*", "", "", true, (*Simulator).more},
@@ -59,10 +59,10 @@ func init() { // in a function, because batch leads back here
 		{"batch", post, "composite/batch", "", "", false, (*Simulator).batch},
 		{"job", post, "jobs/query", "", "", false, (*Simulator).createJob},
 		{"jobs", get, "jobs/query", "isPkChunkingEnabled jobType concurrencyMode queryLocator", "", false, (*Simulator).listJobs},
-		{"poll", get, "jobs/query/*", "", "", false, (*Simulator).pollJob},
-		{"abort", patch, "jobs/query/*", "", "", false, (*Simulator).abortJob},
-		{"drop", drop, "jobs/query/*", "", "", false, (*Simulator).dropJob},
-		{"results", get, "jobs/query/*/results", "maxRecords locator", "text/csv", false, (*Simulator).results},
+		{"poll", get, "jobs/query/*", "", "", false, onJob((*Simulator).pollJob)},
+		{"abort", patch, "jobs/query/*", "", "", false, onJob((*Simulator).abortJob)},
+		{"drop", drop, "jobs/query/*", "", "", false, onJob((*Simulator).dropJob)},
+		{"results", get, "jobs/query/*/results", "maxRecords locator", "text/csv", false, onJob((*Simulator).results)},
 	}
 }
 
@@ -103,6 +103,7 @@ func (s *Simulator) rest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, e)
 		return
 	}
+	defer s.leave()
 	a, e := s.counted(r)
 	w.Header().Set("Sforce-Limit-Info", s.limitInfo())
 	if e != nil {
@@ -134,11 +135,23 @@ func (s *Simulator) counted(r *http.Request) (*answer, *apiError) {
 	if !full {
 		s.usage.add(now, 1)
 	}
+	s.running++
+	crowded := s.opt.Concurrent > 0 && s.running > s.opt.Concurrent
 	s.mu.Unlock()
-	if full {
+	switch {
+	case full:
 		return nil, &apiError{http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."}
+	case crowded:
+		return nil, &apiError{http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."}
 	}
 	return s.routed(r, false)
+}
+
+// leave is the end of a request that counted counted.
+func (s *Simulator) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
 }
 
 // routed finds the route of a request, and follows it.
@@ -244,22 +257,21 @@ func (s *Simulator) global(c *call) (*answer, *apiError) {
 	return &answer{body: b}, nil
 }
 
-// table returns the table of the object that the path names. s.mu is held.
-func (s *Simulator) table(c *call) (*table, *apiError) {
-	t := s.tables[strings.ToLower(c.args[0])]
-	if t == nil {
-		return nil, notFound
+// onTable calls f with the table of the object that the path names, while s.mu
+// is held.
+func onTable(f func(*Simulator, *call, *table) (*answer, *apiError)) func(*Simulator, *call) (*answer, *apiError) {
+	return func(s *Simulator, c *call) (*answer, *apiError) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t, err := s.tableOf(c.args[0])
+		if err != nil {
+			return nil, notFound
+		}
+		return f(s, c, t)
 	}
-	return t, nil
 }
 
-func (s *Simulator) describe(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) describe(c *call, t *table) (*answer, *apiError) {
 	changed := t.changed.Truncate(time.Second)
 	h := http.Header{"Last-Modified": {changed.Format(http.TimeFormat)}}
 	if since, err := http.ParseTime(c.Header.Get("If-Modified-Since")); err == nil && !changed.After(since) {
@@ -295,17 +307,13 @@ func (s *Simulator) period(c *call, t *table, within time.Duration) (start, end 
 	return start, end, nil
 }
 
-const mostIDs = 600_000 // in one answer of getDeleted() and getUpdated()
+func (s *Simulator) tooMany() *apiError {
+	return &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", fmt.Sprintf("exceeded the limit of %d ids; ask for a shorter period", s.opt.MostIDs)}
+}
 
 // deleted answers with the rows deleted in a period (REST API guide, sObject
 // Get Deleted).
-func (s *Simulator) deleted(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) deleted(c *call, t *table) (*answer, *apiError) {
 	start, end, e := s.period(c, t, binKeeps)
 	if e != nil {
 		return nil, e
@@ -314,8 +322,8 @@ func (s *Simulator) deleted(c *call) (*answer, *apiError) {
 		return nil, &apiError{http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate before org's replication enabled date"}
 	}
 	found := t.deletions(s.clock.Now().UnixMilli(), start, end)
-	if len(found) > mostIDs {
-		return nil, &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "exceeded limit of 600000 ids; ask for a shorter period"}
+	if len(found) > s.opt.MostIDs {
+		return nil, s.tooMany()
 	}
 	var j simulate.Object
 	j.Open()
@@ -336,13 +344,7 @@ func (s *Simulator) deleted(c *call) (*answer, *apiError) {
 }
 
 // updated answers with the rows changed in a period.
-func (s *Simulator) updated(c *call) (*answer, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, e := s.table(c)
-	if e != nil {
-		return nil, e
-	}
+func (s *Simulator) updated(c *call, t *table) (*answer, *apiError) {
 	start, end, e := s.period(c, t, 30*day)
 	if e != nil {
 		return nil, e
@@ -356,8 +358,8 @@ func (s *Simulator) updated(c *call) (*answer, *apiError) {
 		if !ok || r.deleted || r.modified < start || r.modified >= end {
 			continue
 		}
-		if found++; found > mostIDs {
-			return nil, &apiError{http.StatusBadRequest, "EXCEEDED_ID_LIMIT", "exceeded limit of 600000 ids; ask for a shorter period"}
+		if found++; found > s.opt.MostIDs {
+			return nil, s.tooMany()
 		}
 		j.Item()
 		j.String(value{kind: id, text: t.object.KeyPrefix, num: n}.String())

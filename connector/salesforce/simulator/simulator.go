@@ -58,26 +58,36 @@ type Options struct {
 	Rows  map[string]int // by object; an object that is not named has a few
 	Start time.Time      // the rows are older; 0: when New is called
 
+	// Every lets the org live: with each such time that goes by a row
+	// somewhere is changed, made, deleted or undeleted. 0: only when told to.
+	Every time.Duration
+
 	Now func() time.Time // nil: time.Now
 
-	ClientID, ClientSecret string            // "": the defaults
-	RefreshToken           string            // "": DefaultRefreshToken
-	Username               string            // "": DefaultUsername
-	Certificate            *rsa.PublicKey    // of JWT assertions; nil: there is none, see Register
-	Audiences              []string          // of assertions, besides the vendor's login hosts and the host asked
-	RotateTokens           bool              // each use of a refresh token replaces it
-	SessionTTL             time.Duration     // since its last request; 0: two hours
-	SessionRequests        int               // how many a session lasts; 0: any number
-	DailyRequests          int               // 0: 100,000, in any 24 hours
-	DailyQueryJobs         int               // 0: 10,000, in any 24 hours
-	PageSize               int               // of queries; 0: 2,000
-	LocatorTTL             time.Duration     // of a query's next page, unused; 0: 15 minutes
-	LiveCursors            bool              // next pages are cut from what the query would find then: rows repeat and are skipped
-	VisibleAfter           time.Duration     // how much later than their SystemModstamp changes can be seen
-	Polls                  int               // of a job in each state; 0: 1
-	ResultRows             int               // of Bulk results in one answer, if nothing is asked for; 0: 100,000
-	NoGzip                 bool              // answers are never compressed
-	ClientCredentials      func(string) bool // nil: the flow is on; else whether for a host
+	// Instance is the scheme and host of the org, which tokens are told about
+	// and which alone answers below /services/data/<version>. "": whatever
+	// host is asked.
+	Instance string
+
+	ClientID, ClientSecret string         // "": the defaults
+	RefreshToken           string         // "": DefaultRefreshToken
+	Username               string         // "": DefaultUsername
+	Certificate            *rsa.PublicKey // of JWT assertions; nil: there is none, see Register
+	Audiences              []string       // of assertions, besides the vendor's login hosts and the host asked
+	RotateTokens           bool           // each use of a refresh token replaces it
+	SessionTTL             time.Duration  // since its last request; 0: two hours
+	SessionRequests        int            // how many a session lasts; 0: any number
+	DailyRequests          int            // 0: 100,000, in any 24 hours
+	DailyQueryJobs         int            // 0: 10,000, in any 24 hours
+	PageSize               int            // of queries; 0: 2,000
+	LocatorTTL             time.Duration  // of a query's next page, unused; 0: 15 minutes
+	LiveCursors            bool           // next pages are cut from what the query would find then: rows repeat and are skipped
+	VisibleAfter           time.Duration  // how much later than their SystemModstamp changes can be seen
+	Polls                  int            // of a job in each state; 0: 1
+	ResultRows             int            // of Bulk results in one answer, if nothing is asked for; 0: 100,000
+	MostIDs                int            // in one answer about deleted or updated rows; 0: 600,000
+	Concurrent             int            // requests to the REST API at once; 0: any number
+	NoGzip                 bool           // answers are never compressed
 }
 
 // A Simulator is the API of one org. It is an [http.Handler]; all of its
@@ -101,6 +111,9 @@ type Simulator struct {
 	jobs     map[string]*job
 	failing  []string // what the next jobs fail with
 	serial   int64
+	lived    time.Time // until when the org has
+	events   int64     // in its life
+	running  int       // requests to the REST API
 }
 
 // rowsFromTheFirst are those of a small org.
@@ -123,6 +136,7 @@ func New(opt Options) *Simulator {
 	setDefault(&opt.LocatorTTL, 15*time.Minute)
 	setDefault(&opt.Polls, 1)
 	setDefault(&opt.ResultRows, 100_000)
+	setDefault(&opt.MostIDs, 600_000)
 	s := &Simulator{
 		opt: opt, clock: simulate.Clock{Base: opt.Now}, key: opt.Certificate,
 		tables: map[string]*table{}, sessions: map[string]*session{}, refresh: map[string]bool{opt.RefreshToken: true},
@@ -134,11 +148,8 @@ func New(opt Options) *Simulator {
 	if opt.Start.IsZero() {
 		s.opt.Start = s.clock.Now()
 	}
-	objects, err := readObjects()
-	if err != nil {
-		panic(err) // they are a part of the program
-	}
-	for _, o := range objects {
+	s.lived = s.opt.Start
+	for _, o := range embedded() {
 		rows, ok := opt.Rows[o.Name]
 		if !ok {
 			rows = rowsFromTheFirst[o.Name]
@@ -205,6 +216,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control().ServeHTTP(w, r)
 		return
 	}
+	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if s.opt.NoGzip || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		s.serve(w, r)
 		return
@@ -281,11 +293,7 @@ func (e *apiError) body() json.RawMessage {
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json;charset=UTF-8")
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	simulate.Write(w, status, "application/json;charset=UTF-8", body)
 }
 
 // base returns the scheme and host that a request came to.
@@ -297,8 +305,17 @@ func base(r *http.Request) string {
 	return u.String()
 }
 
+// instance returns the scheme and host of the org.
+func (s *Simulator) instance(r *http.Request) string {
+	if s.opt.Instance != "" {
+		return strings.TrimSuffix(s.opt.Instance, "/")
+	}
+	return base(r)
+}
+
 // snapshot returns all tables as others see them now. s.mu is held.
 func (s *Simulator) snapshot() *snapshot {
+	s.live()
 	sn := &snapshot{now: s.clock.Now(), byName: map[string]*view{}, byPrefix: map[string]*view{}}
 	for name, t := range s.tables {
 		v := t.view(sn.now)
