@@ -226,19 +226,16 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	if err != nil {
 		return 0, &brokenPart{err: unexpected(err)}
 	}
-	columns := make([]int, len(header))
-	key, deleted, cursor := -1, -1, -1
-	for i, name := range header {
-		columns[i] = t.rows.Column(string(name))
-		switch string(name) {
-		case t.object.key:
-			key = i
-		case t.object.cursor:
-			cursor = i
-		case "IsDeleted":
-			deleted = i
+	at := func(name string) int {
+		return slices.IndexFunc(header, func(h []byte) bool { return string(h) == name })
+	}
+	from := make([]int, len(t.table.Columns))
+	for i, c := range t.table.Columns {
+		if from[i] = at(c.Name); i == t.start {
+			from[i] = at(t.object.cursor)
 		}
 	}
+	key, deleted := at(t.object.key), at("IsDeleted")
 	if missing := t.missing(header); missing != "" {
 		return 0, &brokenPart{err: fmt.Errorf("column %s is missing", missing)}
 	}
@@ -250,21 +247,14 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 		if err != nil {
 			return n, &brokenPart{err: err}
 		}
-		for i, c := range cells {
-			if len(c) > 0 { // Salesforce has no empty texts
-				t.rows.Text(columns[i], c)
-			}
-		}
-		if t.start >= 0 && cursor >= 0 && len(cells[cursor]) > 0 {
-			t.rows.Text(t.start, cells[cursor])
-		}
-		gone := deleted >= 0 && string(cells[deleted]) == "true"
-		var id []byte
-		if key >= 0 {
-			id = cells[key]
-		}
-		if err := t.end(ctx, id, gone); err != nil {
+		if err := t.rows.Line(ctx, cells, from); err != nil {
 			return n, err
+		}
+		t.progress.Reading.Rows++
+		if deleted >= 0 && key >= 0 && string(cells[deleted]) == "true" {
+			if err := t.mark(ctx, cells[key]); err != nil {
+				return n, err
+			}
 		}
 	}
 }

@@ -169,17 +169,12 @@ func (t *reader) record(ctx context.Context, v *fastjson.Value) error {
 	if t.start >= 0 {
 		t.rows.Value(t.start, v.Get(t.object.cursor), nil)
 	}
-	return t.end(ctx, v.GetStringBytes(t.object.key), v.GetBool("IsDeleted"))
-}
-
-// end ends a row, which is marked if it was deleted.
-func (t *reader) end(ctx context.Context, key []byte, deleted bool) error {
 	if err := t.rows.End(ctx); err != nil {
 		return err
 	}
 	t.progress.Reading.Rows++
-	if deleted {
-		return t.mark(ctx, key)
+	if v.GetBool("IsDeleted") {
+		return t.mark(ctx, v.GetStringBytes(t.object.key))
 	}
 	return nil
 }
@@ -189,10 +184,19 @@ func (t *reader) mark(ctx context.Context, key []byte) error {
 	if t.gone == nil || len(key) == 0 {
 		return nil
 	}
-	t.marked++
 	t.gone.Text(0, key)
-	return t.gone.End(ctx)
+	if err := t.gone.End(ctx); err != nil {
+		return err
+	}
+	if t.marked++; t.marked == mostMarked {
+		return t.flush(ctx)
+	}
+	return nil
 }
+
+// mostMarked is how many keys of deleted rows are gathered. They are less than
+// a batch: one that was sent by itself would go before the rows it is about.
+const mostMarked = 50_000
 
 // flush sends the rows gathered, and then marks the deleted ones among them.
 func (t *reader) flush(ctx context.Context) error {

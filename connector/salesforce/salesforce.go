@@ -117,7 +117,7 @@ type source struct {
 func open(raw json.RawMessage, env connector.Env, name, login string) (*source, error) {
 	s := &source{
 		env: env, name: name, address: login, objects: map[string]*object{},
-		bulkFrom: 10_000, bulkPart: 50_000, longQuery: 12_000, save: 10, poll: time.Second, pause: time.Second,
+		bulkFrom: 10_000, bulkPart: 100_000, longQuery: 12_000, save: 10, poll: time.Second, pause: time.Second,
 	}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
