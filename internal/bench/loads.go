@@ -129,7 +129,7 @@ func leadsToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	login := url.Values{"client_id": {simulator.DefaultClientID}, "client_secret": {simulator.DefaultClientSecret}, "refresh_token": {simulator.DefaultRefreshToken}}
 	u, n, err := b.sync(ctx, "salesforce:?"+login.Encode(), "duckdb:"+b.path("salesforce.duckdb"), "--table", "salesforce.Lead",
-		"--block", "salesforce.Lead.PhotoUrl", "--block", "salesforce.Lead.Jigsaw*", "--block", "salesforce.Lead.IndividualId", "--endpoint", "http://"+addr)
+		"--block", "salesforce.Lead.Jigsaw*", "--block", "salesforce.Lead.IndividualId", "--endpoint", "http://"+addr)
 	if err != nil {
 		return nil, err
 	}
