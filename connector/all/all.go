@@ -4,11 +4,13 @@ package all
 import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive"
+	"github.com/penstock-data/penstock/connector/github"
 	"github.com/penstock-data/penstock/connector/postgres"
 )
 
 // Services are all of them, by id.
 var Services = []connector.Service{
 	fifteenfive.Service,
+	github.Service,
 	postgres.Service,
 }
