@@ -105,3 +105,36 @@ func swap(fields []Field, config json.RawMessage, with func(path, v string) (str
 	}
 	return rebuild(fields, obj, "", false, value)
 }
+
+// Replace returns a config in normal form with some of its secrets replaced,
+// unless somebody has given others since it was as before: what they gave
+// stays.
+func (d *Description) Replace(config, before json.RawMessage, secrets Secrets) (json.RawMessage, error) {
+	shown, have, err := d.Split(config)
+	if err != nil {
+		return nil, err
+	}
+	_, had, err := d.Split(before)
+	if err != nil {
+		return nil, err
+	}
+	for path, v := range secrets {
+		_, there := have[path]
+		switch {
+		case have[path] != had[path]:
+			continue
+		case !there:
+			if f := d.Field(path); f == nil || !f.Secret {
+				return nil, fmt.Errorf("config: there is no secret %q", path)
+			}
+			if shown, err = d.Set(shown, path, Masked); err != nil {
+				return nil, err
+			}
+			if have == nil {
+				have = Secrets{}
+			}
+		}
+		have[path] = v
+	}
+	return d.Join(shown, have)
+}

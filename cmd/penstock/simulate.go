@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	github "github.com/penstock-data/penstock/connector/github/simulator"
 	salesforce "github.com/penstock-data/penstock/connector/salesforce/simulator"
 )
 
 type simulateCmd struct {
 	FifteenFive simulateFifteenFiveCmd `cmd:"" name:"15five" help:"15Five's public API, for a company that lives on while it runs."`
+	GitHub      simulateGitHubCmd      `cmd:"" name:"github" help:"GitHub's REST API, for one organization."`
 	Salesforce  simulateSalesforceCmd  `cmd:"" name:"salesforce" help:"Salesforce: OAuth, the REST API and Bulk API 2.0 queries of one org."`
 }
 
@@ -44,6 +46,22 @@ func (c *simulateFifteenFiveCmd) Run(ctx context.Context) error {
 	return simulator.New(simulator.Options{
 		Users: c.Users, Pulses: c.Pulses, Seed: c.Seed, Limit: c.Limit, Key: c.Key, Start: start,
 	}).Serve(ctx, l)
+}
+
+type simulateGitHubCmd struct {
+	Listen string `default:"127.0.0.1:9017" help:"Address to serve on." placeholder:"ADDR"`
+	Issues int    `default:"7" help:"Issues in the first repository."`
+	Limit  int    `default:"5000" help:"Requests per hour."`
+	Token  string `default:"${github_token}" help:"Personal access token that may read everything."`
+}
+
+func (c *simulateGitHubCmd) Run(ctx context.Context) error {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("GitHub's API is at %s\n", endpointOf(l))
+	return github.New(github.Options{Issues: c.Issues, Limit: c.Limit, Tokens: []string{c.Token}}).Serve(ctx, l)
 }
 
 type simulateSalesforceCmd struct {

@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive"
+	"github.com/penstock-data/penstock/connector/github"
 	"github.com/penstock-data/penstock/connector/postgres"
 	"github.com/penstock-data/penstock/connector/salesforce"
 )
@@ -11,6 +12,7 @@ import (
 // Services are all of them, by id.
 var Services = []connector.Service{
 	fifteenfive.Service,
+	github.Service,
 	postgres.Service,
 	salesforce.Service,
 	salesforce.Sandbox,

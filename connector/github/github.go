@@ -53,7 +53,7 @@ type config struct {
 }
 
 // budgets are of the credentials: GitHub counts what comes with each.
-var budgets rest.Budgets
+var budgets = &rest.Budgets{}
 
 // Service is GitHub.
 var Service = connector.Service{

@@ -118,8 +118,7 @@ const (
 	traffic = `timestamp_value UTC_DATETIME key = timestamp, repository_id LONG key = ^id, count_value INT = count, uniques INT`
 )
 
-// runAttempt has no repository_id in the ERD.
-var runAttempt = strings.NewReplacer("run_attempt LONG", "run_attempt LONG key", "repository_id LONG = repository.id, ", "").Replace(run)
+var runAttempt = strings.Replace(run, "run_attempt LONG", "run_attempt LONG key", 1)
 
 // inCommit is what is read of each commit.
 var inCommit = []*rest.Resource{
@@ -129,10 +128,10 @@ var inCommit = []*rest.Resource{
 	{Path: "repos/{^full_name}/commits/{sha}/pulls", Tables: []rest.Table{
 		{Name: "commit_pull_request", Columns: `commit_sha STRING key = ^sha, pull_request_id LONG key = id`}}},
 	{Path: "repos/{^full_name}/commits/{sha}/check-runs?filter=all", Items: "check_runs", Tables: []rest.Table{
-		{Name: "commit_check_run", Columns: `id LONG key, commit_sha STRING = ^sha, app_id LONG = app.id, app_name STRING = app.name,
+		{Name: "commit_check_run", Columns: `id LONG key, commit_sha STRING key = ^sha, app_id LONG = app.id, app_name STRING = app.name,
 			check_suite_id LONG = check_suite.id, completed_at UTC_DATETIME, conclusion STRING, external_id STRING, name STRING, started_at UTC_DATETIME, status STRING`}}},
 	{Path: "repos/{^full_name}/commits/{sha}/statuses", Tables: []rest.Table{
-		{Name: "commit_status", Columns: `id LONG key, commit_sha STRING = ^sha, context STRING, created_at UTC_DATETIME, description STRING, state STRING,
+		{Name: "commit_status", Columns: `id LONG key, commit_sha STRING key = ^sha, context STRING, created_at UTC_DATETIME, description STRING, state STRING,
 			target_url STRING, updated_at UTC_DATETIME`}}},
 }
 

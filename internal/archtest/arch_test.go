@@ -43,6 +43,7 @@ var may = []struct{ pkg, imports string }{
 	{"connector/all", "connector connector/*"},
 	{"connector/connectortest", "connector schema setup"},
 	{"connector/fifteenfive/simulator", "connector/simulate"},
+	{"connector/github/simulator", "connector/simulate"},
 	{"connector/salesforce/simulator", "connector/simulate"},
 	{"connector/simulate", ""},
 	{"connector/rest", "connector schema setup"},

@@ -44,6 +44,7 @@ type Runner struct {
 	destinations map[string]*destination.Service
 	share        pipe.Share
 	turns        chan struct{} // as many as verifications that compare at a time
+	rotations    rotations
 }
 
 // New returns a Runner.
@@ -104,6 +105,7 @@ func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logg
 		Memory:      r.share.Source,
 		Trusts:      way.trusts,
 		Authorities: way.authorities,
+		Rotate:      r.rotate(c.ID, svc.Config),
 		Dial:        way.dial(),
 	})
 	return &openSource{src, svc, way.tunnel}, err

@@ -275,6 +275,22 @@ func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connect
 	return &c, nil
 }
 
+// ReplaceConfig changes a connection's config by f, for its source and not for
+// a person: nothing follows from it, and no event tells of it.
+func (s *Store) ReplaceConfig(ctx context.Context, id string, f func(config json.RawMessage) (json.RawMessage, error)) error {
+	return s.in(ctx, func(tx *sql.Tx) error {
+		c, err := s.lockConnection(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		config, err := f(c.Config)
+		if err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `update connections set config = $2 where id = $1`, id, s.box.Seal(config, "connection "+id)))
+	})
+}
+
 // Mended says that what made the last syncs fail may be gone: the connection
 // need not wait any longer.
 func (c *Connection) Mended() {
