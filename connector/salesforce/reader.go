@@ -27,6 +27,7 @@ type reader struct {
 	start  int        // the column that says since when a row holds, or -1
 	marked int        // rows in gone
 	sent   bool       // rows were sent that may be sent again
+	wrote  bool       // anything was sent
 	reply  rest.Reply
 }
 
@@ -200,6 +201,7 @@ const mostMarked = 50_000
 
 // flush sends the rows gathered, and then marks the deleted ones among them.
 func (t *reader) flush(ctx context.Context) error {
+	t.wrote = t.wrote || t.marked > 0 || t.progress.Reading != nil && t.progress.Reading.Rows > 0
 	if err := t.rows.Flush(ctx); err != nil || t.gone == nil {
 		return err
 	}

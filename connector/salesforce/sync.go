@@ -21,6 +21,7 @@ type run struct {
 
 	failed  []schema.Name
 	unsaved int // pages since the last checkpoint
+	columns int // of the tables with rows since then
 	called  int // rows of FIVETRAN_API_CALL so far
 }
 
@@ -125,9 +126,13 @@ func (r *run) fails(table schema.Name, err error) bool {
 	return true
 }
 
+// mostColumns is how many columns the tables have that are filled between two
+// checkpoints: destinations need memory for each, however few the rows are.
+const mostColumns = 40
+
 // checkpoint makes what was read so far durable, and remembers it.
 func (r *run) checkpoint(ctx context.Context) error {
-	r.unsaved = 0
+	r.unsaved, r.columns = 0, 0
 	if err := r.sendCalls(ctx); err != nil {
 		return err
 	}
@@ -162,7 +167,10 @@ func (r *run) table(ctx context.Context, table schema.Table) error {
 		}
 	case err == nil:
 		r.state.Done = append(r.state.Done, table.Table)
-		if r.unsaved >= r.save || len(r.state.Left) > 0 {
+		if t.wrote {
+			r.columns += len(table.Columns)
+		}
+		if r.unsaved >= r.save || r.columns >= mostColumns || len(r.state.Left) > 0 {
 			if err := r.checkpoint(ctx); err != nil {
 				return err
 			}
