@@ -52,7 +52,7 @@ func TestRequests(t *testing.T) {
 		expect("two pages", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query query deleted")
 		o.equal(t, m, "Contact")
 		o.Advance(24 * time.Hour)
-		expect("the next day", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query query query deleted")
+		expect("the next day", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query query query deleted deleted deleted")
 		expect("all objects", counted(func() {
 			s := o.open(t)
 			if _, err := s.Tables(t.Context(), nil); err != nil {

@@ -209,3 +209,42 @@ func TestFormulas(t *testing.T) {
 		}
 	})
 }
+
+// A row that is not even in the recycle bin any more is marked within a day.
+func TestPurged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		o.mustSync(t, m, "Account")
+		o.Advance(time.Hour)
+		check(t, o.Purge("Account", o.IDs("Account", false)[0]))
+		o.Advance(24 * time.Hour)
+		o.mustSync(t, m, "Account")
+		o.equal(t, m, "Account")
+	})
+}
+
+// Many changes come by Bulk API.
+func TestLargeIncrement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{PageSize: 20})
+		o.adapt = small
+		m := o.model()
+		o.mustSync(t, m, "Contact")
+		o.Advance(time.Hour)
+		for i, id := range o.IDs("Contact", false) {
+			if i%9 == 0 {
+				check(t, o.Delete("Contact", id))
+			} else {
+				check(t, o.Update("Contact", id, simulator.Values{"Title": fmt.Sprint(i)}))
+			}
+		}
+		o.Advance(time.Hour)
+		jobs := o.Requests("job")
+		o.mustSync(t, m, "Contact")
+		o.equal(t, m, "Contact", "Title")
+		if n := o.Requests("job") - jobs; n != 1 {
+			t.Errorf("%d jobs", n)
+		}
+	})
+}

@@ -77,14 +77,18 @@ func (t *reader) read(ctx context.Context) error {
 		t.begin(whole)
 	}
 	t.api.quiet = p.Reading.Whole
-	if !p.Reading.Whole && t.object.way() == byLog {
+	if t.looksAtLog() {
 		known, err := t.readDeletes(ctx)
 		if err != nil {
 			return err
 		}
-		if !known {
+		switch {
+		case known:
+		case t.object.way() == byLog:
 			t.begin(true)
 			t.api.quiet = true
+		default:
+			p.DeletesSince = p.Reading.Until
 		}
 	}
 	t.rows.Fresh = p.Reading.Whole && !t.sent
@@ -96,6 +100,22 @@ func (t *reader) read(ctx context.Context) error {
 	}
 	t.finish()
 	return nil
+}
+
+// looksAtLog reports whether the reading needs the log of deletes: where rows
+// that are gone show nowhere else, and once a day for all others, because a
+// row may leave the recycle bin before it was seen there.
+func (t *reader) looksAtLog() bool {
+	if t.progress.Reading.Whole || t.progress.Reading.After != (place{}) || t.progress.Reading.Job != nil {
+		return false
+	}
+	switch t.object.way() {
+	case byLog:
+		return true
+	case byCursor:
+		return t.now().Format(time.DateOnly) != t.progress.DeletesSince.Format(time.DateOnly)
+	}
+	return false
 }
 
 // upToDate reports whether nothing is to be read although the table can only
