@@ -153,17 +153,18 @@ func (o *object) table() schema.Table {
 // has a table.
 func queryable(v *fastjson.Value) bool {
 	name := string(v.GetStringBytes("name"))
+	kind := func(suffix string) bool { return strings.HasSuffix(name, suffix) }
 	return v.GetBool("queryable") && !v.GetBool("deprecatedAndHidden") &&
-		!strings.HasSuffix(name, "ChangeEvent") && !slices.Contains(narrow, name)
+		!kind("ChangeEvent") && !kind("__b") && !kind("__x") && !slices.Contains(narrow, name)
 }
 
-// narrow are objects of which all rows cannot be had: queries must name single
-// rows or parents (SOQL and SOSL Reference, objects' own pages, and what
+// narrow are objects of which all rows cannot be had, like big objects (__b)
+// and those of other systems (__x): queries must name single rows or parents (SOQL and SOSL Reference, objects' own pages, and what
 // singer-io/tap-salesforce lists, 2026-07).
 var narrow = []string{
 	"ActivityHistory", "AggregateResult", "Announcement", "AppTabMember", "AttachedContentDocument", "CollaborationGroupRecord",
 	"ColorDefinition", "CombinedAttachment", "ContentBody", "ContentDocumentLink", "ContentFolderItem", "ContentFolderMember", "DataStatistics",
-	"DataType", "EmailStatus", "EntityParticle", "FeedLike", "FeedSignal", "FeedTrackedChange", "FieldHistoryArchive",
+	"DataType", "EmailStatus", "EntityParticle", "FieldDefinition", "FeedLike", "FeedSignal", "FeedTrackedChange", "FieldHistoryArchive",
 	"FlexQueueItem", "FlowVariableView", "FlowVersionView", "FolderedContentDocument", "IconDefinition", "IdeaComment",
 	"ListViewChartInstance", "LookedUpFromActivity", "Name", "NetworkUserHistoryRecent", "NoteAndAttachment", "OpenActivity",
 	"OutgoingEmail", "OutgoingEmailRelation", "OwnedContentDocument", "OwnerChangeOptionInfo", "PicklistValueInfo", "PlatformAction",
@@ -176,11 +177,11 @@ var narrow = []string{
 var restOnly = []string{
 	"AcceptedEventRelation", "AssetTokenEvent", "AttachedContentNote", "CaseStatus", "ContractStatus", "DeclinedEventRelation",
 	"EventWhoRelation", "KnowledgeArticle", "KnowledgeArticleVersion", "OrderStatus", "PartnerRole", "QuoteTemplateRichTextData", "RecentlyViewed", "SolutionStatus",
-	"TaskPriority", "TaskStatus", "TaskWhoRelation", "UndecidedEventRelation", "EntityDefinition", "FieldDefinition",
+	"TaskPriority", "TaskStatus", "TaskWhoRelation", "UndecidedEventRelation", "EntityDefinition",
 }
 
 // bulk reports whether Bulk API 2.0 reads the object.
 func (o *object) bulk() bool {
-	return !slices.Contains(restOnly, o.name) && !strings.HasSuffix(o.name, "__x") && !strings.HasSuffix(o.name, "__mdt") &&
+	return !slices.Contains(restOnly, o.name) && !strings.HasSuffix(o.name, "__mdt") &&
 		!slices.ContainsFunc(o.fields, func(f field) bool { return f.typ.Kind == schema.JSON })
 }

@@ -93,6 +93,7 @@ func (s *source) testPermission(ctx context.Context) setup.TestResult {
 // testUsage looks how much of the organization's requests is left.
 func (s *source) testUsage(ctx context.Context) setup.TestResult {
 	var r rest.Reply
+	s.api.usage = usage{} // what is known of it does not keep this request from being made
 	if err := s.api.get(ctx, s.api.path("limits"), &r); err != nil {
 		return setup.TestResult{Title: testUsage, Status: setup.Warned, Message: "The limits of the organization could not be read: " + cause(err)}
 	}

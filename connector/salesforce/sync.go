@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -118,6 +119,11 @@ func (r *run) fails(table schema.Name, err error) bool {
 		err = own
 	case setup.AsProblem(err) != nil || !errors.As(err, &v) || !errors.As(err, &refused):
 		return false
+	case refused.Status == http.StatusBadRequest && slices.Contains(unreadable, refused.Code) && r.state.Tables[table.Table].Whole.IsZero():
+		r.out.Warn(setup.Warning{Code: "table_skipped", Message: fmt.Sprintf(
+			"Object %s was left out: Salesforce does not let all of its rows be read. It says %q.", table.Table, refused.Detail)})
+		r.failed = append(r.failed, table) // its rows from before stay
+		return true
 	default:
 		err = explainTable(table.Table, refused)
 	}
@@ -129,6 +135,10 @@ func (r *run) fails(table schema.Name, err error) bool {
 // mostColumns is how many columns the tables have that are filled between two
 // checkpoints: destinations need memory for each, however few the rows are.
 const mostColumns = 40
+
+// unreadable are Salesforce's words about objects of which not all rows can be
+// had, as are more of them than anybody has listed.
+var unreadable = []string{"MALFORMED_QUERY", "INVALID_TYPE_FOR_OPERATION", "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", "OPERATION_TOO_LARGE"}
 
 // checkpoint makes what was read so far durable, and remembers it.
 func (r *run) checkpoint(ctx context.Context) error {

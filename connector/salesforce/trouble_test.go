@@ -231,3 +231,21 @@ func TestJobsFail(t *testing.T) {
 		}
 	})
 }
+
+// An object that cannot be read as a whole is left out with a warning, and is
+// no failure in each sync.
+func TestUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		o.Break(simulate.Fault{Path: "queryAll", Status: 400, Code: "MALFORMED_QUERY"})
+		m := o.model()
+		o.mustSync(t, m, "Account", "User")
+		if warned := fmt.Sprint(m.Warnings); !strings.Contains(warned, "Object Account was left out") {
+			t.Errorf("warnings %s", warned)
+		}
+		o.equal(t, m, "User")
+		o.Advance(time.Hour)
+		o.mustSync(t, m, "Account", "User")
+		o.equal(t, m, "Account")
+	})
+}
