@@ -157,6 +157,7 @@ func (h *hashicorpReader) get(ctx context.Context, path string) (*answer, error)
 		return a, err
 	}
 	h.again = true
+	h.close(ctx)
 	if err := h.login(ctx); err != nil {
 		return nil, err
 	}
