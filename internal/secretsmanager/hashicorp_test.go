@@ -11,33 +11,43 @@ import (
 	"github.com/penstock-data/penstock/internal/vaulttest"
 )
 
+// kept is what vaults keep in the tests; nil: it is deleted.
+var kept = map[string]map[string]any{
+	"secret/db":          {"user": "ada", "password": "pw-one", "port": 5432},
+	"secret/app/api key": {"token": "pw-two"},
+	"secret/gone":        nil,
+	"secret/private":     {"password": "x"},
+	"kv/old":             {"password": "pw-three"},
+}
+
+// hashicorpTries are of what is kept; nobody may read secret/private.
+var hashicorpTries = []try{
+	{name: "fields", keys: keys("secret/db#user", "secret/db#password", "secret/db#port"), want: keys("ada", "pw-one", "5432")},
+	{name: "the only field", keys: keys("secret/app/api key"), want: keys("pw-two")},
+	{name: "slashes around", keys: keys("/secret/db/#user"), want: keys("ada")},
+	{name: "version 1", keys: keys("kv/old#password", "kv/old"), want: keys("pw-three", "pw-three")},
+	{name: "several fields", keys: keys("secret/db"), says: `"secret/db" of the field f0 could not be fetched from the external secrets manager "prod" (HashiCorp Vault): it has 3 fields. Add #`, todo: true},
+	{name: "no field", keys: keys("secret/db#pin"), says: `it has no field "pin"`, todo: true},
+	{name: "no secret", keys: keys("secret/none#a"), says: "404 Not Found. Check the path", todo: true},
+	{name: "the API's path", keys: keys("secret/data/db#user"), says: "no data/ after it", todo: true},
+	{name: "no secret of version 1", keys: keys("kv/none#a"), says: "404 Not Found", todo: true},
+	{name: "deleted", keys: keys("secret/gone#a"), says: "its latest version is deleted", todo: true},
+	{name: "no right", keys: keys("secret/private#password"), says: "permission denied. Give the AppRole a policy that may read the path secret/data/private", todo: true},
+	{name: "another mount", keys: keys("elsewhere/x#a"), says: "permission denied. Give the AppRole a policy that may read the path elsewhere/x", todo: true},
+	{name: "no path", keys: keys("secret/../sys/seal#a"), says: "it is no path", todo: true},
+	{name: "empty path", keys: keys("#a"), says: "it is no path", todo: true},
+}
+
 func TestHashicorp(t *testing.T) {
 	for _, namespace := range []string{"", "team/a"} {
 		v := vaulttest.Start(t, namespace)
 		f, _ := fetcher(t, v.Authority, nil)
 		m := manager("HASHICORP_VAULT", v.Config())
-		v.Put("secret/db", map[string]any{"user": "ada", "password": "pw-one", "port": 5432})
-		v.Put("secret/app/api key", map[string]any{"token": "pw-two"})
-		v.Put("secret/gone", nil)
-		v.Put("secret/private", map[string]any{"password": "x"})
-		v.Put("kv/old", map[string]any{"password": "pw-three"})
+		for path, fields := range kept {
+			v.Put(path, fields)
+		}
 		v.Ban("secret/data/private")
-		for _, tt := range []try{
-			{name: "fields", keys: keys("secret/db#user", "secret/db#password", "secret/db#port"), want: keys("ada", "pw-one", "5432")},
-			{name: "the only field", keys: keys("secret/app/api key"), want: keys("pw-two")},
-			{name: "slashes around", keys: keys("/secret/db/#user"), want: keys("ada")},
-			{name: "version 1", keys: keys("kv/old#password", "kv/old"), want: keys("pw-three", "pw-three")},
-			{name: "several fields", keys: keys("secret/db"), says: `"secret/db" of the field f0 could not be fetched from the external secrets manager "prod" (HashiCorp Vault): it has 3 fields. Add #`, todo: true},
-			{name: "no field", keys: keys("secret/db#pin"), says: `it has no field "pin"`, todo: true},
-			{name: "no secret", keys: keys("secret/none#a"), says: "404 Not Found. Check the path", todo: true},
-			{name: "the API's path", keys: keys("secret/data/db#user"), says: "no data/ after it", todo: true},
-			{name: "no secret of version 1", keys: keys("kv/none#a"), says: "404 Not Found", todo: true},
-			{name: "deleted", keys: keys("secret/gone#a"), says: "its latest version is deleted", todo: true},
-			{name: "no right", keys: keys("secret/private#password"), says: "permission denied. Give the AppRole a policy that may read the path secret/data/private", todo: true},
-			{name: "another mount", keys: keys("elsewhere/x#a"), says: "404 Not Found", todo: true},
-			{name: "no path", keys: keys("secret/../sys/seal#a"), says: "it is no path", todo: true},
-			{name: "empty path", keys: keys("#a"), says: "it is no path", todo: true},
-		} {
+		for _, tt := range hashicorpTries {
 			tt.check(t, f, m, v.SecretID, "pw-")
 		}
 		if n := v.Tokens(); n != 0 {

@@ -190,11 +190,14 @@ func (v *Vault) read(w http.ResponseWriter, path string) {
 		return
 	}
 	fields := v.secrets[path]
-	if !strings.HasPrefix(path, "kv/") || fields == nil {
+	switch {
+	case !strings.HasPrefix(path, "kv/"): // no policy speaks of it
+		refuse(w, 403, "1 error occurred:\n\t* permission denied\n\n")
+	case fields == nil:
 		refuse(w, 404)
-		return
+	default:
+		reply(w, 200, map[string]any{"data": fields})
 	}
-	reply(w, 200, map[string]any{"data": fields})
 }
 
 func refuse(w http.ResponseWriter, status int, errors ...string) {
