@@ -58,27 +58,23 @@ func TestSecretsFromVault(t *testing.T) {
 	pgtest.Exec(t, source, `insert into small select i, 'new' from generate_series(501, 700) i`, `delete from small where id < 50`)
 	s.succeeds(t, d.ID)
 	equal(t, source, warehouse, tables)
-	for path, holds := range map[string]string{"/schemas/reload": `"small"`, "/schemas/tables/resync": "", "/plan": `"small"`, "/verify": ""} {
-		method, body := "POST", map[string]any{}
-		switch path {
-		case "/schemas/tables/resync":
-			body["public"] = []string{"small"}
-		case "/plan":
-			method, body = "GET", nil
-		}
-		base := "/v1/connections/"
-		if path == "/plan" || path == "/verify" {
-			base = "/v1/penstock/connections/"
-		}
-		var a answer
-		if body == nil {
-			a = s.call(t, method, base+d.ID+path, nil)
-		} else {
-			a = s.call(t, method, base+d.ID+path, body)
-		}
-		if a.status/100 != 2 || !strings.Contains(a.raw, holds) {
-			t.Errorf("%s: %d %s", path, a.status, a.raw)
-		}
+
+	// Whoever else opens the source gets them too.
+	var schemas struct{ Schemas map[string]any }
+	s.must(t, "POST", "/v1/connections/"+d.ID+"/schemas/reload", map[string]any{}, &schemas)
+	if schemas.Schemas["public"] == nil {
+		t.Errorf("the source offers %v", schemas.Schemas)
+	}
+	s.must(t, "GET", "/v1/connections/"+d.ID+"/schemas/public/tables/small/columns", nil, nil)
+	s.must(t, "GET", "/v1/penstock/connections/"+d.ID+"/plan", nil, nil)
+	var check struct{ ID, State, Reason string }
+	s.must(t, "POST", "/v1/penstock/connections/"+d.ID+"/verify", map[string]any{}, &check)
+	await(t, "the verification ends", func() bool {
+		s.must(t, "GET", "/v1/penstock/connections/"+d.ID+"/verifications/"+check.ID, nil, &check)
+		return check.State != "pending" && check.State != "running" && check.State != "waiting"
+	})
+	if check.Reason != "" {
+		t.Errorf("the verification: %+v", check)
 	}
 
 	// Away is not broken; a right that was taken away is.
@@ -120,9 +116,6 @@ func TestSecretsFromVault(t *testing.T) {
 		t.Errorf("the server ended with %d", code)
 	}
 	nowhere(t, s, "reader-one-5c2", "reader-two-91e", "writer-one-7d1", "writer-two-0aa", v.SecretID)
-	if n := v.Tokens(); n != 0 {
-		t.Errorf("%d of the vault's tokens are out", n)
-	}
 }
 
 // nowhere looks for secrets in what a server has written.

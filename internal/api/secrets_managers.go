@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,6 +58,9 @@ func (s *server) createSecretsManager(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config, err = withExternalID(kind, config, r.caller.AccountID); err != nil {
+		return nil, err
+	}
 	m := &store.SecretsManager{AccountID: r.caller.AccountID, Type: req.Type, Name: req.Name, Hybrid: req.Hybrid, Config: config}
 	if err := secretsManagerComplete(m); err != nil {
 		return nil, err
@@ -86,6 +90,19 @@ func secretsManagerComplete(m *store.SecretsManager) error {
 	return nil
 }
 
+// withExternalID gives a role the account's id as its external id, unless it
+// has another one, as Fivetran's form does (setup guide of AWS Secrets Manager,
+// read 2026-11).
+func withExternalID(kind *secretsmanager.Type, config json.RawMessage, account string) (json.RawMessage, error) {
+	var c struct {
+		ExternalID string `json:"external_id"`
+	}
+	if err := setup.Decode(config, &c); err != nil || kind.Config.Field("external_id") == nil || c.ExternalID != "" {
+		return config, err
+	}
+	return kind.Config.Set(config, "external_id", account)
+}
+
 // aboutSecretsManager describes the config of a secrets manager, whose type is
 // one that there is.
 func aboutSecretsManager(m *store.SecretsManager) *setup.Description {
@@ -105,7 +122,11 @@ func (s *server) updateSecretsManager(r *request) (any, error) {
 		return nil, badSecretsManager("ESM config is required.")
 	}
 	m, err := s.Store.UpdateSecretsManager(r.Context(), r.id(), s.now(), func(m *store.SecretsManager) (err error) {
-		if m.Config, err = aboutSecretsManager(m).Merge(m.Config, req.Config); err != nil {
+		kind := secretsmanager.TypeOf(m.Type)
+		if m.Config, err = kind.Config.Merge(m.Config, req.Config); err != nil {
+			return err
+		}
+		if m.Config, err = withExternalID(kind, m.Config, m.AccountID); err != nil {
 			return err
 		}
 		return secretsManagerComplete(m)

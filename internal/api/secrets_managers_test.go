@@ -78,6 +78,23 @@ func TestSecretsManagers(t *testing.T) {
 	})
 }
 
+// TestSecretsManagerExternalID shows what a role in AWS is to trust.
+func TestSecretsManagerExternalID(t *testing.T) {
+	e := newEnv(t)
+	a := e.ok("POST", "/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"n","config":{"role_arn":"r"}}`)
+	path := "/v1/external-secrets-managers/" + a.data["id"].(string)
+	shows := func(a answer, want string) {
+		t.Helper()
+		if id := a.data["config"].(map[string]any)["external_id"]; id != want {
+			t.Errorf("got %v, want %s", id, want)
+		}
+	}
+	shows(a, e.user.AccountID)
+	shows(e.ok("PATCH", path, `{"config":{"role_arn":"s","external_id":"mine"}}`), "mine")
+	shows(e.ok("PATCH", path, `{"config":{"role_arn":"t"}}`), "mine")
+	shows(e.ok("PATCH", path, `{"config":{"external_id":null}}`), e.user.AccountID)
+}
+
 // TestSecretsKeys names in requests what a secrets manager keeps.
 func TestSecretsKeys(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, location string) {
