@@ -18,6 +18,9 @@ func TestSecretsFromVault(t *testing.T) {
 	source, config, tables := ownSmall(t)
 	pgtest.Exec(t, own.url, `drop database if exists ware with (force)`, `drop role if exists writer`,
 		`create role writer login password 'writer-one-7d1'`, `create database ware owner writer`)
+	t.Cleanup(func() {
+		pgtest.Exec(t, own.url, `drop database shop with (force)`, `drop role app`, `drop database ware with (force)`, `drop role writer`)
+	})
 	target := map[string]any{"host": "127.0.0.1", "port": own.port, "database": "ware", "always_encrypted": false}
 	warehouse := postgresWarehouse(strings.Replace(own.url, "/postgres?", "/ware?", 1))
 	delete(config, "user")

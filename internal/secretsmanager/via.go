@@ -56,7 +56,9 @@ func (v *via) do(ctx context.Context, request func() (*http.Request, error)) (*a
 		a, err := v.send(req)
 		var lasts *refusal
 		switch {
-		case errors.As(err, &lasts), ctx.Err() != nil:
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &lasts):
 			return nil, err
 		case err == nil && !v.passes(a):
 			return a, nil
