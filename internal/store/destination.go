@@ -118,8 +118,9 @@ func (s *Store) CreateDestination(ctx context.Context, d *Destination) error {
 
 // UpdateDestination changes a destination by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. The times at
-// which connections into it are due follow its time zone, and a changed config
-// or setup status makes those due that wait after a failure.
+// which connections into it are due follow its time zone, and a change of the
+// config, of what a secrets manager keeps of it, or of the setup status makes
+// those due that wait after a failure.
 func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destination) error) (*Destination, error) {
 	var d Destination
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
