@@ -31,7 +31,7 @@ func newSources(services []connector.Service) sources {
 		src := &source{Service: svc, config: svc.Config.With(schemaFields(svc.SchemaFormat)...)}
 		src.detail = connectorType(src)
 		src.item = src.detail
-		src.item.Config, src.item.Auth = nil, nil
+		src.item.Config, src.item.Auth, src.item.SecretsKeys = nil, nil, nil
 		all[svc.ID] = src
 	}
 	return all
@@ -110,6 +110,7 @@ func connectorType(src *source) fivetran.ConnectorType {
 		t.SupportedFeatures = append(t.SupportedFeatures, fivetran.Feature{ID: id})
 	}
 	describeConfig(&t, src)
+	t.SecretsKeys = secretsFields(src.Service.Config)
 	return t
 }
 

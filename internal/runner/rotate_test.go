@@ -93,7 +93,9 @@ func TestRotateAgainstAPerson(t *testing.T) {
 // one before left.
 func TestRotateOneAtATime(t *testing.T) {
 	f := newFixture(t)
-	f.ok(f.store.ReplaceConfig(ctx, "c", func(json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`{"schema":"app","key":"0"}`), nil }))
+	f.ok(f.store.ReplaceConfig(ctx, "c", func(json.RawMessage) (json.RawMessage, error) {
+		return json.RawMessage(`{"schema":"app","key":"0"}`), nil
+	}))
 	f.run(ctx, Watch{})
 	var w sync.WaitGroup
 	for range 8 {
