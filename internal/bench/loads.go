@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
-
-	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 )
 
 // copyRate runs psql's COPY of a table to nothing and returns its rows per second.
@@ -116,6 +113,9 @@ func pulseToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 
 const benchKey = "bench-bench-bench-bench-bench-be" // 32 characters, as 15Five's are
 
+// simulatorLogin is what `penstock simulate salesforce` accepts.
+const simulatorLogin = "client_id=3MVG9simulator0client0id00000000000001&client_secret=simulator0client0secret0000000000000001&refresh_token=5Aep861simulator0refresh0token000000001"
+
 // leadsToDuckDB reads 300,000 rows of 50 fields by Bulk API from the simulator,
 // which runs beside.
 func leadsToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
@@ -127,8 +127,7 @@ func leadsToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 	if _, err := b.start(ctx, addr, "simulate", "salesforce", "--listen", addr, "--rows", "Lead=300000"); err != nil {
 		return nil, err
 	}
-	login := url.Values{"client_id": {simulator.DefaultClientID}, "client_secret": {simulator.DefaultClientSecret}, "refresh_token": {simulator.DefaultRefreshToken}}
-	u, n, err := b.sync(ctx, "salesforce:?"+login.Encode(), "duckdb:"+b.path("salesforce.duckdb"), "--table", "salesforce.Lead",
+	u, n, err := b.sync(ctx, "salesforce:?"+simulatorLogin, "duckdb:"+b.path("salesforce.duckdb"), "--table", "salesforce.Lead",
 		"--block", "salesforce.Lead.Jigsaw*", "--block", "salesforce.Lead.IndividualId", "--endpoint", "http://"+addr)
 	if err != nil {
 		return nil, err
