@@ -52,12 +52,18 @@ func (c *config) signer() (*signer, error) {
 	return &signer{key, certificate}, nil
 }
 
-// subject returns the user that an ADVANCED login is for.
-func (c *config) subject() string {
-	if c.Username != "" {
-		return c.Username
+// subject returns the user that an ADVANCED login is for: the one that the
+// certificate names, or who was logged in before; "" if neither is known.
+func (s *source) subject() string {
+	if c := s.key.certificate; c != nil {
+		if len(c.EmailAddresses) > 0 {
+			return c.EmailAddresses[0]
+		}
+		if strings.Contains(c.Subject.CommonName, "@") {
+			return c.Subject.CommonName
+		}
 	}
-	return c.ConnectingUser
+	return s.config.ConnectingUser
 }
 
 // grant returns what gets tokens: by the certificate, by the user's refresh
@@ -74,14 +80,14 @@ func (s *source) grant(answer func(*fastjson.Value) error) (*rest.OAuth, error) 
 		Name:   s.name, ID: access.ID, Secret: access.Secret, Answer: answer,
 	}
 	switch {
-	case s.key != nil && s.config.subject() == "":
-		return nil, &setup.Problem{Code: "config_incomplete", Message: "authentication_method ADVANCED needs a username: that of the Salesforce user to log in as."}
-	case s.key != nil:
+	case s.key != nil && s.subject() != "":
 		// Salesforce wants to be called by its own name, whatever the address.
-		o.JWT = &rest.JWT{Key: s.key.key, Issuer: access.ID, Subject: s.config.subject(), Audience: s.audience(), Life: 2 * time.Minute, Now: s.env.Now}
+		o.JWT = &rest.JWT{Key: s.key.key, Issuer: access.ID, Subject: s.subject(), Audience: s.audience(), Life: 2 * time.Minute, Now: s.env.Now}
 		o.ID, o.Secret = "", ""
-	case s.config.Auth.RefreshToken != "":
+	case s.config.Auth.RefreshToken != "": // of an ADVANCED login too that does not know its user yet
 		o.Refresh = &rest.Refresh{Token: s.config.Auth.RefreshToken, Field: "auth/refresh_token", Rotate: s.env.Rotate}
+	case s.key != nil:
+		return nil, &setup.Problem{Code: "config_incomplete", Message: "It is not known which user to log in as. Make a certificate whose subject (CN) is the Salesforce user name, or give auth.refresh_token for the first login."}
 	case access.ID == "" || access.Secret == "":
 		return nil, &setup.Problem{Code: "config_incomplete", Message: "There is nothing to log in with. Give auth.client_access and auth.refresh_token, or, for the client credentials flow, auth.client_access and base_url."}
 	case s.config.BaseURL == "" && s.env.Endpoint == "":
@@ -149,8 +155,8 @@ func (s *source) refusedLogin(err error) error {
 	}
 	message := s.name + " does not accept the login of this connection"
 	switch {
-	case s.key != nil:
-		message += fmt.Sprintf(". Check that the connected app has the certificate, that user %s is pre-authorized for the app, and that client_id is the app's consumer key", s.config.subject())
+	case s.key != nil && s.subject() != "":
+		message += fmt.Sprintf(". Check that the connected app has the certificate, that user %s is pre-authorized for the app, and that client_id is the app's consumer key", s.subject())
 	case refused.Code == "invalid_client_id" || refused.Code == "invalid_client" || refused.Code == "invalid_client_secret":
 		message += ". Check client_id and client_secret: they are the consumer key and secret of the app"
 	case s.config.Auth.RefreshToken != "":

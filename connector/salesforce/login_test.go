@@ -28,11 +28,11 @@ type pair struct {
 	parsed           *x509.Certificate
 }
 
-func newPair(t *testing.T, until time.Time) pair {
+func newPair(t *testing.T, user string, until time.Time) pair {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	check(t, err)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "penstock"}, NotBefore: began.Add(-time.Hour), NotAfter: until}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: user}, NotBefore: began.Add(-time.Hour), NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	check(t, err)
 	c, err = x509.ParseCertificate(der)
@@ -46,10 +46,16 @@ func newPair(t *testing.T, until time.Time) pair {
 }
 
 func TestLogins(t *testing.T) {
-	good, other, old := newPair(t, began.AddDate(1, 0, 0)), newPair(t, began.AddDate(1, 0, 0)), newPair(t, began.Add(-time.Minute))
+	next := began.AddDate(1, 0, 0)
+	good, other, old := newPair(t, simulator.DefaultUsername, next), newPair(t, "x@example.com", next), newPair(t, simulator.DefaultUsername, began.Add(-time.Minute))
+	unnamed := pair{key: good.key}
 	client := map[string]any{"client_id": simulator.DefaultClientID, "client_secret": simulator.DefaultClientSecret}
-	signed := func(p pair, certificate string, user string) map[string]any {
-		return map[string]any{"authentication_method": "ADVANCED", "private_key": p.key, "certificate": certificate, "username": user, "auth": map[string]any{"client_access": client}}
+	signed := func(p pair, certificate string) map[string]any {
+		return map[string]any{"authentication_method": "ADVANCED", "private_key": p.key, "certificate": certificate, "auth": map[string]any{"client_access": client}}
+	}
+	with := func(config map[string]any, name string, v any) map[string]any {
+		config[name] = v
+		return config
 	}
 	for _, c := range []struct {
 		name   string
@@ -59,15 +65,15 @@ func TestLogins(t *testing.T) {
 	}{
 		{"refresh token", nil, "", ""},
 		{"client credentials", map[string]any{"base_url": "https://acme.my.salesforce.com", "auth": map[string]any{"client_access": client}}, "", ""},
-		{"certificate", signed(good, good.certificate, simulator.DefaultUsername), "", ""},
-		{"key alone", signed(good, "", simulator.DefaultUsername), "", ""},
-		{"another certificate", signed(other, other.certificate, simulator.DefaultUsername), testLogin, "has the certificate"},
-		{"another user", signed(good, good.certificate, "x@example.com"), testLogin, "user x@example.com is pre-authorized"},
-		{"no user", signed(good, good.certificate, ""), testLogin, "needs a username"},
-		{"expired", signed(old, old.certificate, simulator.DefaultUsername), testCertificate, "2026-03-02 only"},
-		{"mixed up", signed(good, other.certificate, simulator.DefaultUsername), "", "do not belong together"},
+		{"certificate", signed(good, good.certificate), "", ""},
+		{"key of who was logged in", with(signed(unnamed, ""), "connecting_user", simulator.DefaultUsername), "", ""},
+		{"key, and a first login", map[string]any{"authentication_method": "ADVANCED", "private_key": good.key}, "", ""},
+		{"key of nobody", signed(unnamed, ""), testLogin, "which user to log in as"},
+		{"another certificate", signed(other, other.certificate), testLogin, "user x@example.com is pre-authorized"},
+		{"expired", signed(old, old.certificate), testCertificate, "2026-03-02 only"},
+		{"mixed up", signed(good, other.certificate), "", "do not belong together"},
 		{"no key", map[string]any{"authentication_method": "ADVANCED"}, "", "needs a private_key"},
-		{"key of another kind", signed(pair{key: "secret"}, "", "u"), "", "not an RSA key"},
+		{"key of another kind", signed(pair{key: "secret"}, ""), "", "not an RSA key"},
 		{"nothing", map[string]any{"auth": map[string]any{}}, testLogin, "nothing to log in with"},
 		{"base_url without https", map[string]any{"base_url": "http://acme.my.salesforce.com"}, "", "My Domain"},
 		{"base_url with a path", map[string]any{"base_url": "https://acme.my.salesforce.com/x"}, "", "My Domain"},

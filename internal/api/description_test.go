@@ -29,7 +29,15 @@ func TestDescriptions(t *testing.T) {
 				t.Fatal("the definition has no such service")
 			}
 			known := ref.Value.Properties["config"].Value.Properties
+			var fields []setup.Field
 			for _, f := range config.Fields {
+				if f.Name == authField {
+					checkAuth(t, f, o.doc.Components.Schemas[id+"_auth_V1"])
+					continue
+				}
+				fields = append(fields, f)
+			}
+			for _, f := range fields {
 				// What Penstock sets is shown, but in no request; what names the
 				// destination schema stands elsewhere in the definition.
 				if p := known[f.Name]; p != nil {
@@ -40,6 +48,27 @@ func TestDescriptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// checkAuth holds what is beside a config against the definition.
+func checkAuth(t *testing.T, f setup.Field, ref *openapi3.SchemaRef) {
+	if ref == nil {
+		t.Error("the definition has no auth for this service")
+		return
+	}
+	var check func(fields []setup.Field, known openapi3.Schemas)
+	check = func(fields []setup.Field, known openapi3.Schemas) {
+		for _, f := range fields {
+			p := known[f.Name]
+			if p == nil {
+				t.Errorf("auth: the definition has no field %s", f.Name)
+				continue
+			}
+			checkDescribed(t, f, p.Value)
+			check(f.Fields, p.Value.Properties)
+		}
+	}
+	check(f.Fields, ref.Value.Properties["auth"].Value.Properties)
 }
 
 func checkDescribed(t *testing.T, f setup.Field, p *openapi3.Schema) {
