@@ -248,3 +248,29 @@ func TestLargeIncrement(t *testing.T) {
 		}
 	})
 }
+
+// A field that is new, or wanted for the first time, has its values in all rows.
+func TestNewFields(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{PageSize: 20})
+		o.adapt = small
+		m := o.model()
+		o.mustSync(t, m, "Contact", "UserLicense")
+		o.Advance(time.Minute)
+		for _, name := range []string{"Contact", "UserLicense"} {
+			text := "x"
+			check(t, o.AddField(name, simulator.Field{Name: "New__c", Type: "string", Length: 80, Calculated: true, Formula: &text}))
+			check(t, o.Compute(name, "New__c", "value"))
+		}
+		o.config["sync_formula_fields"] = true
+		o.mustSync(t, m, "Contact", "UserLicense")
+		o.equal(t, m, "Contact", "New__c")
+		o.equal(t, m, "UserLicense", "New__c")
+		queries := o.Requests("query") + o.Requests("job")
+		o.Advance(time.Minute)
+		o.mustSync(t, m, "Contact", "UserLicense")
+		if n := o.Requests("query") + o.Requests("job") - queries; n != 1 {
+			t.Errorf("%d queries although nothing is new", n)
+		}
+	})
+}

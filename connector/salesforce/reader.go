@@ -69,6 +69,9 @@ const lookBack = 10 * time.Minute
 // read reads what the table needs.
 func (t *reader) read(ctx context.Context) error {
 	p := t.progress
+	if !p.Fields.covers(t.fields) {
+		t.begin(true) // what is new has values in rows that have not changed
+	}
 	if p.Reading == nil {
 		if t.upToDate() {
 			return nil
@@ -130,8 +133,12 @@ func (t *reader) upToDate() bool {
 
 // begin starts a reading.
 func (t *reader) begin(whole bool) {
+	if t.progress.Reading != nil {
+		t.leaveJob()
+	}
 	t.progress.Reading = &reading{Whole: whole, Until: t.now()}
 	if whole {
+		t.progress.Fields = fieldsOf(t.fields)
 		t.state.Deferred.Add(t.table.Name, t.req.Start)
 	}
 }
@@ -139,7 +146,7 @@ func (t *reader) begin(whole bool) {
 // finish ends the reading.
 func (t *reader) finish() {
 	p := t.progress
-	p.Since = p.Reading.Until
+	p.Since, p.Fields = p.Reading.Until, fieldsOf(t.fields)
 	if p.Reading.Whole {
 		p.Whole, p.DeletesSince = p.Reading.Until, p.Reading.Until
 	}

@@ -23,6 +23,9 @@
 // a whole: once a day, or in every sync if the config says so. Rows that were
 // not met are marked as deleted.
 //
+// A table that gets a column, because somebody wants it or the object has a new
+// field, is read as a whole: its rows may have had values before they changed.
+//
 // Few rows come by REST, many by Bulk API 2.0. For a first reading they are
 // counted; later the first page says how many there are.
 //

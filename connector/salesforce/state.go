@@ -3,6 +3,7 @@ package salesforce
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
@@ -39,10 +40,38 @@ type progress struct {
 	// DeletesSince is the same for the log of deletes.
 	DeletesSince time.Time `json:"deletes_since,omitzero"`
 
+	// Fields are those that the rows have been read with.
+	Fields fieldSet `json:"fields,omitempty"`
+
 	// Hash is that of the rows of a table that is no object.
 	Hash string `json:"hash,omitempty"`
 
 	Reading *reading `json:"reading,omitempty"` // under way; nil: none
+}
+
+// A fieldSet is a set of fields' names, each as four bytes of a hash.
+type fieldSet []byte
+
+func fieldsOf(names []string) (s fieldSet) {
+	for _, n := range names {
+		s = append(s, hashOf(n)...)
+	}
+	return s
+}
+
+func hashOf(name string) []byte {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return h.Sum(nil)
+}
+
+// covers reports whether all of the names are in s.
+func (s fieldSet) covers(names []string) bool {
+	have := map[[4]byte]bool{}
+	for c := range slices.Chunk(s, 4) {
+		have[[4]byte(c)] = true
+	}
+	return !slices.ContainsFunc(names, func(n string) bool { return !have[[4]byte(hashOf(n))] })
 }
 
 // clone returns a copy of p, which may be nil.
