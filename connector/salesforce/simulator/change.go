@@ -244,17 +244,26 @@ func (s *Simulator) IDs(object string, all bool) []string {
 		return nil
 	}
 	var ids []string
-	v := t.view(s.clock.Now())
-	for n := int64(1); n <= v.last; n++ {
-		if r, ok := v.row(n); ok && (all || !r.deleted) {
-			ids = append(ids, value{kind: id, text: t.object.KeyPrefix, num: n}.String())
-		}
+	for r := range t.view(s.clock.Now()).rows(all) {
+		ids = append(ids, value{kind: id, text: t.object.KeyPrefix, num: r.n}.String())
 	}
 	return ids
 }
 
 // Count returns how many rows a query finds now, deleted ones not counted.
-func (s *Simulator) Count(object string) int { return len(s.IDs(object, false)) }
+func (s *Simulator) Count(object string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.tableOf(object)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for range t.view(s.clock.Now()).rows(false) {
+		n++
+	}
+	return n
+}
 
 // Value returns a field of a row as a query would, without quotes; false if
 // there is no such row or field, or it is null.

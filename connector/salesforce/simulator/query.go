@@ -197,18 +197,16 @@ func (q *query) follow(c *column, r *row) (*view, *row) {
 func (q *query) rows() []int32 {
 	var found []int32
 	var keys []value
-	var r row // here, so that the loop allocates nothing
-	for n := int64(1); n <= q.view.last; n++ {
-		var ok bool
-		if r, ok = q.view.row(n); !ok || r.deleted && !q.deleted || q.keep != nil && !q.keep(&r) {
+	for r := range q.view.rows(q.deleted) {
+		if q.keep != nil && !q.keep(r) {
 			continue
 		}
 		if len(q.order) == 0 && q.limit >= 0 && len(found) == q.offset+q.limit {
 			break
 		}
-		found = append(found, int32(n))
+		found = append(found, int32(r.n))
 		for i := range q.order {
-			keys = append(keys, q.value(&q.order[i], &r))
+			keys = append(keys, q.value(&q.order[i], r))
 		}
 	}
 	if len(q.order) > 0 {

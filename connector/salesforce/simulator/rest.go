@@ -352,17 +352,16 @@ func (s *Simulator) updated(c *call, t *table) (*answer, *apiError) {
 	var j simulate.Object
 	j.Open()
 	j.Array("ids")
-	v := t.view(s.clock.Now())
-	for n, found := int64(1), 0; n <= v.last; n++ {
-		r, ok := v.row(n)
-		if !ok || r.deleted || r.modified < start || r.modified >= end {
+	found := 0
+	for r := range t.view(s.clock.Now()).rows(false) {
+		if r.modified < start || r.modified >= end {
 			continue
 		}
 		if found++; found > s.opt.MostIDs {
 			return nil, s.tooMany()
 		}
 		j.Item()
-		j.String(value{kind: id, text: t.object.KeyPrefix, num: n}.String())
+		j.String(value{kind: id, text: t.object.KeyPrefix, num: r.n}.String())
 	}
 	j.EndArray()
 	j.Text("latestDateCovered", timeOf(min(end, s.clock.Now().UnixMilli())).String())
