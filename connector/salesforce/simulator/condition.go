@@ -29,6 +29,9 @@ func (q *query) compile(c *condition) (func(*row) bool, *apiError) {
 		}
 	}
 	negative := c.op == "not in" || c.op == "excludes"
+	if col.field.kind() == id && len(tests) > 1 {
+		return q.among(c, &col, negative), nil
+	}
 	if len(tests) == 1 && !negative {
 		test := tests[0]
 		return func(r *row) bool { return test(q.value(&col, r)) }, nil
@@ -37,6 +40,16 @@ func (q *query) compile(c *condition) (func(*row) bool, *apiError) {
 		x := q.value(&col, r)
 		return slices.ContainsFunc(tests, func(t func(value) bool) bool { return t(x) }) != negative
 	}, nil
+}
+
+// among decides whether an id is one of many, whose number costs nothing.
+func (q *query) among(c *condition, col *column, negative bool) func(*row) bool {
+	ids := map[value]bool{}
+	for _, l := range c.values {
+		x, _ := parseID(l.text) // null is the zero value
+		ids[x] = true
+	}
+	return func(r *row) bool { return ids[q.value(col, r)] != negative }
 }
 
 func (q *query) compileParts(c *condition) (func(*row) bool, *apiError) {
