@@ -218,7 +218,6 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control().ServeHTTP(w, r)
 		return
 	}
-	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if s.opt.NoGzip || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		s.serve(w, r)
 		return
@@ -229,6 +228,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if len(r.RequestURI) > longestURI {
 		refuse(w, &apiError{http.StatusRequestURITooLong, "URI_TOO_LONG", "URI Too Long"})
 		return
