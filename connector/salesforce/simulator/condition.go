@@ -19,8 +19,17 @@ func (q *query) compile(c *condition) (func(*row) bool, *apiError) {
 	if !col.field.filterable || col.field.compound() {
 		return nil, pointed(q.text, c.at, "INVALID_FIELD", "field '%s' can not be filtered in a query call", col.name)
 	}
-	if strings.Contains(c.op, "cludes") != (col.field.Type == "multipicklist") && c.op != "=" && c.op != "!=" && c.op != "in" && c.op != "not in" {
-		return nil, q.operator(c, &col)
+	several := col.field.Type == "multipicklist"
+	switch c.op {
+	case "=", "!=", "in", "not in":
+	case "includes", "excludes":
+		if !several {
+			return nil, q.operator(c, &col)
+		}
+	default:
+		if several {
+			return nil, q.operator(c, &col)
+		}
 	}
 	tests := make([]func(value) bool, len(c.values))
 	for i, l := range c.values {
