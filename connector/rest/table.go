@@ -117,7 +117,7 @@ func (t *Table) Schema() schema.Table {
 func (t *Table) parse() (schema.Table, []origin) {
 	out := schema.Table{Name: schema.Name{Table: t.Name}}
 	var sources []origin
-	for spec := range strings.SplitSeq(t.Columns, ",") {
+	for _, spec := range columnSpecs(t.Columns) {
 		spec, from, derived := strings.Cut(spec, "=")
 		f := strings.Fields(spec)
 		if len(f) != 2 && (len(f) != 3 || f[2] != "key") {
@@ -133,6 +133,20 @@ func (t *Table) parse() (schema.Table, []origin) {
 		}
 	}
 	return out, sources
+}
+
+// columnSpecs cuts a text at its commas, but for those of types: DECIMAL(10,2).
+func columnSpecs(s string) []string {
+	depth := 0
+	return strings.FieldsFunc(s, func(r rune) bool {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return r == ',' && depth == 0
+	})
 }
 
 func parseSource(column, from string) origin {
