@@ -448,7 +448,7 @@ func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, m
 				f.gone.Value(i, fastjson.MustParse(m), nil)
 				continue
 			}
-			v, err := f.sources[f.source(c.Name)].value(ctx, o, funcs)
+			v, err := f.rows.origin(c.Name).value(ctx, o, funcs)
 			if err != nil {
 				return err
 			}
