@@ -146,10 +146,15 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		query.Del("sslmode")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.ContainsFunc(d.Fields, func(f setup.Field) bool { return f.Name == name }) {
+		f := d.Field(name)
+		switch {
+		case f == nil:
 			return nil, fmt.Errorf("there is no field %q", name)
+		case f.Type == setup.Array: // repeated: pats=a&pats=b
+			config[name] = query[name]
+		default:
+			set(name, query.Get(name))
 		}
-		set(name, query.Get(name))
 	}
 	js, err := json.Marshal(config)
 	if err != nil {

@@ -52,7 +52,7 @@ type world struct {
 func newWorld(t *testing.T, opt simulator.Options) *world {
 	opt.Start, opt.Now = began, func() time.Time { return began.Add(40 * day) }
 	budgets = &rest.Budgets{} // of this test alone
-	w := &world{Simulator: simulator.New(opt), t: t, raw: token, every: 5}
+	w := &world{Simulator: simulator.New(opt), t: t, raw: token, every: 12}
 	w.model = &connectortest.Model{Clock: w.Clock.Now}
 	return w
 }

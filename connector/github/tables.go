@@ -173,7 +173,7 @@ func (s *source) inOrganization() []*rest.Resource {
 			Details: []*rest.Resource{
 				{Path: "orgs/{^login}/teams/{slug}/members", Tables: []rest.Table{
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
-				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Tables: copilot("_team", "^^login", "^id")}}},
+				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
 		{Path: org + "members", Whole: day, Met: s.meet, Finds: s.users},
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack},
 			Tables: []rest.Table{
@@ -205,7 +205,7 @@ func (s *source) inOrganization() []*rest.Resource {
 					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME`,
 					Children: []rest.Table{{Name: "project_v_2_custom_field", Each: "fields", Columns: `project_v_2_field_id LONG key = id,
 						project_v_2_item_id LONG key = ^id, data_type STRING, name STRING, value STRING`}}}}}}},
-		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404}, Tables: copilot("", "^login", "")},
+		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404, 422}, Tables: copilot("", "^login", "")},
 	}
 }
 

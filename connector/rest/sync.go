@@ -540,13 +540,13 @@ func (r *reader) refuse(l *Resource, err error) error {
 		return own.error
 	}
 	s := Status(err)
+	if slices.Contains(l.Empty, s) {
+		return nil
+	}
 	switch s {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusUnavailableForLegalReasons:
 	default:
 		return err
-	}
-	if slices.Contains(l.Empty, s) {
-		return nil
 	}
 	if r.refused[l] == nil {
 		r.refused[l] = &refusals{first: err}
