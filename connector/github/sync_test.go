@@ -403,3 +403,14 @@ func TestForget(t *testing.T) {
 		t.Errorf("-before +after:\n%s", diff)
 	}
 }
+
+// What lists refer to by number or name is known from the lists before.
+func TestNothingIsLookedUpTwice(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	w.sync()
+	for _, path := range []string{"/issues/3", "/pulls/3", "/labels/bug"} {
+		if n := w.Counts.Of(alpha + path); n != 0 {
+			t.Errorf("%s was asked for %d times", path, n)
+		}
+	}
+}
