@@ -18,8 +18,7 @@ import (
 //	required:"true"          must be given before the first setup test
 //	default:"5432"           filled in when absent
 //	enum:"A,B"               the values allowed
-//	secret:"true"            stored encrypted, shown as ******; of a []string, each item.
-//	                         An external secrets manager may keep one that is a string
+//	secret:"true"            stored encrypted, shown as ******; of a []string, each item. An external secrets manager may keep a string
 //	external:"true"          an external secrets manager may keep it, although it is not secret
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests

@@ -150,14 +150,16 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		if path == nil {
 			return nil, fmt.Errorf("there is no field %q", name)
 		}
-		in := config
+		in, f := config, d.Field(name)
 		for _, object := range path[:len(path)-1] {
 			if in[object] == nil {
 				in[object] = map[string]any{}
 			}
 			in = in[object].(map[string]any)
 		}
-		in[name] = query.Get(name)
+		if in[name] = query.Get(name); f != nil && f.Type == setup.Array { // repeated: pats=a&pats=b
+			in[name] = query[name]
+		}
 	}
 	js, err := json.Marshal(config)
 	if err != nil {

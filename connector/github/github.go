@@ -185,10 +185,8 @@ func (s *source) resources() *rest.API {
 	return &rest.API{Roots: []*rest.Resource{orgs, repos, users}, Next: rest.Link, Query: "per_page=100", Funcs: s.funcs()}
 }
 
-// Close implements [connector.Source].
-func (s *source) Close() error {
-	return nil
-}
+// Close implements [connector.Source]. Connections are the HTTP client's.
+func (s *source) Close() error { return nil }
 
 // Tables implements [connector.Source]. It needs no request: what a login may
 // not read shows when it is read.
@@ -198,6 +196,9 @@ func (s *source) Tables(context.Context, func(setup.Warning)) ([]schema.Table, e
 
 // Sync implements [connector.Source].
 func (s *source) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	if s.SyncMode == someRepo && len(s.Repositories) == 0 {
+		return &setup.Problem{Code: "config_incomplete", Message: noneNamed}
+	}
 	return explain(s.api.Sync(ctx, s.client, req, out))
 }
 
@@ -214,6 +215,8 @@ func explain(err error) error {
 	return &setup.Problem{Code: "authentication_failed", Err: err,
 		Message: "GitHub does not accept the login of this connection any more. Enter a new personal access token, or the key of the GitHub App."}
 }
+
+const noneNamed = "No repository is named. Name some, or choose AllRepositories."
 
 // Titles of the setup tests.
 const (
@@ -250,7 +253,7 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		}
 	}
 	if len(paths) == 0 {
-		result.Status, result.Message = setup.Failed, "No repository is named. Name some, or choose AllRepositories."
+		result.Status, result.Message = setup.Failed, noneNamed
 	}
 	return append(results, result)
 }

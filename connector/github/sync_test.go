@@ -52,7 +52,7 @@ type world struct {
 func newWorld(t *testing.T, opt simulator.Options) *world {
 	opt.Start, opt.Now = began, func() time.Time { return began.Add(40 * day) }
 	budgets = &rest.Budgets{} // of this test alone
-	w := &world{Simulator: simulator.New(opt), t: t, raw: token, every: 5}
+	w := &world{Simulator: simulator.New(opt), t: t, raw: token, every: 12}
 	w.model = &connectortest.Model{Clock: w.Clock.Now}
 	return w
 }
@@ -401,5 +401,16 @@ func TestForget(t *testing.T) {
 	w.sync()
 	if diff := cmp.Diff(before, w.model.Dump()); diff != "" {
 		t.Errorf("-before +after:\n%s", diff)
+	}
+}
+
+// What lists refer to by number or name is known from the lists before.
+func TestNothingIsLookedUpTwice(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	w.sync()
+	for _, path := range []string{"/issues/3", "/pulls/3", "/labels/bug"} {
+		if n := w.Counts.Of(alpha + path); n != 0 {
+			t.Errorf("%s was asked for %d times", path, n)
+		}
 	}
 }

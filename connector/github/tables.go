@@ -23,6 +23,14 @@ func (s *source) inRepository() []*rest.Resource {
 			{Name: "milestone", Columns: `id LONG key, creator_id LONG = creator.id, repository_id LONG = ^id, closed_at UTC_DATETIME,
 				created_at UTC_DATETIME, description STRING, due_on UTC_DATETIME, is_deleted BOOLEAN = deleted_at?, number LONG, state STRING,
 				title STRING, updated_at UTC_DATETIME`}}},
+		{Path: repo + "issues?state=all&sort=updated&direction=asc", Whole: 7 * day, Empty: []int{410}, Met: s.numbered("issue"), Finds: s.users,
+			Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack, Since: "since"},
+			Tables: []rest.Table{{Name: "issue", Columns: `id LONG key, milestone_id LONG = milestone.id, repository_id LONG = ^id, user_id LONG = user.id,
+				body STRING, closed_at UTC_DATETIME, created_at UTC_DATETIME, locked BOOLEAN, number LONG, pull_request BOOLEAN = pull_request?,
+				state STRING, state_reason STRING, title STRING, updated_at UTC_DATETIME`,
+				Children: []rest.Table{
+					{Name: "issue_assignee", Each: "assignees", Columns: `issue_id LONG key = ^id, user_id LONG key = id`},
+					{Name: "issue_label", Each: "labels", Columns: `issue_id LONG key = ^id, label_id LONG key = id`}}}}},
 		{Path: repo + "pulls?state=all&sort=updated&direction=desc", Whole: 7 * day, Met: s.numbered("pull"), Finds: s.users,
 			Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack},
 			Tables: []rest.Table{{Name: "pull_request", Columns: `id LONG key, base_repo_id LONG = base.repo.id, base_user_id LONG = base.user.id,
@@ -33,14 +41,6 @@ func (s *source) inRepository() []*rest.Resource {
 			Details: []*rest.Resource{{Path: "repos/{^full_name}/pulls/{number}/reviews", Tables: []rest.Table{
 				{Name: "pull_request_review", Columns: `id LONG key, commit_sha STRING = commit_id, pull_request_id LONG = ^id, user_id LONG = user.id,
 					body STRING, state STRING, submitted_at UTC_DATETIME`}}}}},
-		{Path: repo + "issues?state=all&sort=updated&direction=asc", Whole: 7 * day, Empty: []int{410}, Met: s.numbered("issue"), Finds: s.users,
-			Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack, Since: "since"},
-			Tables: []rest.Table{{Name: "issue", Columns: `id LONG key, milestone_id LONG = milestone.id, repository_id LONG = ^id, user_id LONG = user.id,
-				body STRING, closed_at UTC_DATETIME, created_at UTC_DATETIME, locked BOOLEAN, number LONG, pull_request BOOLEAN = pull_request?,
-				state STRING, state_reason STRING, title STRING, updated_at UTC_DATETIME`,
-				Children: []rest.Table{
-					{Name: "issue_assignee", Each: "assignees", Columns: `issue_id LONG key = ^id, user_id LONG key = id`},
-					{Name: "issue_label", Each: "labels", Columns: `issue_id LONG key = ^id, label_id LONG key = id`}}}}},
 		{Path: repo + "issues/comments?sort=updated&direction=asc", Whole: 7 * day, Empty: []int{410}, Met: s.meet, Finds: s.users,
 			Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack, Since: "since"},
 			Tables: []rest.Table{{Name: "issue_comment", Columns: `id LONG key, issue_id LONG = @issue, user_id LONG = user.id, body STRING,
@@ -173,7 +173,7 @@ func (s *source) inOrganization() []*rest.Resource {
 			Details: []*rest.Resource{
 				{Path: "orgs/{^login}/teams/{slug}/members", Tables: []rest.Table{
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
-				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Tables: copilot("_team", "^^login", "^id")}}},
+				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
 		{Path: org + "members", Whole: day, Met: s.meet, Finds: s.users},
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack},
 			Tables: []rest.Table{
@@ -205,7 +205,7 @@ func (s *source) inOrganization() []*rest.Resource {
 					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME`,
 					Children: []rest.Table{{Name: "project_v_2_custom_field", Each: "fields", Columns: `project_v_2_field_id LONG key = id,
 						project_v_2_item_id LONG key = ^id, data_type STRING, name STRING, value STRING`}}}}}}},
-		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404}, Tables: copilot("", "^login", "")},
+		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404, 422}, Tables: copilot("", "^login", "")},
 	}
 }
 

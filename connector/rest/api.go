@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,16 @@ func (r *Resource) own() []string {
 		r.Tables[i].walk(func(t *Table) { names = append(names, t.Name) })
 	}
 	return names
+}
+
+// all are the names of the tables that need the resource.
+func (r *Resource) all() []string {
+	names := r.tables()
+	for _, l := range r.Lists {
+		names = append(names, l.tables()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // all visits the resources that have a state: roots and their lists.

@@ -47,7 +47,7 @@ func (b *Budget) ready() time.Duration {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(b.next.Sub(time.Now()), 0)
+	return max(time.Until(b.next), 0)
 }
 
 // A Budgets has the Budgets of a vendor that counts the requests of each

@@ -56,6 +56,7 @@ type reader struct {
 	list    *Resource
 	since   time.Time // what is older has not changed; zero: everything is new
 	members bool      // rows of lists inside objects may have been sent before
+	again   bool      // those of the object being sent may have been
 	changed bool      // the object being sent is none of those that are older than since
 }
 
@@ -358,13 +359,8 @@ func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
 			return err
 		}
 	}
-	if id := l.name() + " " + o.Text("id"); r.members && len(l.Tables) > 0 {
-		if r.sent[id] {
-			if err := r.flush(ctx); err != nil {
-				return err
-			}
-		}
-		r.sent[id] = true
+	if err := r.meet(ctx, l, o); err != nil {
+		return err
 	}
 	r.changed = l.Cursor == nil || !r.at(o).Before(r.since)
 	for _, f := range r.filler(l) {
@@ -380,6 +376,29 @@ func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// meet finds out whether rows of lists inside an object may have been sent
+// before: by an earlier reading, or by this one, if the object has just changed
+// and moved. What waits to be written of it goes out first then, as deletes and
+// upserts of one key must keep their order.
+func (r *reader) meet(ctx context.Context, l *Resource, o *Object) error {
+	if len(l.Tables) == 0 {
+		return nil
+	}
+	moved := l.Cursor != nil && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
+	r.again = r.members || moved
+	if !r.again {
+		return nil
+	}
+	id := l.name() + " " + o.Text("id")
+	if r.sent[id] || !r.members {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	r.sent[id] = true
 	return nil
 }
 
@@ -435,7 +454,7 @@ func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, m
 		return nil // they are swept in each round
 	}
 	known := r.state.of(r.list).remember(f.table.Name, met)
-	if !r.members || !r.changed {
+	if !r.again || !r.changed {
 		return nil
 	}
 	for _, m := range known {
@@ -448,7 +467,7 @@ func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, m
 				f.gone.Value(i, fastjson.MustParse(m), nil)
 				continue
 			}
-			v, err := f.sources[f.source(c.Name)].value(ctx, o, funcs)
+			v, err := f.rows.origin(c.Name).value(ctx, o, funcs)
 			if err != nil {
 				return err
 			}
@@ -521,13 +540,13 @@ func (r *reader) refuse(l *Resource, err error) error {
 		return own.error
 	}
 	s := Status(err)
+	if slices.Contains(l.Empty, s) {
+		return nil
+	}
 	switch s {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusUnavailableForLegalReasons:
 	default:
 		return err
-	}
-	if slices.Contains(l.Empty, s) {
-		return nil
 	}
 	if r.refused[l] == nil {
 		r.refused[l] = &refusals{first: err}
@@ -541,7 +560,7 @@ func (r *reader) refuse(l *Resource, err error) error {
 func (r *reader) warn() {
 	for l, f := range r.refused {
 		r.out.Warn(setup.Warning{Code: "list_not_read", Message: fmt.Sprintf("What %s has could not be read %s. The rows of %s that are there stay as they are. The first refusal: %v.",
-			l.name(), times(f.n), strings.Join(l.own(), ", "), f.first)})
+			l.name(), times(f.n), strings.Join(l.all(), ", "), f.first)})
 	}
 }
 

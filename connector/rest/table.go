@@ -24,7 +24,8 @@ import (
 //	a|b      the first of two that is not null
 //	a/       the last segment of a URL or path
 //	a?       whether there is one
-//	.        the element of the list itself
+//	.        the element of the list itself, if it is no object
+//	*        the element of the list itself
 //	#        its index in the list
 //	^a       a field of the object around it, ^^a of the one around that
 //	@f       what the function f of [API.Funcs] returns
@@ -61,7 +62,7 @@ func (o *Object) Get(path string) *fastjson.Value {
 			return nil
 		}
 	}
-	if path == "." {
+	if path == "*" || path == "." && o.Value.Type() != fastjson.TypeObject {
 		return o.Value
 	}
 	return get(o.Value, path)
@@ -80,6 +81,7 @@ func (o *Object) Int(path string) int64 {
 	return n
 }
 
+// get returns what is at a path of names; what is no object has nothing.
 func get(v *fastjson.Value, path string) *fastjson.Value {
 	for v != nil && path != "" {
 		var name string
@@ -117,7 +119,7 @@ func (t *Table) Schema() schema.Table {
 func (t *Table) parse() (schema.Table, []origin) {
 	out := schema.Table{Name: schema.Name{Table: t.Name}}
 	var sources []origin
-	for spec := range strings.SplitSeq(t.Columns, ",") {
+	for _, spec := range columnSpecs(t.Columns) {
 		spec, from, derived := strings.Cut(spec, "=")
 		f := strings.Fields(spec)
 		if len(f) != 2 && (len(f) != 3 || f[2] != "key") {
@@ -133,6 +135,20 @@ func (t *Table) parse() (schema.Table, []origin) {
 		}
 	}
 	return out, sources
+}
+
+// columnSpecs cuts a text at its commas, but for those of types: DECIMAL(10,2).
+func columnSpecs(s string) []string {
+	depth := 0
+	return strings.FieldsFunc(s, func(r rune) bool {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return r == ',' && depth == 0
+	})
 }
 
 func parseSource(column, from string) origin {
@@ -197,33 +213,71 @@ func Bool(b bool) *fastjson.Value {
 	return no
 }
 
+// A Filler makes rows of a Table from objects. Its Rows are free to use for
+// what the text of the columns does not say.
+type Filler struct {
+	*Rows
+	origins []origin
+	columns []int // of the origins
+}
+
+// Filler returns a Filler for what is asked for of t.
+func (t *Table) Filler(out connector.Output, asked schema.Table) *Filler {
+	f := &Filler{Rows: NewRows(out, asked)}
+	_, f.origins = t.parse()
+	for _, o := range f.origins {
+		f.columns = append(f.columns, f.Column(o.column))
+	}
+	return f
+}
+
+// Set sets the values of the row that o has. They must stay as they are until
+// End.
+func (f *Filler) Set(ctx context.Context, o *Object, funcs map[string]Func) error {
+	if v := o.Value.GetObject(); v != nil {
+		f.Record(v)
+	}
+	for i := range f.origins {
+		v, err := f.origins[i].value(ctx, o, funcs)
+		if err != nil {
+			return err
+		}
+		f.Value(f.columns[i], v, f.origins[i].cut)
+	}
+	return nil
+}
+
+// origin returns where a column comes from, nil if from the field of its name.
+func (f *Filler) origin(column string) *origin {
+	for i := range f.origins {
+		if f.origins[i].column == column {
+			return &f.origins[i]
+		}
+	}
+	return nil
+}
+
 // A filler writes the rows of one table that a sync wants, and of its children.
 type filler struct {
 	table    *Table
-	rows     *Rows // nil: nobody wants the table
-	sources  []origin
-	columns  []int // of sources, in rows
+	rows     *Filler // nil: nobody wants the table
 	children []*filler
 
 	// Of a child whose key is the parent's and one column more: keys that are
-	// to be deleted, and the index of that column in them.
+	// to be deleted, and the index and the name of that column in them.
 	gone   *Rows
 	member int
-	own    string // the source of the member, "": the field of its name
+	own    string
 }
 
 // newFiller returns nil if neither the table nor a child is wanted.
 func newFiller(t *Table, req connector.Request, out connector.Output) *filler {
 	f := &filler{table: t, member: -1}
-	_, f.sources = t.parse()
 	for _, asked := range req.Tables {
 		if asked.Name.Table != t.Name {
 			continue
 		}
-		f.rows = NewRows(out, asked)
-		for _, s := range f.sources {
-			f.columns = append(f.columns, f.rows.Column(s.column))
-		}
+		f.rows = t.Filler(out, asked)
 		f.keys(asked, out)
 	}
 	for i := range t.Children {
@@ -247,8 +301,7 @@ func (f *filler) keys(t schema.Table, out connector.Output) {
 	for i, k := range t.Key() {
 		c := t.Columns[k]
 		key.Columns = append(key.Columns, c)
-		j := f.source(c.Name)
-		if j >= 0 && strings.HasPrefix(f.sources[j].paths[0], "^") {
+		if o := f.rows.origin(c.Name); o != nil && strings.HasPrefix(o.paths[0], "^") {
 			inherits = true
 			continue
 		}
@@ -262,15 +315,6 @@ func (f *filler) keys(t schema.Table, out connector.Output) {
 		f.gone = NewRows(out, key)
 		f.gone.Op = schema.Delete
 	}
-}
-
-func (f *filler) source(column string) int {
-	for i, s := range f.sources {
-		if s.column == column {
-			return i
-		}
-	}
-	return -1
 }
 
 // put sends the rows that an object has for the table.
@@ -294,16 +338,8 @@ func (f *filler) send(ctx context.Context, o *Object, funcs map[string]Func) err
 	if f.rows == nil {
 		return nil
 	}
-	if v := o.Value.GetObject(); v != nil {
-		f.rows.Record(v)
-	}
-	for i := range f.sources {
-		s := &f.sources[i]
-		v, err := s.value(ctx, o, funcs)
-		if err != nil {
-			return err
-		}
-		f.rows.Value(f.columns[i], v, s.cut)
+	if err := f.rows.Set(ctx, o, funcs); err != nil {
+		return err
 	}
 	return f.rows.End(ctx)
 }
@@ -311,7 +347,7 @@ func (f *filler) send(ctx context.Context, o *Object, funcs map[string]Func) err
 // sendAll sends the rows of a list inside an object. What the list had before
 // and has no more is deleted, if it can be told.
 func (f *filler) sendAll(ctx context.Context, around *Object, funcs map[string]Func) error {
-	list := elements(around.Get(f.table.Each))
+	list := Elements(around.Get(f.table.Each))
 	met := map[string]bool{}
 	for i, v := range list {
 		o := &Object{Value: v, Parent: around, Index: i, reader: around.reader}
@@ -332,7 +368,8 @@ func (f *filler) sendAll(ctx context.Context, around *Object, funcs map[string]F
 	return around.reader.forgetMembers(ctx, f, around, met, funcs)
 }
 
-func elements(v *fastjson.Value) []*fastjson.Value {
+// Elements returns the elements of a list, or what is none as the only one.
+func Elements(v *fastjson.Value) []*fastjson.Value {
 	switch {
 	case v == nil || v.Type() == fastjson.TypeNull:
 		return nil
@@ -345,9 +382,9 @@ func elements(v *fastjson.Value) []*fastjson.Value {
 // memberOf returns the part of a row's key that is its own, as JSON.
 func (f *filler) memberOf(ctx context.Context, o *Object, funcs map[string]Func) (string, error) {
 	v := o.Get(f.own)
-	if i := f.source(f.own); i >= 0 {
+	if from := f.rows.origin(f.own); from != nil {
 		var err error
-		if v, err = f.sources[i].value(ctx, o, funcs); err != nil {
+		if v, err = from.value(ctx, o, funcs); err != nil {
 			return "", err
 		}
 	}

@@ -9,52 +9,60 @@ import (
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
-// Values given as text are those that JSON would have given; nothing is NULL.
-func TestText(t *testing.T) {
-	for _, c := range []struct{ typ, values, want, wantType string }{
-		{"LONG", "1||-2|9223372036854775807", "1|NULL|-2|9223372036854775807", "LONG"},
-		{"LONG", "1|9223372036854775808|2.5", "1|9223372036854775808|2.5", "DECIMAL(20,1)"},
-		{"LONG", "1|x", "1|x", "STRING"},
-		{"DOUBLE", "1.5||1.0E7|0.12345678901234567890", "1.5|NULL|10000000|0.12345678901234568", "DOUBLE"},
-		{"DOUBLE", "1.5|NaN", "1.5|NaN", "STRING"},
-		{"DECIMAL(18,2)", "1.10||-9999999999999999.99|1.0E7", "1.1|NULL|-9999999999999999.99|10000000", "DECIMAL(18,2)"},
-		{"DECIMAL(18,2)", "1.10|1.255|12345678901234567.5", "1.1|1.255|12345678901234567.5", "DECIMAL(20,3)"},
-		{"DECIMAL", "1.10|2", "1.10|2", "DECIMAL"},
-		{"BOOLEAN", "true|false|", "true|false|NULL", "BOOLEAN"},
-		{"BOOLEAN", "true|1", "true|1", "STRING"},
-		{"NAIVE_DATE", "2026-02-28||0001-01-01", "2026-02-28|NULL|0001-01-01", "NAIVE_DATE"},
-		{"NAIVE_DATE", "2026-02-28|soon", "2026-02-28|soon", "STRING"},
-		{"UTC_DATETIME", "2026-02-28T10:00:00.000Z|2026-02-28T10:00:00.123+0000|", "2026-02-28 10:00:00|2026-02-28 10:00:00.123|NULL", "UTC_DATETIME"},
-		{"STRING", "a||12", "a|NULL|12", "STRING"},
-		{"STRING(4)", "a|four|five5|12345", "a|four|five5|12345", "STRING"},
-		{"UNSPECIFIED", "|5|6.5", "NULL|5|6.5", "DECIMAL(11,1)"},
-	} {
-		table := schema.Table{Name: schema.Name{Table: "t"}, Columns: []schema.Column{column("id", "LONG", true), column("v", c.typ, false)}}
-		m := &connectortest.Model{}
-		err := m.Sync(t.Context(), &script{table, func(ctx context.Context, out connector.Output) error {
-			rows := rest.NewRows(out, table)
-			rows.Nearest = true
-			for i, v := range strings.Split(c.values, "|") {
-				rows.Int(0, int64(i))
-				if v != "" {
-					rows.Text(1, []byte(v))
-				}
-				if err := rows.End(ctx); err != nil {
-					return err
-				}
+// csv is a Source whose rows are fields of CSV.
+type csv struct {
+	connector.Source
+	table rest.Table
+	rows  []string
+}
+
+func (c csv) Tables(_ context.Context, _ func(setup.Warning)) ([]schema.Table, error) {
+	return []schema.Table{c.table.Schema()}, nil
+}
+
+func (c csv) Sync(at context.Context, req connector.Request, out connector.Output) error {
+	rows := rest.NewRows(out, req.Tables[0])
+	for _, r := range c.rows {
+		for i, v := range strings.Split(r, ",") {
+			if v != "NULL" {
+				rows.Text(i, []byte(v))
 			}
-			return rows.Flush(ctx)
-		}})
-		if err != nil {
+		}
+		if err := rows.End(at); err != nil {
+			return err
+		}
+	}
+	return rows.Flush(at)
+}
+
+// Texts are what they say in the type of their column, and make it wider where
+// they say more.
+func TestText(t *testing.T) {
+	for _, c := range []struct{ columns, rows, want, typ string }{
+		{"id LONG key, v BOOLEAN", "1,true;2,false;3,;4,NULL", "1|true 2|false 3|NULL 4|NULL", "BOOLEAN"},
+		{"id LONG key, v LONG", "1,7;2,-9;3,", "1|7 2|-9 3|NULL", "LONG"},
+		{"id LONG key, v DOUBLE", "1,1.5;2,1e3;3,", "1|1.5 2|1000 3|NULL", "DOUBLE"},
+		{"id LONG key, v DECIMAL(5,2)", "1,1.25;2,-3", "1|1.25 2|-3", "DECIMAL(5,2)"},
+		{"id LONG key, v NAIVE_DATE", "1,2026-01-31;2,", "1|2026-01-31 2|NULL", "NAIVE_DATE"},
+		{"id LONG key, v UTC_DATETIME", "1,2026-01-31T10:00:00.000Z;2,", "1|2026-01-31 10:00:00 2|NULL", "UTC_DATETIME"},
+		{"id LONG key, v STRING", "1,a;2,;3,NULL", "1|a 2| 3|NULL", "STRING"},
+		{"id LONG key, v JSON", "1,7;2,;3,[]", "1|7 2|NULL 3|[]", "JSON"},
+		{"id LONG key, v LONG", "1,7;2,1.5", "1|7 2|1.5", "DECIMAL(20,1)"},
+		{"id LONG key, v LONG", "1,7;2,x", "1|7 2|x", "STRING"},
+		{"id LONG key, v BOOLEAN", "1,true;2,yes", "1|true 2|yes", "STRING"},
+	} {
+		m := &connectortest.Model{}
+		if err := m.Sync(t.Context(), csv{table: rest.Table{Name: "t", Columns: c.columns}, rows: strings.Split(c.rows, ";")}); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(m.Rows("t", "v"), "|"); got != c.want {
-			t.Errorf("%s of %s: got %s, want %s", c.typ, c.values, got, c.want)
+		if got := strings.Join(m.Rows("t"), " "); got != c.want {
+			t.Errorf("%s: %s: got %s, want %s", c.columns, c.rows, got, c.want)
 		}
-		if got := m.Columns("t")[1].Type.String(); got != c.wantType {
-			t.Errorf("%s of %s: became %s, want %s", c.typ, c.values, got, c.wantType)
+		if got := m.Columns("t")[1].Type.String(); got != c.typ {
+			t.Errorf("%s: %s: got a %s, want a %s", c.columns, c.rows, got, c.typ)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -38,11 +39,10 @@ func (r *rotations) lock(ctx context.Context, id string) (unlock func(), err err
 	}
 }
 
-// rotate returns what a connection's source exchanges secrets by.
-func (r *Runner) rotate(id string, config *setup.Description) connector.Rotate {
-	if config == nil {
-		return nil
-	}
+// rotate returns what a connection's source exchanges secrets by. What an
+// external secrets manager keeps cannot be replaced there: a vendor that does
+// so needs a person.
+func (r *Runner) rotate(id string) connector.Rotate {
 	return func(ctx context.Context, exchange func(json.RawMessage) (setup.Secrets, error)) error {
 		unlock, err := r.rotations.lock(ctx, id)
 		if err != nil {
@@ -53,11 +53,28 @@ func (r *Runner) rotate(id string, config *setup.Description) connector.Rotate {
 		if err != nil {
 			return ofStore("connection", err)
 		}
-		secrets, err := exchange(c.Config)
+		k, err := r.keptSource(c)
+		if err != nil {
+			return err
+		}
+		if k.about == nil {
+			return fmt.Errorf("connector %s has no config", c.Service)
+		}
+		whole, err := r.whole(ctx, k)
+		if err != nil {
+			return err
+		}
+		secrets, err := exchange(whole)
 		if err != nil || secrets == nil {
 			return err
 		}
-		return ofStore("the new secrets of the connection", r.keepSecrets(ctx, id, config, c.Config, secrets))
+		for field := range secrets {
+			if _, elsewhere := k.keys[field]; elsewhere && k.away() {
+				return &setup.Problem{Code: "secret_not_stored", Message: fmt.Sprintf("The source has replaced %s, which an external secrets manager keeps and "+
+					"this server cannot change there. Log in again, and keep %s in the connection's config.", field, field)}
+			}
+		}
+		return ofStore("the new secrets of the connection", r.keepSecrets(ctx, id, k.about, c.Config, secrets))
 	}
 }
 

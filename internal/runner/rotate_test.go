@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/vaulttest"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -117,5 +118,28 @@ func TestRotateOneAtATime(t *testing.T) {
 	w.Wait()
 	if key := f.key(f.store); key != "8" {
 		t.Errorf("8 exchanges led to %q", key)
+	}
+}
+
+// A secret that is kept elsewhere cannot be replaced there: a person has to
+// act, and the config stays as it is.
+func TestRotateWhatAVaultKeeps(t *testing.T) {
+	f, v := newFixture(t), vaulttest.Start(t, "")
+	var target string
+	f.keepElsewhere(v, &target)
+	v.Put("secret/name", map[string]any{"v": "s"})
+	v.Put("secret/app", map[string]any{"token": "hunter2", "other": "o"})
+	f.run(ctx, Watch{})
+	err := f.env.Rotate(ctx, func(config json.RawMessage) (setup.Secrets, error) {
+		if !strings.Contains(string(config), "hunter2") {
+			t.Errorf("the config is %s", config)
+		}
+		return setup.Secrets{"key": "hunter3"}, nil
+	})
+	if p := setup.AsProblem(err); p == nil || p.Code != "secret_not_stored" || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("got %v", err)
+	}
+	if key := f.key(f.store); key != "" {
+		t.Errorf("stored %q", key)
 	}
 }

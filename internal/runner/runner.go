@@ -127,7 +127,7 @@ func (r *Runner) openSource(ctx context.Context, c *store.Connection, whole json
 		Memory:      r.share.Source,
 		Trusts:      way.trusts,
 		Authorities: way.authorities,
-		Rotate:      r.rotate(c.ID, svc.Config),
+		Rotate:      r.rotate(c.ID),
 		Dial:        way.dial(),
 	})
 	return &openSource{src, svc, way.tunnel}, err
