@@ -59,6 +59,8 @@ func (s *server) routes() []route {
 			route{method: post, path: "/v1/certificates", handle: s.approveNamed(&certificate), message: fivetran.CertificateApproved},
 			route{method: post, path: "/v1/fingerprints", handle: s.approveNamed(&fingerprint), message: fivetran.FingerprintApproved},
 			route{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
+			route{method: get, path: "/openapi.json", handle: showDocument, public: true, download: true},
+			route{method: get, path: "/docs/api", handle: showPage, public: true, download: true},
 		),
 
 		on(grouped(access.Users),
