@@ -135,6 +135,7 @@ func TestTeams(t *testing.T) {
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"{eve}"}`, 201, "Success", "User has been added to the team"},
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"{eve}"}`, 409, "Conflict", ""},
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"nobody"}`, 404, "NotFound", ""},
+		{"GET", "/v1/teams/{t}/users/{eve}", "", 200, "Success", "Team user details retrieved successfully"},
 		{"PATCH", "/v1/teams/{t}/users/{eve}", `{"role":"Team Manager"}`, 200, "Success", "User role has been updated"},
 		{"DELETE", "/v1/teams/{t}/users/{eve}", "", 200, "Success", "User has been removed from the team"},
 		{"GET", "/v1/teams/{t}/users/{eve}", "", 404, "NotFound", ""},

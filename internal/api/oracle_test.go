@@ -213,9 +213,14 @@ func (d *described) check(op *openapi3.Operation, status int, h http.Header, bod
 	return content.Schema.Value.VisitJSON(v, openapi3.MultiErrors(), openapi3.EnableFormatValidation())
 }
 
-// watch returns h with the oracle listening. Without the definition the
-// responses are only checked for their envelope, and the log says so.
+// watch returns h with the oracle listening, and remembers what was met.
 func watch(t *testing.T, h http.Handler) http.Handler {
+	return listen(t, h, meet)
+}
+
+// listen returns h with the oracle listening. Without the definition the
+// responses are only checked for their envelope, and the log says so.
+func listen(t *testing.T, h http.Handler, meet func(r *http.Request, status int)) http.Handler {
 	o, err := loadOracle()
 	if err != nil {
 		t.Fatal(err)
@@ -231,6 +236,7 @@ func watch(t *testing.T, h http.Handler) http.Handler {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
 		res := rec.Result()
+		meet(r, res.StatusCode)
 		check := func() error { return o.check(r, res.StatusCode, res.Header, rec.Body.Bytes()) }
 		if op := d.operation(r.Method, strings.TrimSuffix(r.URL.Path, "/")); op != nil && res.StatusCode != http.StatusInternalServerError {
 			check = func() error { return d.check(op, res.StatusCode, res.Header, rec.Body.Bytes()) }
