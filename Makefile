@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench
+.PHONY: build demo test lint bench bench-api fuzz-api
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -21,3 +21,10 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)
+
+bench-api: build ## what requests cost the server, and its memory under very many
+	@scripts/need wrk
+	@go run ./internal/bench -run api $(ARGS)
+
+fuzz-api: ## 2,000 odd requests of every API operation; make fuzz-api ARGS="-cases 100 -seed 7"
+	@go test -count=1 -timeout 2h -run 'TestFuzz$$' -v ./internal/api -cases 2000 $(ARGS)

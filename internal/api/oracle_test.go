@@ -168,25 +168,20 @@ func mend(s *openapi3.Schema, target bool) {
 
 // A described is Penstock's own document, which all of its responses are held
 // against: nothing more may be in them, nothing less, and no other status.
-type described struct {
-	*oracle
-	unnamed map[string]bool // schemas
-}
+type described struct{ *oracle }
 
-func loadDocument() (*described, error) {
+var loadDocument = sync.OnceValues(func() (*described, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openapi)
 	if err != nil {
 		return nil, err
 	}
-	d := &described{&oracle{doc, doc.Paths.Map()}, map[string]bool{}}
 	for name, ref := range doc.Components.Schemas {
-		d.unnamed[name] = true
 		if s := ref.Value; s.AdditionalProperties == (openapi3.AdditionalProperties{}) && name != "Success" && name != "Page" { // which have more beside them
 			s.AdditionalProperties.Has = new(bool)
 		}
 	}
-	return d, nil
-}
+	return &described{&oracle{doc, doc.Paths.Map()}}, nil
+})
 
 // check holds a response against the document. What is no operation of it is
 // an error as everywhere.
