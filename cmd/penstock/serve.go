@@ -190,8 +190,7 @@ const patience = 30 * time.Second
 func (p *platform) serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	srv := &http.Server{Handler: p.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	srv := api.NewServer(p.handler, p.log)
 	var done sync.WaitGroup
 	var engineErr error
 	done.Go(func() {

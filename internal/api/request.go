@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -78,6 +79,7 @@ func (r *request) body() ([]byte, error) {
 }
 
 var (
+	errTooSlow   = &apiError{http.StatusRequestTimeout, fivetran.BadRequest, "The request body did not arrive in time"}
 	errTooLarge  = &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
 	errMediaType = &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
 )
@@ -85,8 +87,11 @@ var (
 // unreadable says why a body could not be read.
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errTooSlow
 	}
 	return invalidInput("The request body cannot be read")
 }
