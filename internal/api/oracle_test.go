@@ -246,7 +246,7 @@ func listen(t *testing.T, h http.Handler, meet func(r *http.Request, status int)
 }
 
 func (o *oracle) check(r *http.Request, status int, h http.Header, body []byte) error {
-	if strings.HasSuffix(r.URL.Path, "/download") && status == http.StatusOK {
+	if strings.HasSuffix(strings.TrimSuffix(r.URL.Path, "/"), "/download") && status == http.StatusOK {
 		if ct := h.Get("Content-Type"); ct != "application/octet-stream" {
 			return fmt.Errorf("Content-Type %q", ct)
 		}

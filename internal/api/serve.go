@@ -137,7 +137,7 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	ctx, cancel := context.WithTimeout(hr.Context(), patience)
 	defer cancel()
 	connection, end := http.NewResponseController(w), time.Now().Add(patience+slack)
-	_ = connection.SetReadDeadline(end) // what is no connection, in tests, has no deadlines
+	_ = connection.SetReadDeadline(end)             // what is no connection, in tests, has no deadlines
 	_ = connection.SetWriteDeadline(end.Add(slack)) // the answer to a body that did not come, too
 	hr = hr.WithContext(ctx)
 	hr.Body = http.MaxBytesReader(w, hr.Body, limit)
