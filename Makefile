@@ -25,6 +25,7 @@ bench: build ## loads, merges and verification beside peers, on this machine
 bench-api: build ## what requests cost the server, and its memory under very many
 	@scripts/need wrk
 	@go run ./internal/bench -run api $(ARGS)
+	@go test -run '^$$' -bench 'Details|List' -benchtime 3s ./internal/api
 
 fuzz-api: ## 2,000 odd requests of every API operation; make fuzz-api ARGS="-cases 100 -seed 7"
 	@go test -count=1 -timeout 2h -run 'TestFuzz$$' -v ./internal/api -cases 2000 $(ARGS)
