@@ -307,6 +307,6 @@ func (d *document) Type(s *schemaDoc) string {
 
 // plural returns what a list or a map holds many of.
 func plural(kind string) string {
-	first, rest, _ := strings.Cut(kind, " ")
+	first, rest, _ := strings.Cut(strings.TrimSuffix(kind, " or null"), " ")
 	return strings.TrimSpace(first + "s " + rest)
 }
