@@ -190,7 +190,7 @@ func TestWalkRefused(t *testing.T) {
 		case rt.upload:
 			refused(rt.method, "x", 400, "InvalidInput", "Content-Type: multipart/form-data; boundary=b")
 		case op != nil && op.RequestBody != nil:
-			for _, body := range []string{`{`, `[]`, `"x"`, `{}{}`, "{\"a\":\"\x00\"}"} {
+			for _, body := range []string{`{`, `[]`, `null`, `"x"`, `{}{}`, "{\"a\":\"\x00\"}"} {
 				refused(rt.method, body, 400, "InvalidInput")
 			}
 		case op != nil && op.Parameters.GetByInAndName("query", "limit") != nil:
