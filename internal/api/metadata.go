@@ -31,7 +31,7 @@ func newSources(services []connector.Service) sources {
 		src := &source{Service: svc, config: svc.Config.With(schemaFields(svc.SchemaFormat)...)}
 		src.detail = connectorType(src)
 		src.item = src.detail
-		src.item.Config, src.item.Auth = nil, nil
+		src.item.Config, src.item.Auth, src.item.SecretsKeys = nil, nil, nil
 		all[svc.ID] = src
 	}
 	return all
@@ -111,6 +111,7 @@ func connectorType(src *source) fivetran.ConnectorType {
 		t.SupportedFeatures = append(t.SupportedFeatures, fivetran.Feature{ID: id})
 	}
 	t.Config.Title = src.Name + " config object"
+	t.SecretsKeys = secretsFields(src.Service.Config)
 	return t
 }
 
