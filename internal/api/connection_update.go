@@ -18,6 +18,9 @@ func (s *server) updateConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.Config, err = src.withAuth(req.Config, req.Auth); err != nil {
+		return nil, err
+	}
 	switch {
 	case !changesAnything(&req):
 		return nil, invalidInput("The request must change at least one field of the connection")

@@ -89,6 +89,9 @@ func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logg
 	if svc == nil {
 		return nil, fmt.Errorf("this program has no connector %q", c.Service)
 	}
+	if svc.Absent != nil {
+		return nil, svc.Absent
+	}
 	if err := impassable("source", c.Way()); err != nil {
 		return nil, err
 	}
@@ -121,6 +124,9 @@ func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slo
 	svc := r.destinations[d.Service]
 	if svc == nil {
 		return nil, fmt.Errorf("this program has no destination %q", d.Service)
+	}
+	if svc.Absent != nil {
+		return nil, svc.Absent
 	}
 	if err := impassable("destination", d.Way()); err != nil {
 		return nil, err
