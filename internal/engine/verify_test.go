@@ -165,7 +165,7 @@ func TestVerificationsWaitApart(t *testing.T) {
 		var waiting []*store.Verification
 		for _, name := range []string{"a", "b", "c"} {
 			w.connection(name, func(c *store.Connection) {
-				idle(c)
+				c.Config = json.RawMessage(`{"schema":"digesting_` + name + `"}`)
 				c.Paused, c.ScheduleType, c.TriggeredAt = false, schedule.Manual, time.Now()
 			})
 			waiting = append(waiting, w.verify(name))
