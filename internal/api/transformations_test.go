@@ -95,9 +95,8 @@ func TestTransformations(t *testing.T) {
 		t.Error(diff)
 	}
 
-	events, err := e.store.Events(t.Context(), 0, 1000)
+	before, err := e.store.Events(t.Context(), 0, 1000)
 	must(t, err)
-	at := events[len(events)-1].ID
 	if a := e.ok("POST", "/v1/transformations/"+id+"/run", `{"full_refresh":true}`); a.message != "Transformation with id '"+id+"' has been started" {
 		t.Errorf("got %s", a.body)
 	}
@@ -105,8 +104,9 @@ func TestTransformations(t *testing.T) {
 	if data["status"] != "FAILED" || data["last_started_at"] == nil || data["last_ended_at"] == nil {
 		t.Errorf("a run that nobody did: %v", data)
 	}
-	events, err = e.store.Events(t.Context(), at, 10)
+	events, err := e.store.Events(t.Context(), 0, 1000)
 	must(t, err)
+	events = events[len(before):]
 	if len(events) != 2 || events[0].Kind != store.TransformationStart || events[1].Kind != store.TransformationHasFailed ||
 		!strings.Contains(string(events[1].Data), noDBT) {
 		t.Errorf("events %v", events)
