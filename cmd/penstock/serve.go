@@ -41,6 +41,7 @@ type serveCmd struct {
 	DatabaseURL     string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
 	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
 	Records         string            `help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; see docs/operation.md." placeholder:"FILE"`
+	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
@@ -136,7 +137,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
+	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -172,10 +173,10 @@ func (s *server) groupPublicKey(r *request) (any, error) {
 }
 
 // groupServiceAccount names the account by which a Google cloud would know
-// the group. Its form is the one that clients expect.
+// the group, in the server's project. Its form is the one that clients expect.
 func (s *server) groupServiceAccount(r *request) (any, error) {
 	return fivetran.GroupServiceAccount{
-		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
+		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@" + cmp.Or(s.GoogleProject, "penstock") + ".iam.gserviceaccount.com",
 	}, nil
 }
 
