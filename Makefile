@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench
+.PHONY: build demo test lint bench e2e-clients e2e-plugins e2e-terraform
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -21,3 +21,10 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)
+
+e2e-clients: ## Fivetran's own end-to-end suite, and what its other clients send, against a server; part of make test
+	@scripts/need go cc
+	@go test ./cmd/penstock -count=1 -v -run '^TestClient'
+
+e2e-plugins: build ## Airflow's and Dagster's plug-ins for Fivetran against a server; downloads 500 MB, once
+	@scripts/e2e-plugins

@@ -219,7 +219,11 @@ func TestClientDagster(t *testing.T) {
 	if len(schemas["15five"].(map[string]any)["tables"].(map[string]any)) != 20 {
 		t.Errorf("schemas %v", schemas)
 	}
-	o.do(t, "GET", connector+"/schemas/15five/tables/users/columns", "")
+	for _, schema := range []string{"15five", "people"} { // by the source's names, and by the destination's
+		if c := o.do(t, "GET", connector+"/schemas/"+schema+"/tables/users/columns", "")["columns"].(map[string]any); c["email"] == nil {
+			t.Errorf("columns by schema %s: %v", schema, c)
+		}
+	}
 
 	o.do(t, "POST", connector+"/schemas/tables/resync", `{"15five": ["users"]}`)
 	if p = o.wait(t, p.later()); !p.succeeded.After(p.failed) {
