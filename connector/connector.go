@@ -60,7 +60,7 @@ type Service struct {
 type Listing struct {
 	Class       string   // "standard" or "lite"; "": standard
 	Status      string   // "general_availability", "beta", "sunset", …; "": general_availability
-	StatusSince string   // when it came to have that status; "": not known
+	StatusSince string   // when it came to have that status, RFC 3339; "": not known
 	Icons       []string // addresses of pictures, the usual one first
 	Docs, ERD   string   // addresses of documents
 }

@@ -79,8 +79,8 @@ func (s *server) groupConnections(r *request) (any, error) {
 	return s.connectionsPage(r, r.group.ID)
 }
 
-// groupUsers lists the members of a group, and those who see it because of
-// their role in the account.
+// groupUsers lists the members of a group, with their roles in it, and those who
+// see it because of their role in the account, which is not shown here.
 func (s *server) groupUsers(r *request) (any, error) {
 	return paged(r, wireUser, func(page store.Page) ([]store.User, string, error) {
 		if r.wantsInactive() {
