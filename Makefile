@@ -28,3 +28,6 @@ e2e-clients: ## Fivetran's own end-to-end suite, and what its other clients send
 
 e2e-plugins: build ## Airflow's and Dagster's plug-ins for Fivetran against a server; downloads 500 MB, once
 	@scripts/e2e-plugins
+
+e2e-terraform: build ## Fivetran's Terraform provider; make e2e-terraform ARGS=DIR, a checkout of it
+	@scripts/e2e-terraform $(ARGS)

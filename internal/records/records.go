@@ -4,12 +4,13 @@
 //
 // A connector is written as GET /v1/metadata/connector-types/{service} describes
 // one, Fivetran's own answers included, and a destination in the same way as far
-// as it applies. Where this program has the connector, the file adds to what the
+// as it applies. What this program has stays as it is; the file adds to what a
 // connector says of itself: pictures, documents, status.
 package records
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -57,7 +58,7 @@ func Add(name string, connectors []connector.Service, destinations []destination
 	for _, d := range f.Destinations {
 		s, err := target(&d)
 		if err == nil {
-			err = place(&destinations, s, func(s *destination.Service) string { return s.ID }, nil)
+			err = place(&destinations, s, func(s *destination.Service) string { return s.ID }, leave)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: destination %q: %w", name, d.ID, err)
@@ -67,27 +68,34 @@ func Add(name string, connectors []connector.Service, destinations []destination
 }
 
 // place adds a declared service to all, or has known, the service of that id
-// which is there already, completed by it; nil: it may not be there.
+// which is there already, deal with it.
 func place[S any](all *[]S, declared S, id func(*S) string, known func(known *S, declared *S) error) error {
 	if id(&declared) == "" {
-		return fmt.Errorf("a service has an id")
+		return errors.New("a service has an id")
 	}
 	i := slices.IndexFunc(*all, func(s S) bool { return id(&s) == id(&declared) })
-	switch {
-	case i < 0:
+	if i < 0 {
 		*all = append(*all, declared)
 		return nil
-	case known == nil:
-		return fmt.Errorf("this program has it, or the file declares it twice")
 	}
 	return known(&(*all)[i], &declared)
+}
+
+var errTwice = errors.New("the file declares it twice")
+
+// leave has a destination that this program has stay as it is.
+func leave(known, _ *destination.Service) error {
+	if known.Absent != nil {
+		return errTwice
+	}
+	return nil
 }
 
 // complete lets a connector that this program has say what it does not say of
 // itself in a declared one's words.
 func complete(known, declared *connector.Service) error {
 	if known.Absent != nil {
-		return fmt.Errorf("the file declares it twice")
+		return errTwice
 	}
 	l, more := &known.Listing, declared.Listing
 	for _, text := range []struct{ own, other *string }{
