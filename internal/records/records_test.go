@@ -82,7 +82,7 @@ func TestAdd(t *testing.T) {
 
 // TestComplete adds to what a connector says of itself, and to nothing else.
 func TestComplete(t *testing.T) {
-	sources, _, err := add(t, `{"connectors": [{"id": "15five", "name": "X", "icons": ["i"], "link_to_docs": "d", "connector_class": "standard",
+	sources, targets, err := add(t, `{"destinations": [{"id": "duckdb", "name": "X"}], "connectors": [{"id": "15five", "name": "X", "icons": ["i"], "link_to_docs": "d", "connector_class": "standard",
 		"service_status_updated_at": "2024-01-01", "config": {"type": "object", "properties": {"x": {"type": "string"}}}}]}`)
 	if err != nil {
 		t.Fatal(err)
@@ -90,6 +90,9 @@ func TestComplete(t *testing.T) {
 	want := connector.Listing{Class: "lite", StatusSince: "2024-01-01", Icons: []string{"i"}, Docs: "d"}
 	if s := sources[0]; len(sources) != 1 || s.Absent != nil || s.Name != "15Five" || s.Config != have[0].Config || !cmp.Equal(s.Listing, want) {
 		t.Errorf("it is %+v", s)
+	}
+	if len(targets) != 1 || targets[0].Name != "DuckDB" || targets[0].Absent != nil {
+		t.Errorf("the destination is %+v", targets)
 	}
 	if !cmp.Equal(have[0].Listing, connector.Listing{Class: "lite"}) {
 		t.Errorf("the program's own list has changed: %+v", have[0])
@@ -122,7 +125,7 @@ func TestRefused(t *testing.T) {
 		`{"connectors": [{"name": "a"}]}`:                               `connector "": a service has an id`,
 		`{"connectors": [{"id": "a"}, {"id": "a"}]}`:                    `connector "a": the file declares it twice`,
 		`{"connectors": [{"id": "a", "schema_format": "x"}]}`:           `schema_format "x"`,
-		`{"destinations": [{"id": "duckdb"}]}`:                          `destination "duckdb": this program has it`,
+		`{"destinations": [{"id": "a"}, {"id": "a"}]}`:                  `destination "a": the file declares it twice`,
 		`{"connectors": 1}`:                                             `cannot unmarshal`,
 		field(`{"type": "number"}`):                                     `connector "a": field f: type "number"`,
 		field(`{"type": "array"}`):                                      `field f: type ""`,
