@@ -3,20 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
 // What Fivetran's own suite wants to be there (go-fivetran 1.3.8,
@@ -38,10 +31,12 @@ const (
 func TestClientSuite(t *testing.T) {
 	args := seedArgs(t, t.TempDir(), suiteSeed, "--records", "testdata/records.json", "--google-project", "dulcet-yew-246109")
 	s := serveBy(t, exec.Command(os.Args[0], args...), "")
-	hash, certificate := newCertificate(t)
+	der := certificate(t, "db.example.com", nil).cert.Raw
+	hash := sha256.Sum256(der)
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-json", suite)
 	cmd.Env = append(os.Environ(), "FIVETRAN_API_URL="+s.base+"/v1", "FIVETRAN_APIKEY="+s.key, "FIVETRAN_APISECRET="+s.secret,
-		"FIVETRAN_TEST_CERTIFICATE_HASH="+hash, "FIVETRAN_TEST_CERTIFICATE="+certificate)
+		"FIVETRAN_TEST_CERTIFICATE_HASH="+base64.StdEncoding.EncodeToString(hash[:]),
+		"FIVETRAN_TEST_CERTIFICATE="+base64.StdEncoding.EncodeToString(der))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	failed := cmd.Run()
@@ -97,22 +92,4 @@ func (r *testRun) why(name string) string {
 		}
 	}
 	return "no reason given"
-}
-
-// newCertificate returns a certificate that nobody signed but itself, and its
-// hash, in base64.
-func newCertificate(t *testing.T) (hash, certificate string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "db.example.com"},
-		NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(der)
-	return base64.StdEncoding.EncodeToString(sum[:]), base64.StdEncoding.EncodeToString(der)
 }
