@@ -142,6 +142,11 @@ func TestClientAirflow(t *testing.T) {
 		t.Error("nothing was copied")
 	}
 	o.do(t, "GET", connector+"/schemas", "")
+	for _, what := range []string{"tables", "columns"} { // for OpenLineage
+		if items := o.do(t, "GET", "metadata/"+connector+"/"+what, "")["items"].([]any); len(items) < 20 {
+			t.Errorf("%d %s", len(items), what)
+		}
+	}
 
 	t.Run("re-sync", func(t *testing.T) {
 		before := o.poll(t)

@@ -37,6 +37,8 @@ assert states == {"sync": "success"}, states
 details = hook.get_connector(connector)
 assert details["schedule_type"] == "manual" and not details["paused"] and details["succeeded_at"] and not details["failed_at"], details
 assert len(hook.get_connector_schemas(connector)["schemas"]["15five"]["tables"]) == 20
+tables = hook.get_metadata(connector, "tables")["items"]
+assert {c["parent_id"] for c in hook.get_metadata(connector, "columns")["items"]} <= {t["id"] for t in tables} and len(tables) == 20, tables
 world.passed("airflow: operator, deferred, unpauses, takes over the schedule, and waits for the first sync")
 
 states = run(people.by_name)
