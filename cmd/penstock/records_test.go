@@ -15,7 +15,7 @@ import (
 // and is told so wherever it asks.
 func TestRecords(t *testing.T) {
 	data := t.TempDir()
-	s := serve(t, data, "--records", "testdata/records.json")
+	s := serve(t, data, "--records", "testdata/records.json", "--records", "testdata/terraform.json")
 	s.must(t, "POST", "/v1/groups", map[string]any{"name": "Ads"}, nil)
 	config := map[string]any{"schema": "ads", "customer_id": "1", "reports": []any{map[string]any{"table": "t", "fields": []any{"a"}}}}
 	var d details

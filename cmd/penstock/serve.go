@@ -40,7 +40,7 @@ type serveCmd struct {
 	PublicURL       string            `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
 	DatabaseURL     string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
 	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
-	Records         string            `help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; see docs/operation.md." placeholder:"FILE"`
+	Records         []string          `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
 	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
@@ -119,8 +119,8 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 		return nil, err
 	}
 	targets := destinations.Services
-	if c.Records != "" {
-		if services, targets, err = records.Add(c.Records, services, targets); err != nil {
+	for _, file := range c.Records {
+		if services, targets, err = records.Add(file, services, targets); err != nil {
 			return nil, err
 		}
 	}

@@ -81,7 +81,7 @@ func place[S any](all *[]S, declared S, id func(*S) string, known func(known *S,
 	return known(&(*all)[i], &declared)
 }
 
-var errTwice = errors.New("the file declares it twice")
+var errTwice = errors.New("it is declared twice")
 
 // leave has a destination that this program has stay as it is.
 func leave(known, _ *destination.Service) error {

@@ -123,9 +123,9 @@ func TestRefused(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"connectors": [{"name": "a"}]}`:                               `connector "": a service has an id`,
-		`{"connectors": [{"id": "a"}, {"id": "a"}]}`:                    `connector "a": the file declares it twice`,
+		`{"connectors": [{"id": "a"}, {"id": "a"}]}`:                    `connector "a": it is declared twice`,
 		`{"connectors": [{"id": "a", "schema_format": "x"}]}`:           `schema_format "x"`,
-		`{"destinations": [{"id": "a"}, {"id": "a"}]}`:                  `destination "a": the file declares it twice`,
+		`{"destinations": [{"id": "a"}, {"id": "a"}]}`:                  `destination "a": it is declared twice`,
 		`{"connectors": 1}`:                                             `cannot unmarshal`,
 		field(`{"type": "number"}`):                                     `connector "a": field f: type "number"`,
 		field(`{"type": "array"}`):                                      `field f: type ""`,
