@@ -30,6 +30,7 @@ import (
 	"github.com/penstock-data/penstock/internal/records"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
+	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
@@ -45,8 +46,8 @@ type serveCmd struct {
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
-	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
+	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
@@ -124,16 +125,16 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 			return nil, err
 		}
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	r := runner.New(runner.Config{
-		Store: p.store, Connectors: services, Destinations: targets, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
-	})
-	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
 	policy, err := c.policy()
 	if err != nil {
 		return nil, err
 	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r := runner.New(runner.Config{
+		Store: p.store, Connectors: services, Destinations: targets, Endpoints: c.Endpoint, Secrets: secretsmanager.New(policy, c.Endpoint), Memory: int64(c.Memory), Log: p.log,
+	})
+	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
@@ -141,7 +142,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	return p, nil
 }
 
-// policy says where webhooks and log services may lead.
+// policy says where webhooks, log services and secrets managers may lead.
 func (c *serveCmd) policy() (policy outside.Policy, err error) {
 	policy.Networks = c.OutsideNetworks
 	if c.OutsideCA != "" {

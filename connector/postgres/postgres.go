@@ -86,7 +86,7 @@ type config struct {
 	Host     string `json:"host" title:"Host" help:"Name or IP address of the database server." required:"true"`
 	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
 	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
-	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true"`
+	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true" external:"true"`
 	Password string `json:"password" title:"Password" help:"The role's password." secret:"true"`
 
 	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`

@@ -28,7 +28,7 @@ type Config struct {
 	Host            string     `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
 	Port            setup.Port `json:"port" title:"Port" help:"Port of the server." default:"3306" quoted:"true"`
 	Database        string     `json:"database" title:"Database" help:"The database that the user connects to, where rows wait in temporary tables. Tables are written to databases that are called like their schemas." required:"true"`
-	User            string     `json:"user" title:"User" help:"A user who may create databases." required:"true"`
+	User            string     `json:"user" title:"User" help:"A user who may create databases." required:"true" external:"true"`
 	Password        string     `json:"password" title:"Password" help:"The user's password." secret:"true"`
 	ConnectionType  string     `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel" default:"Directly"`
 	AlwaysEncrypted bool       `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`

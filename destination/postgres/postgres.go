@@ -26,7 +26,7 @@ type Config struct {
 	Host            string     `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
 	Port            setup.Port `json:"port" title:"Port" help:"Port of the server." default:"5432" quoted:"true"`
 	Database        string     `json:"database" title:"Database" help:"The database that the tables are written to." required:"true"`
-	User            string     `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true"`
+	User            string     `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true" external:"true"`
 	Password        string     `json:"password" title:"Password" help:"The role's password." secret:"true"`
 	AuthMethod      string     `json:"auth_method" title:"Authentication method" help:"How the role proves who it is." enum:"PASSWORD,CLIENT_CERTIFICATE,ENTRA_ID,AWS_IAM" default:"PASSWORD"`
 	ConnectionType  string     `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed, blocked := way != r.connection.Way(), false, false
-	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config) || req.ExternalSecretsKeys.Given)); err != nil {
 		return nil, err
 	}
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
@@ -63,8 +64,12 @@ func (s *server) updateConnection(r *request) (any, error) {
 		if err := s.say(n, c.NetworkingMethod, &config); err != nil {
 			return err
 		}
-		if string(config) != string(c.Config) {
-			c.Config, c.Failures, changed = config, 0, true
+		keys, err := secretsKeys(src.config, c.SecretsKeys, c.SecretsManagerID, req.ExternalSecretsKeys)
+		if err != nil {
+			return err
+		}
+		if string(config) != string(c.Config) || !maps.Equal(keys, c.SecretsKeys) {
+			c.Config, c.SecretsKeys, c.Failures, changed = config, keys, 0, true
 		}
 		c.PackageID = packageOf(c.Service, c.Config)
 		return nil
@@ -115,7 +120,7 @@ func changesAnything(req *fivetran.UpdateConnection) bool {
 		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
 		req.ScheduleType != nil || req.Schedule.Given || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
 		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||
-		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given ||
+		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given || req.ExternalSecretsKeys.Given ||
 		req.IsHistoricalSync != nil || req.SchemaStatus != nil
 }
 

@@ -89,8 +89,11 @@ func (s *server) complete(r *request, src *source, c *store.Connection, req *fiv
 	if err := s.say(n, way.Method, &c.Config); err != nil {
 		return err
 	}
+	if c.SecretsKeys, err = secretsKeys(src.config, nil, way.SecretsManager, req.ExternalSecretsKeys); err != nil {
+		return err
+	}
 	// What is missing may follow later, but not if it is to be tested now.
-	if missing := src.config.Missing(c.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+	if missing := lacking(src.config, c.Config, c.SecretsKeys); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return fieldRequired(missing[0])
 	}
 	c.PackageID = packageOf(c.Service, c.Config)
@@ -294,6 +297,7 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		LocalProcessingAgentID:   optional(c.HybridAgentID),
 		HybridDeploymentAgentID:  optional(c.HybridAgentID),
 		ExternalSecretsManagerID: optional(c.SecretsManagerID),
+		ExternalSecretsKeys:      c.SecretsKeys,
 		DestinationSchemaNames:   c.SchemaNames,
 
 		DestinationConfiguration: c.DestinationConfig,

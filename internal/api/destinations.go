@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -74,7 +75,10 @@ func (s *server) createDestination(r *request) (any, error) {
 	if err := s.say(n, way.Method, &d.Config); err != nil {
 		return nil, err
 	}
-	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+	if d.SecretsKeys, err = secretsKeys(target.Config, nil, way.SecretsManager, req.ExternalSecretsKeys); err != nil {
+		return nil, err
+	}
+	if missing := lacking(target.Config, d.Config, d.SecretsKeys); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return nil, fieldRequired(missing[0])
 	}
 	if err := s.limitTests(r, !isFalse(req.RunSetupTests)); err != nil {
@@ -150,7 +154,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed := way != r.destination.Way(), false
-	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config) || req.ExternalSecretsKeys.Given)); err != nil {
 		return nil, err
 	}
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
@@ -169,8 +173,13 @@ func (s *server) updateDestination(r *request) (any, error) {
 				return err
 			}
 		}
-		err := s.say(n, d.NetworkingMethod, &d.Config)
-		changed = moved || string(d.Config) != before
+		keys, err := secretsKeys(target.Config, d.SecretsKeys, d.SecretsManagerID, req.ExternalSecretsKeys)
+		if err != nil {
+			return err
+		}
+		err = s.say(n, d.NetworkingMethod, &d.Config)
+		changed = moved || string(d.Config) != before || !maps.Equal(keys, d.SecretsKeys)
+		d.SecretsKeys = keys
 		return err
 	})
 	if err != nil {
@@ -272,5 +281,7 @@ func wireDestination(target *destination.Service, d *store.Destination) (fivetra
 		DestinationItem: wireDestinationItem(d),
 		SetupTests:      wireTests(d.SetupTests),
 		Config:          config,
+
+		ExternalSecretsKeys: d.SecretsKeys,
 	}, err
 }

@@ -35,7 +35,7 @@ func newSources(services []connector.Service) sources {
 			src.config = src.config.With(setup.Field{Name: authField, Type: setup.Object, Fields: svc.Auth.Fields})
 		}
 		src.item = src.detail
-		src.item.Config, src.item.Auth = nil, nil
+		src.item.Config, src.item.Auth, src.item.SecretsKeys = nil, nil, nil
 		all[svc.ID] = src
 	}
 	return all
@@ -125,6 +125,7 @@ func connectorType(src *source) fivetran.ConnectorType {
 		t.Auth = properties(src.Auth.Fields)
 		t.Auth.Title = src.Name + " auth object"
 	}
+	t.SecretsKeys = secretsFields(src.Service.Config)
 	return t
 }
 

@@ -64,13 +64,13 @@ var nullable = map[string]string{
 // some.
 var extra = map[string]string{
 	"":                       "next_cursor",
-	"ConnectorResponseV1":    "config local_processing_agent_id schedule", // the definition of 2026-09-26 has schedule
+	"ConnectorResponseV1":    "config local_processing_agent_id schedule external_secrets_keys_config", // the definition of 2026-09-26 has schedule; services' own responses have the last
 	"ConnectorResponse":      "local_processing_agent_id schedule",
 	"PrivateLinkResponse":    "config",
 	"TransformationResponse": "transformation_config",
 
 	"TransformationProjectDetailsResponse": "project_config",
-	"DestinationExtendedResponse":          "config",
+	"DestinationExtendedResponse":          "config external_secrets_keys_config",
 	"LogExtendedResponse":                  "config",
 }
 

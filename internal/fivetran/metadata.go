@@ -19,6 +19,7 @@ type ConnectorType struct {
 	SupportedFeatures []Feature `json:"supported_features"`
 	Config            *Property `json:"config,omitempty"`
 	Auth              *Property `json:"auth,omitempty"` // absent for services that need none
+	SecretsKeys       *Property `json:"external_secrets_keys_config,omitempty"`
 }
 
 // A Feature is something that a connector can do.

@@ -122,7 +122,7 @@ func source(t *fivetran.ConnectorType, format connector.SchemaFormat) (s connect
 	for _, f := range t.SupportedFeatures {
 		s.Features = append(s.Features, f.ID)
 	}
-	config := fields(t.Config)
+	config := configOf(t)
 	if s.SchemaFormat = format; format == "" {
 		s.SchemaFormat = formatOf(config)
 	}
@@ -143,8 +143,20 @@ func source(t *fivetran.ConnectorType, format connector.SchemaFormat) (s connect
 
 func target(t *fivetran.ConnectorType) (s destination.Service, err error) {
 	s = destination.Service{ID: t.ID, Name: t.Name, MaxName: 255, Absent: absent("destination", t)}
-	s.Config, err = describe(t.Name, fields(t.Config))
+	s.Config, err = describe(t.Name, configOf(t))
 	return s, err
+}
+
+// configOf returns the fields of a service's config. Those that external secrets
+// managers may keep are named beside it.
+func configOf(t *fivetran.ConnectorType) []setup.Field {
+	config := fields(t.Config)
+	if t.SecretsKeys != nil {
+		for i := range config {
+			config[i].External = t.SecretsKeys.Properties[config[i].Name] != nil
+		}
+	}
+	return config
 }
 
 func absent(what string, t *fivetran.ConnectorType) *setup.Problem {

@@ -42,6 +42,7 @@ const ads = `{"connectors": [{
 		"token": {"type": "string", "format": "password"},
 		"accounts": {"type": "array", "items": {"type": "integer"}},
 		"reports": {"type": "array", "items": {"type": "object", "required": ["table"], "properties": {"table": {"type": "string"}}}}}},
+	"external_secrets_keys_config": {"type": "object", "properties": {"token": {"type": "string"}}},
 	"auth": {"type": "object", "properties": {"client": {"type": "object", "properties": {"id": {"type": "string"}}}}}
 }], "destinations": [{"id": "frost", "name": "Frost", "config": {"type": "object", "properties": {"port": {"type": "string", "default": "443"}}}}]}`
 
@@ -66,6 +67,9 @@ func TestAdd(t *testing.T) {
 	}
 	if shown, err := s.Config.Mask(config); err != nil || !strings.Contains(string(shown), `"token":"******"`) {
 		t.Errorf("shown %s, %v", shown, err)
+	}
+	if !s.Config.Field("token").External || s.Config.Field("user").External {
+		t.Errorf("external secrets: %+v", s.Config.Fields)
 	}
 	for _, bad := range []string{`{"mode": "None"}`, `{"accounts": 1}`, `{"reports": [{}]}`} {
 		if _, err := s.Config.Normalize(json.RawMessage(bad)); err == nil {
