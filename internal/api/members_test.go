@@ -169,6 +169,15 @@ func TestGroupUsers(t *testing.T) {
 	if diff := cmp.Diff([]string{"owner@example.com", "billing@example.com", "reviewer@example.com", "new@example.com"}, emails()); diff != "" {
 		t.Error(diff)
 	}
+	roles := map[any]any{} // in the group
+	for _, u := range e.ok("GET", "/v1/groups/"+g+"/users", "").data["items"].([]any) {
+		u := u.(map[string]any)
+		roles[u["email"]] = u["role"]
+	}
+	want := map[any]any{"owner@example.com": roles["owner@example.com"], "reviewer@example.com": nil, "billing@example.com": "View Destination", "new@example.com": "Destination Administrator"}
+	if diff := cmp.Diff(want, roles); diff != "" {
+		t.Error(diff)
+	}
 	added, err := e.store.UserByEmail(t.Context(), "new@example.com")
 	must(t, err)
 	e.calls(map[string]string{"g": g, "u": added.ID, "me": e.user.ID}, []call{

@@ -289,8 +289,9 @@ func (o *oracle) checkSuccess(r *http.Request, status int, envelope map[string]a
 	op := o.operation(r.Method, path)
 	if op == nil {
 		unlisted := []string{"/force", "/resync", // without data
-			"/re-auth",                 // by POST, as go-fivetran has it
-			"/v1/fingerprints",         // older
+			"/re-auth",                        // by POST, as go-fivetran has it
+			"/v1/fingerprints",                // older
+			"/schemas", "/tables", "/columns", // of the older metadata API
 			"/sync-history", "/errors"} // newer
 		if slices.ContainsFunc(unlisted, func(s string) bool { return strings.HasSuffix(path, s) }) {
 			return nil

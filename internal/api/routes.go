@@ -158,6 +158,11 @@ func (s *server) routes() []route {
 			route{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
 			route{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
 		),
+		on(aConnection, // the older metadata API
+			route{method: get, path: "/v1/metadata/connectors" + id + "/schemas", handle: s.sourceSchemas, message: fivetran.SourceObjectsListed},
+			route{method: get, path: "/v1/metadata/connectors" + id + "/tables", handle: s.sourceTables, message: fivetran.SourceObjectsListed},
+			route{method: get, path: "/v1/metadata/connectors" + id + "/columns", handle: s.sourceColumns, message: fivetran.SourceObjectsListed},
+		),
 		on(aConnection,
 			route{method: get, path: connections + id, handle: s.showConnection, message: fivetran.ConnectionRetrieved},
 			route{method: patch, path: connections + id, handle: s.updateConnection, message: fivetran.ConnectionUpdated},
