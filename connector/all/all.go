@@ -9,11 +9,10 @@ import (
 	"github.com/penstock-data/penstock/connector/salesforce"
 )
 
-// Services are all of them, by id.
-var Services = []connector.Service{
+// Services are all of them.
+var Services = append([]connector.Service{
 	fifteenfive.Service,
 	github.Service,
-	postgres.Service,
 	salesforce.Service,
 	salesforce.Sandbox,
-}
+}, postgres.Services...)

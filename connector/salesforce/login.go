@@ -13,6 +13,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -85,7 +86,7 @@ func (s *source) grant(answer func(*fastjson.Value) error) (*rest.OAuth, error) 
 		o.JWT = &rest.JWT{Key: s.key.key, Issuer: access.ID, Subject: s.subject(), Audience: s.audience(), Life: 2 * time.Minute, Now: s.env.Now}
 		o.ID, o.Secret = "", ""
 	case s.config.Auth.RefreshToken != "": // of an ADVANCED login too that does not know its user yet
-		o.Refresh = &rest.Refresh{Token: s.config.Auth.RefreshToken, Field: "auth/refresh_token", Rotate: s.env.Rotate}
+		o.Refresh = &rest.Refresh{Token: s.config.Auth.RefreshToken, Field: connector.AuthField + "/refresh_token", Rotate: s.env.Rotate}
 	case s.key != nil:
 		return nil, &setup.Problem{Code: "config_incomplete", Message: "It is not known which user to log in as. Make a certificate whose subject (CN) is the Salesforce user name, or give auth.refresh_token for the first login."}
 	case access.ID == "" || access.Secret == "":

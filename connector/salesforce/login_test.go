@@ -51,7 +51,7 @@ func TestLogins(t *testing.T) {
 	unnamed := pair{key: good.key}
 	client := map[string]any{"client_id": simulator.DefaultClientID, "client_secret": simulator.DefaultClientSecret}
 	signed := func(p pair, certificate string) map[string]any {
-		return map[string]any{"authentication_method": "ADVANCED", "private_key": p.key, "certificate": certificate, "auth": map[string]any{"client_access": client}}
+		return map[string]any{"authentication_method": "ADVANCED", "private_key": p.key, "certificate": certificate, ".auth": map[string]any{"client_access": client}}
 	}
 	with := func(config map[string]any, name string, v any) map[string]any {
 		config[name] = v
@@ -64,7 +64,7 @@ func TestLogins(t *testing.T) {
 		words  string // that it or the opening of the source fails with
 	}{
 		{"refresh token", nil, "", ""},
-		{"client credentials", map[string]any{"base_url": "https://acme.my.salesforce.com", "auth": map[string]any{"client_access": client}}, "", ""},
+		{"client credentials", map[string]any{"base_url": "https://acme.my.salesforce.com", ".auth": map[string]any{"client_access": client}}, "", ""},
 		{"certificate", signed(good, good.certificate), "", ""},
 		{"key of who was logged in", with(signed(unnamed, ""), "connecting_user", simulator.DefaultUsername), "", ""},
 		{"key, and a first login", map[string]any{"authentication_method": "ADVANCED", "private_key": good.key}, "", ""},
@@ -74,7 +74,7 @@ func TestLogins(t *testing.T) {
 		{"mixed up", signed(good, other.certificate), "", "do not belong together"},
 		{"no key", map[string]any{"authentication_method": "ADVANCED"}, "", "needs a private_key"},
 		{"key of another kind", signed(pair{key: "secret"}, ""), "", "not an RSA key"},
-		{"nothing", map[string]any{"auth": map[string]any{}}, testLogin, "nothing to log in with"},
+		{"nothing", map[string]any{".auth": map[string]any{}}, testLogin, "nothing to log in with"},
 		{"base_url without https", map[string]any{"base_url": "http://acme.my.salesforce.com"}, "", "My Domain"},
 		{"base_url with a path", map[string]any{"base_url": "https://acme.my.salesforce.com/x"}, "", "My Domain"},
 		{"limit", map[string]any{"api_usage_limit": 95}, "", "from 50 to 90"},
@@ -141,7 +141,7 @@ func TestUsageTest(t *testing.T) {
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrg(t, simulator.Options{RotateTokens: true, SessionRequests: 2})
-		auth := o.config["auth"].(map[string]any)
+		auth := o.config[".auth"].(map[string]any)
 		stores := 0
 		o.rotate = func(ctx context.Context, exchange func(json.RawMessage) (setup.Secrets, error)) error {
 			raw, _ := json.Marshal(o.config)
@@ -153,7 +153,7 @@ func TestRotation(t *testing.T) {
 				stores++
 				return errors.New("the store is down")
 			}
-			auth["refresh_token"] = secrets["auth/refresh_token"]
+			auth["refresh_token"] = secrets[".auth/refresh_token"]
 			return nil
 		}
 		m := o.model()

@@ -39,7 +39,7 @@ func newOrg(t testing.TB, opt simulator.Options) *org {
 		opt.Now = func() time.Time { return began }
 	}
 	o := &org{Simulator: simulator.New(opt)}
-	o.config = map[string]any{"schema": "sf", "api_usage_limit": 90, "auth": map[string]any{
+	o.config = map[string]any{"schema": "sf", "api_usage_limit": 90, ".auth": map[string]any{
 		"client_access": map[string]any{"client_id": simulator.DefaultClientID, "client_secret": simulator.DefaultClientSecret},
 		"refresh_token": simulator.DefaultRefreshToken,
 	}}

@@ -51,7 +51,7 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-type config struct {
+type settings struct {
 	Schema                             string `json:"schema" title:"Destination schema" help:"Where the tables go in the destination. It cannot be changed later." required:"true" immutable:"true"`
 	APIUsageLimit                      int    `json:"api_usage_limit" title:"API usage limit" help:"The percentage of your daily API limit, from 50 to 90, at which a sync stops for an hour. What others use counts too." default:"90"`
 	AuthenticationMethod               string `json:"authentication_method" title:"Authentication method" help:"STANDARD logs in by OAuth, ADVANCED by a certificate (JWT bearer flow)." enum:"STANDARD,ADVANCED" default:"STANDARD"`
@@ -61,18 +61,25 @@ type config struct {
 	SyncFormulaFields                  bool   `json:"sync_formula_fields" title:"Sync formula fields" help:"Fields computed by a formula become columns. They are as of the last change of the row itself." default:"false"`
 	UpdateInfrequentObjectsInEverySync bool   `json:"update_infrequent_objects_in_every_sync" title:"Update infrequent objects in every sync" help:"Objects that can only be read as a whole are read in every sync instead of once a day." default:"false"`
 
-	Auth struct {
-		ClientAccess struct {
-			ID     string `json:"client_id" title:"Client id" help:"Consumer key of the connected app or external client app."`
-			Secret string `json:"client_secret" title:"Client secret" help:"Consumer secret of the app." secret:"true"`
-		} `json:"client_access" title:"Client"`
-		RefreshToken string `json:"refresh_token" title:"Refresh token" help:"From a login of the user by the app, with the scopes api and refresh_token." secret:"true"`
-	} `json:"auth" title:"Login"`
-
 	ConnectingUser      string `json:"connecting_user" title:"Connected user" readonly:"true"`
 	ConnectingUserEmail string `json:"connecting_user_email" title:"E-mail of the connected user" readonly:"true"`
 	ConnectionType      string `json:"connection_type" title:"Connection type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" readonly:"true"`
 	OrganizationID      string `json:"organization_id" title:"Organization" readonly:"true"`
+}
+
+// auth is what a login by OAuth needs.
+type auth struct {
+	ClientAccess struct {
+		ID     string `json:"client_id" title:"Client id" help:"Consumer key of the connected app or external client app."`
+		Secret string `json:"client_secret" title:"Client secret" help:"Consumer secret of the app." secret:"true"`
+	} `json:"client_access" title:"Client"`
+	RefreshToken string `json:"refresh_token" title:"Refresh token" help:"From a login of the user by the app, with the scopes api and refresh_token." secret:"true"`
+}
+
+// config is what a source is opened with.
+type config struct {
+	settings
+	Auth auth `json:".auth"`
 }
 
 // Service is Salesforce; Sandbox is a copy of an organization for tests.
@@ -89,7 +96,8 @@ func service(id, name, login string) connector.Service {
 		Description:  "Salesforce is a platform for customer relationship management.",
 		SchemaFormat: connector.FormatSchema,
 		Naming:       schema.ApplicationNaming,
-		Config:       setup.Describe(name, config{}),
+		Config:       setup.Describe(name, settings{}),
+		Auth:         setup.Describe(name, auth{}),
 		Features:     []string{"CAPTURE_DELETES", "HISTORY_MODE", "CUSTOM_DATA", "DATA_BLOCKING", "COLUMN_HASHING", "RE_SYNC"},
 		Open: func(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 			return open(raw, env, name, login)

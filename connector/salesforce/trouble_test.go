@@ -122,9 +122,9 @@ func TestProblems(t *testing.T) {
 		test, tells string // the setup test that fails, and what it tells
 	}{
 		{"wrong secret", func(o *org) {
-			o.config["auth"].(map[string]any)["client_access"].(map[string]any)["client_secret"] = "x"
+			o.config[".auth"].(map[string]any)["client_access"].(map[string]any)["client_secret"] = "x"
 		}, "authentication_failed", "client_secret", testLogin, "consumer key and secret"},
-		{"wrong refresh token", func(o *org) { o.config["auth"].(map[string]any)["refresh_token"] = "x" },
+		{"wrong refresh token", func(o *org) { o.config[".auth"].(map[string]any)["refresh_token"] = "x" },
 			"authentication_failed", "Log in again", testLogin, "expired access/refresh token"},
 		{"revoked", func(o *org) { o.Revoke() }, "authentication_failed", "Log in again", testLogin, "Log in again"},
 		{"revoked meanwhile", func(o *org) { o.before = on("queryAll", 5, o.Revoke) }, "authentication_failed", "Log in again", "", ""},

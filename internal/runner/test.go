@@ -81,13 +81,13 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 // learn keeps what a connection's source has found out, by the last test that
 // it ended.
 func (r *Runner) learn(c *store.Connection, learned chan map[string]string) (err error) {
-	svc := r.connectors[c.Service]
 	for len(learned) > 0 {
+		about := r.connectors[c.Service].Whole()
 		for name, value := range <-learned {
-			if f := svc.Config.Field(name); f == nil || !f.Readonly {
+			if f := about.Field(name); f == nil || !f.Readonly {
 				return fmt.Errorf("connector %s learned %q, which is no readonly field of its config", c.Service, name)
 			}
-			if c.Config, err = svc.Config.Set(config(c.Config), name, value); err != nil {
+			if c.Config, err = about.Set(config(c.Config), name, value); err != nil {
 				return err
 			}
 		}
