@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
 	"github.com/penstock-data/penstock/connector/simulate"
 )
 
