@@ -40,9 +40,29 @@ type Service struct {
 	// endpoint lists: "CAPTURE_DELETES", "RE_SYNC", …
 	Features []string
 
+	// Auth describes what requests give beside the config, as "auth", to log
+	// in. It is kept as the config is, and never shown. nil: nothing.
+	Auth *setup.Description
+
+	Listing
+
 	// Open makes a Source from a config that the Description has checked.
 	// It must not touch the network: problems that need it belong in Test.
 	Open func(config json.RawMessage, env Env) (Source, error)
+
+	// Absent is why this program cannot open the service's sources, in place
+	// of Open: connections of it are kept, and never sync. nil: it can.
+	Absent *setup.Problem
+}
+
+// A Listing is what a catalogue of services shows beside names. Its zero value
+// says nothing.
+type Listing struct {
+	Class       string   // "standard" or "lite"; "": standard
+	Status      string   // "general_availability", "beta", "sunset", …; "": general_availability
+	StatusSince string   // when it came to have that status, RFC 3339; "": not known
+	Icons       []string // addresses of pictures, the usual one first
+	Docs, ERD   string   // addresses of documents
 }
 
 // A SchemaFormat says how a connection's config names its destination schema

@@ -8,9 +8,5 @@ import (
 	"github.com/penstock-data/penstock/connector/postgres"
 )
 
-// Services are all of them, by id.
-var Services = []connector.Service{
-	fifteenfive.Service,
-	github.Service,
-	postgres.Service,
-}
+// Services are all of them.
+var Services = append([]connector.Service{fifteenfive.Service, github.Service}, postgres.Services...)

@@ -87,6 +87,7 @@ func service(budget *rest.Budget) connector.Service {
 		Naming:       schema.ApplicationNaming,
 		Config:       setup.Describe("15Five", config{}),
 		Features:     []string{"CAPTURE_DELETES", "DATA_BLOCKING", "COLUMN_HASHING", "RE_SYNC"},
+		Listing:      connector.Listing{Class: "lite"},
 		Open: func(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 			return open(raw, env, budget)
 		},

@@ -1,5 +1,6 @@
-// Package mysql is the destinations "mysql_warehouse" and "maria_warehouse": a
-// MySQL or MariaDB server. It finds out by itself which of the two it speaks to.
+// Package mysql is the destinations "mysql_warehouse" and "maria_warehouse", a
+// MySQL or MariaDB server, and those that are the same run by somebody else. It
+// finds out by itself which of the two it speaks to.
 //
 // What other destinations call a schema is a database here. Rows travel by LOAD
 // DATA LOCAL, or in INSERT statements where the server does not let them.
@@ -35,12 +36,16 @@ type Config struct {
 	setup.Tunnel `quoted:"true"`
 }
 
-// MySQL and MariaDB are the destinations "mysql_warehouse" and
-// "maria_warehouse". Names have up to 64 characters in both.
-var (
-	MySQL   = service("mysql_warehouse", "MySQL")
-	MariaDB = service("maria_warehouse", "MariaDB")
-)
+// Services are MySQL and MariaDB wherever they run. Fivetran has an id for each
+// of these places, and the same fields for all (its API definition, 2026-07).
+// Names have up to 64 characters in both.
+var Services = []destination.Service{
+	service("mysql_warehouse", "MySQL"),
+	service("maria_warehouse", "MariaDB"),
+	service("aurora_warehouse", "Amazon Aurora MySQL"),
+	service("maria_rds_warehouse", "Amazon RDS for MariaDB"),
+	service("mysql_rds_warehouse", "Amazon RDS for MySQL"),
+}
 
 func service(id, name string) destination.Service {
 	return destination.Service{

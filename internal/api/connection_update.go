@@ -19,6 +19,9 @@ func (s *server) updateConnection(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.Config, err = src.withAuth(req.Config, req.Auth); err != nil {
+		return nil, err
+	}
 	switch {
 	case !changesAnything(&req):
 		return nil, invalidInput("The request must change at least one field of the connection")
@@ -113,7 +116,7 @@ func setSchemaStatus(c *store.Connection, status *string) (blocked bool) {
 // changesAnything reports whether a request has a field that lasts: how to
 // run setup tests is not enough.
 func changesAnything(req *fivetran.UpdateConnection) bool {
-	return given(req.Config) || given(req.DestinationConfiguration) ||
+	return given(req.Config) || given(req.Auth) || given(req.DestinationConfiguration) ||
 		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
 		req.ScheduleType != nil || req.Schedule.Given || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
 		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||

@@ -42,6 +42,10 @@ func (s *server) createConnection(r *request) (any, error) {
 	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
 		return nil, err
 	}
+	var err error
+	if req.Config, err = src.withAuth(req.Config, req.Auth); err != nil {
+		return nil, err
+	}
 	c, err := newConnection(src, &req)
 	if err != nil {
 		return nil, err
@@ -126,6 +130,7 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 			return nil, invalidInput("Invalid value for field 'destination_schema_names'")
 		}
 		c.SchemaNames = *v
+		c.Paused = c.Paused || req.Paused == nil && *v == "SOURCE_NAMING"
 	}
 	if given(req.ConnectCardConfig) {
 		if !isFalse(req.RunSetupTests) {
@@ -324,7 +329,7 @@ func wireAlerts(alerts []store.Alert) []fivetran.Task {
 }
 
 func (s *server) wireConnection(src *source, c *store.Connection) (fivetran.Connection, error) {
-	config, err := src.config.Mask(c.Config)
+	config, err := src.shown(c.Config)
 	return fivetran.Connection{
 		ConnectionItem: wireConnectionItem(c, s.now()),
 		SetupTests:     wireTests(c.SetupTests),

@@ -20,6 +20,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/logship internal/outside internal/schedule internal/schemaconfig internal/secret internal/secretsmanager internal/store internal/webhook schema setup"},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/logship", "internal/amazon internal/fivetran internal/outside internal/rounds internal/store setup"},
+	{"internal/records", "connector destination internal/fivetran schema setup"},
 	{"internal/engine", "internal/runner internal/schedule internal/schemaconfig internal/store schema setup"},
 	{"internal/runner", "connector destination internal/outside internal/pipe internal/schedule internal/schemaconfig internal/secretsmanager internal/store internal/tunnel internal/verify schema setup"},
 	{"internal/verify", "connector destination internal/pipe schema"},

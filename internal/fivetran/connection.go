@@ -128,6 +128,7 @@ type Tests struct {
 // connection share. Null means absent.
 type ConnectionSettings struct {
 	Config                   json.RawMessage    `json:"config"`
+	Auth                     json.RawMessage    `json:"auth"` // taken by services that describe one
 	Paused                   *bool              `json:"paused"`
 	PauseAfterTrial          *bool              `json:"pause_after_trial"`
 	SyncFrequency            *Integer           `json:"sync_frequency"`

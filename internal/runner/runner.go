@@ -96,6 +96,9 @@ func (r *Runner) keptSource(c *store.Connection) (k kept, err error) {
 	if svc == nil {
 		return k, fmt.Errorf("this program has no connector %q", c.Service)
 	}
+	if svc.Absent != nil {
+		return k, svc.Absent
+	}
 	return kept{"source", c.GroupID, svc.Config, c.Config, c.SecretsManagerID, c.SecretsKeys}, impassable("source", c.Way())
 }
 
@@ -145,6 +148,9 @@ func (r *Runner) keptDestination(d *store.Destination) (k kept, err error) {
 	svc := r.destinations[d.Service]
 	if svc == nil {
 		return k, fmt.Errorf("this program has no destination %q", d.Service)
+	}
+	if svc.Absent != nil {
+		return k, svc.Absent
 	}
 	return kept{"destination", d.ID, svc.Config, d.Config, d.SecretsManagerID, d.SecretsKeys}, impassable("destination", d.Way())
 }
