@@ -58,13 +58,21 @@ func TestRecords(t *testing.T) {
 	}
 	s.kill()
 
-	// Without the file they are still there, and cannot be read.
+	// Without the file they are still there, and can be deleted, not changed.
 	s = serve(t, data)
 	var list struct{ Items []details }
 	s.must(t, "GET", "/v1/connections", nil, &list)
-	if a := s.call(t, "GET", "/v1/connections/"+d.ID, nil); len(list.Items) != 2 || a.status != http.StatusInternalServerError {
-		t.Errorf("%d connections, %d %s", len(list.Items), a.status, a.raw)
+	got := s.details(t, d.ID)
+	if len(list.Items) != 2 || len(got.Config) > 0 || got.Service != "google_ads" {
+		t.Errorf("%d connections, %+v", len(list.Items), got)
 	}
+	for _, call := range [][2]string{{"PATCH", ""}, {"POST", "/sync"}, {"POST", "/test"}, {"POST", "/schemas/reload"}} {
+		a := s.call(t, call[0], "/v1/connections/"+d.ID+call[1], map[string]any{"paused": true})
+		if a.status != http.StatusConflict || !strings.Contains(a.raw, "no connector for service 'google_ads'") {
+			t.Errorf("%s %s: %d %s", call[0], call[1], a.status, a.raw)
+		}
+	}
+	s.must(t, "DELETE", "/v1/connections/"+d.ID, nil, nil)
 }
 
 // TestRecordedDestination has a connection that could sync into a destination

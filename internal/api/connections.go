@@ -1,13 +1,17 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 func (s *server) listConnections(r *request) (any, error) {
@@ -237,12 +241,27 @@ func (s *server) deleteConnection(r *request) (any, error) {
 }
 
 // findConnection returns the connection that the path names, and its service.
+// One whose service the server was started without can be looked at, but for
+// its config, of which nobody knows what is secret.
 func (s *server) findConnection(r *request) (*store.Connection, *source, error) {
-	src := s.sources[r.connection.Service]
-	if src == nil {
-		return nil, nil, errors.New("connection " + r.id() + ": this server has no service " + r.connection.Service)
+	c := r.connection
+	if src := s.sources[c.Service]; src != nil {
+		return c, src, nil
 	}
-	return r.connection, src, nil
+	if err := onlyRead(r, "connector", c.Service); err != nil {
+		return nil, nil, err
+	}
+	hidden := *c
+	hidden.Config = json.RawMessage("{}")
+	return &hidden, &source{Service: connector.Service{ID: c.Service, Name: c.Service}, config: &setup.Description{}}, nil
+}
+
+// onlyRead refuses to change what the server was started without.
+func onlyRead(r *request, what, service string) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	return conflict("This installation has no %s for service '%s'. Start it with one, or delete this.", what, service)
 }
 
 // noConnection is the error of a connection that does not exist which clients

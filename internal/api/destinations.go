@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // regions are the processing locations that the API knows. Penstock works
@@ -240,17 +242,16 @@ func (s *server) testDestination(r *request) (any, error) {
 
 // findDestination returns the destination that the path names, and its service.
 func (s *server) findDestination(r *request) (*store.Destination, *destination.Service, error) {
-	target, err := s.target(r.destination)
-	return r.destination, target, err
-}
-
-// target returns a stored destination's service. It is missing only if the
-// server was started without it.
-func (s *server) target(d *store.Destination) (*destination.Service, error) {
+	d := r.destination
 	if t := s.targets[d.Service]; t != nil {
-		return t, nil
+		return d, t, nil
 	}
-	return nil, errors.New("destination " + d.ID + ": this server has no service " + d.Service)
+	if err := onlyRead(r, "destination", d.Service); err != nil {
+		return nil, nil, err
+	}
+	hidden := *d
+	hidden.Config = json.RawMessage("{}")
+	return &hidden, &destination.Service{ID: d.Service, Name: d.Service, Config: &setup.Description{}}, nil
 }
 
 func noDestination(id string) error {

@@ -22,6 +22,7 @@ import (
 	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/tunnel"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // Config is what a Runner works with. Only the first three fields are required.
@@ -90,11 +91,16 @@ type openSource struct {
 // Close closes both.
 func (s *openSource) Close() error { return errors.Join(s.Source.Close(), s.tunnel.Close()) }
 
+// missing says that the program was started without a service.
+func missing(what, service string) error {
+	return &setup.Problem{Code: "no_" + what, Message: fmt.Sprintf("This installation has no %s for service %q. Start it with one.", what, service)}
+}
+
 // keptSource returns the config of a connection's source, if it may be opened.
 func (r *Runner) keptSource(c *store.Connection) (k kept, err error) {
 	svc := r.connectors[c.Service]
 	if svc == nil {
-		return k, fmt.Errorf("this program has no connector %q", c.Service)
+		return k, missing("connector", c.Service)
 	}
 	if svc.Absent != nil {
 		return k, svc.Absent
@@ -147,7 +153,7 @@ type openDestination struct {
 func (r *Runner) keptDestination(d *store.Destination) (k kept, err error) {
 	svc := r.destinations[d.Service]
 	if svc == nil {
-		return k, fmt.Errorf("this program has no destination %q", d.Service)
+		return k, missing("destination", d.Service)
 	}
 	if svc.Absent != nil {
 		return k, svc.Absent
