@@ -47,7 +47,7 @@ func pagesOf(n int) (http.Handler, int) {
 		at = append(at, page.Len()+len(`{"id":1`))
 		n, _ := fmt.Fprintf(&page, `{"id":1%09d,"user":{"id":%d},"created_at":"2026-01-09T10:%02d:00Z","due_on":"2026-01-%02d","value":%d.25,"is_active":true,"closed_at":null,`+
 			`"first_name":"Ada","last_name":"Lovelace","email":"ada.lovelace.%03d@example.com","title":"Principal Engineer","text":"Went well: shipped the \"new\" importer, paired with Grace, `+
-			`and cleaned up the queue. Next week: the migration, a talk on it.","members":[1,2,3,{"a":"b"}],"location":"London","count":%03d,"state":"open"}`,
+			`and cleaned up the queue. Next week: the migration, and a talk about it.","members":[1,2,3,{"a":"b"}],"location":"London","count":%03d,"state":"open"}`,
 			0, 100+i%900, i%60, 1+i%28, 100+i%900, i, i)
 		size = max(size, n)
 	}

@@ -156,8 +156,12 @@ func property(f setup.Field) *fivetran.Property {
 	p.Title, p.Description, p.FieldStatus = f.Title, f.Help, "general_availability"
 	p.Readonly, p.Immutable, p.Nullable = f.Readonly, f.Immutable, !f.Required
 	p.Default = f.Default
+	secret := p
+	if f.Type == setup.Array {
+		secret = p.Items
+	}
 	if f.Secret {
-		p.Format = "password"
+		secret.Format = "password"
 	}
 	return p
 }
