@@ -88,6 +88,9 @@ func (s *source) makeSlot(ctx context.Context, name string, temporary bool) (pos
 // slotError says what a person can do about a slot that cannot be made or
 // read.
 func (s *source) slotError(ctx context.Context, slot string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || ctx.Err() != nil {
 		return s.connectError(ctx, err)
