@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -117,7 +116,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 		return nil, err
 	}
 	if standby {
-		return nil, &setup.Problem{Code: "standby", Message: r.source.address() + " is a standby server, and its log can only be read on the primary one; name that one as the host, or set update_method to " + queryBased}
+		return nil, r.source.standby()
 	}
 	r.belongTo(origin(ctx, f.conn))
 	if err := f.claimPublication(ctx); err != nil {
@@ -156,16 +155,7 @@ func (f *follower) claimPublication(ctx context.Context) error {
 		if err := cat.readLogged(ctx, f.conn, f.version); err != nil {
 			return err
 		}
-		var rels []*relation
-		for _, rel := range cat.tables {
-			if rel.Kind != "r" && rel.Kind != "p" || !rel.keyed() {
-				continue
-			}
-			if all(rel.holders(), func(h *relation) bool { return h.unidentified(nil) == "" }) {
-				rels = append(rels, rel)
-			}
-		}
-		if err := r.source.publish(ctx, f.conn, pub, rels); err != nil {
+		if err := r.source.publish(ctx, f.conn, pub, publishables(cat)); err != nil {
 			return err
 		}
 		if pub, err = readPublication(ctx, f.conn, f.version, r.source.Publication); err != nil {
@@ -178,10 +168,7 @@ func (f *follower) claimPublication(ctx context.Context) error {
 
 // unpublished reports whether a publication was not there when changes were
 // made that are to be read: the server looks for it as of then.
-func unpublished(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "42704"
-}
+func unpublished(err error) bool { return hasCode(err, "42704") }
 
 // beginAgain replaces a slot with which the log cannot be read.
 func (f *follower) beginAgain(ctx context.Context) error {
@@ -210,9 +197,8 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if err != nil {
 		return err
 	}
-	if slot != nil && (slot.plugin != "pgoutput" || !slot.here) {
-		return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
-			"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", name, r.source.address())}
+	if slot != nil && !slot.ours() {
+		return r.source.slotUnusable()
 	}
 	anew := gap != ""
 	switch {
