@@ -37,6 +37,9 @@ type follower struct {
 	known     map[uint32]bool // relations that the catalog of the last round has
 	catalog   visibility      // of the last round
 
+	begun   time.Time // of the round
+	waiting bool      // tables were handed over before it
+
 	// A transaction below the first had ended when the log ended at the second.
 	horizon      uint64
 	horizonAfter position
@@ -69,11 +72,16 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	defer r.log.close(ctx)
 	for again := true; again; {
 		for round := 1; len(r.again) > 0; round++ {
+			r.log.begun, r.ranges, r.over = time.Now(), 0, false
+			r.log.waiting = len(r.log.tables) > 0
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
 			}
+			if r.over {
+				round--
+			}
 			err := r.log.readTo(ctx, r.log.target)
-			if unpublished(err) && round == 1 {
+			if unpublished(err) && round <= 1 {
 				err = r.log.beginAgain(ctx)
 			}
 			if err != nil {
@@ -93,6 +101,29 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	}
 	return r.log.save(ctx)
 }
+
+// roundOver reports whether loads should go on in another round, because the
+// log has waited for long: tables wait for what it has, or it has grown large.
+// Each round gets somewhere.
+func (r *run) roundOver(ctx context.Context) bool {
+	f := r.log
+	if f == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || r.ranges == 0 || time.Since(f.begun) < r.source.roundTime {
+		return r.over
+	}
+	if r.over = f.waiting; !r.over {
+		at, err := insertPosition(ctx, f.conn)
+		r.over = err == nil && at > f.position && at-f.position >= roundLog
+	}
+	return r.over
+}
+
+// roundLog is how many bytes the log may grow during a long load.
+const roundLog = 1 << 30
 
 // startLog sees to it that there is a slot that goes on where the state ends.
 func (r *run) startLog(ctx context.Context) (_ *follower, err error) {

@@ -127,11 +127,12 @@ type source struct {
 	workers         int           // connections that read at a time
 	rangeBytes      int64         // of a table that are read in one piece
 	checkpointBytes int64         // sent between two checkpoints within a table
+	roundTime       time.Duration // that loads may go on while the log waits
 	timeout         time.Duration // of connecting
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, timeout: 20 * time.Second}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}
