@@ -362,9 +362,7 @@ func (f *follower) aim(ctx context.Context, snap *snapshot) (err error) {
 // consider decides whether changes of a table can be taken from the log, now
 // or after it was read by queries, and leaves it to them if not.
 func (f *follower) consider(t *reading) {
-	if f.drop(t.table.Name) && t.st.Log == nil {
-		f.run.dirty = true
-	}
+	f.drop(t.table.Name)
 	mark, why, expected := "", "there is no publication any more", true
 	if f.published != nil {
 		mark, why, expected = t.unlogged(f.published)
@@ -488,8 +486,9 @@ func (f *follower) settle(l *logged, err error) error {
 }
 
 // read applies the log until done says so, which is asked whenever a
-// transaction has ended or the server has told where it is.
-func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
+// transaction has ended or the server has told where it is, which it is asked
+// again after a pause.
+func (f *follower) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
 	if f.stream == nil {
 		log := f.run.state.Log
 		st, err := f.run.source.slotStream(ctx, log.Slot, f.run.source.Publication, max(f.position, log.Position))
@@ -501,7 +500,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 	}
-	f.stream.ask()
+	f.stream.ask(0)
 	for {
 		msg, sent, err := f.stream.next()
 		if err != nil {
@@ -529,7 +528,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 		if msg == nil {
-			f.stream.ask()
+			f.stream.ask(pause)
 		}
 	}
 }
@@ -539,7 +538,7 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 	idle := false // the server waited for more when it was last asked
 	stuck := 0
 	last := position(0)
-	err := f.read(ctx, func() (bool, error) {
+	err := f.read(ctx, 20*time.Millisecond, func() (bool, error) {
 		if stuck++; f.position != last {
 			last, stuck, idle = f.position, 0, false
 		}
@@ -566,7 +565,8 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 // readUntil applies the log until a time, or until a table has to be read by
 // queries.
 func (f *follower) readUntil(ctx context.Context, until time.Time) error {
-	err := f.read(ctx, func() (bool, error) {
+	pause := min(max(f.every()/4, 20*time.Millisecond), time.Second) // a checkpoint may be due
+	err := f.read(ctx, pause, func() (bool, error) {
 		return len(f.run.again) > 0 || !time.Now().Before(until), nil
 	})
 	if err != nil {

@@ -206,3 +206,38 @@ func TestLogBesideLoads(t *testing.T) {
 	}
 	compare(t, "loaded", m, dsn, "a", "b")
 }
+
+// TestLogTableRefused has the destination refuse one table in the middle of
+// the log: the others go on, and it is set right once it is taken again.
+func TestLogTableRefused(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	for _, n := range []string{"a", "b"} {
+		pgtest.Exec(t, dsn, "create table "+n+" (id int primary key, v int)", "insert into "+n+" select g, 0 from generate_series(1, 10) g")
+	}
+	m := &connectortest.Model{}
+	open := opener(t, dsn, viaLog)
+	if err := m.Sync(context.Background(), open()); err != nil {
+		t.Fatal(err)
+	}
+	b := schema.Name{Schema: "public", Table: "b"}
+	refusing := &watched{Source: open(), onWrite: func(batch schema.Batch) error {
+		if batch.Table.Name == b {
+			return &connector.TableError{Table: b, Err: errStop}
+		}
+		return nil
+	}}
+	pgtest.Exec(t, dsn, "update a set v = 1", "update b set v = 1", "delete from b where id = 3")
+	if err := m.Sync(context.Background(), refusing); err != nil || !errors.Is(m.Failed[b], errStop) || len(m.Failed) != 1 {
+		t.Fatal(err, m.Failed)
+	}
+	compare(t, "refused", m, dsn, "a")
+	pgtest.Exec(t, dsn, "update a set v = 2", "update b set v = 2 where id > 5")
+	for range 2 {
+		if err := m.Sync(context.Background(), open()); err != nil || len(m.Failed) > 0 {
+			t.Fatal(err, m.Failed)
+		}
+		compare(t, "taken again", m, dsn, "a", "b")
+		pgtest.Exec(t, dsn, "delete from b where id = 7")
+	}
+}

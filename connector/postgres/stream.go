@@ -31,7 +31,10 @@ func (s *source) connectReplication(ctx context.Context) (*pgconn.PgConn, error)
 		return nil, s.replicationError(ctx, err)
 	}
 	// A new slot waits for the end of all transactions that are running.
-	if _, err := conn.Exec(ctx, session+"; set lock_timeout = 0").ReadAll(); err != nil {
+	settings := session + `; set lock_timeout = 0;
+		select set_config(name, '60s', false) from pg_settings
+		where name = 'wal_sender_timeout' and context = 'user' and setting::int between 1 and 59999`
+	if _, err := conn.Exec(ctx, settings).ReadAll(); err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, s.replicationError(ctx, err)
 	}
@@ -60,22 +63,16 @@ type stream struct {
 
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
-	asked  chan struct{} // an answer is wanted
+	asked  chan time.Duration // an answer is wanted, after a while
 
 	mu       sync.Mutex // guards what follows, and writing
 	received position
 	durable  position
 }
 
-const (
-	// statusEvery is well below the server's wal_sender_timeout, which is a
-	// minute unless somebody has changed it.
-	statusEvery = 10 * time.Second
-
-	// askAfter is how long the reader waits before it asks again where the
-	// server is.
-	askAfter = 20 * time.Millisecond
-)
+// statusEvery is well below the server's wal_sender_timeout, which is a minute
+// unless somebody has changed it.
+const statusEvery = 10 * time.Second
 
 // streamOf starts to read a slot behind a position. What the server may forget
 // it is told by confirm.
@@ -84,7 +81,7 @@ func (s *source) streamOf(ctx context.Context, slot, publication string, from po
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{conn: conn, nc: conn.Conn(), asked: make(chan struct{}, 1), received: from}
+	st := &stream{conn: conn, nc: conn.Conn(), asked: make(chan time.Duration, 1), received: from}
 	ctx, st.cancel = context.WithCancel(ctx)
 	st.ctx = ctx
 	if err = conn.SyncConn(ctx); err == nil {
@@ -211,10 +208,10 @@ func (s *stream) confirm(p position) error {
 	return nil
 }
 
-// ask asks the server to say soon where it is.
-func (s *stream) ask() {
+// ask has the server asked, after a while, where it is.
+func (s *stream) ask(after time.Duration) {
 	select {
-	case s.asked <- struct{}{}:
+	case s.asked <- after:
 	default:
 	}
 }
@@ -228,10 +225,10 @@ func (s *stream) report() {
 		ask := false
 		select {
 		case <-tick.C:
-		case <-s.asked:
+		case after := <-s.asked:
 			ask = true
 			select {
-			case <-time.After(askAfter):
+			case <-time.After(after):
 			case <-s.ctx.Done():
 				return
 			}
