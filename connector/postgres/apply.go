@@ -32,6 +32,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		f.past = f.now.commit < f.position
 		f.txns++
 		f.xid = near(f.catalog.xmax, f.now.xid)
+		f.clock = max(f.now.time+epochMicros, f.clock+1)
 		return false, nil
 	case msgCommit:
 		end, err := c.commitEnd()
@@ -94,6 +95,9 @@ func (f *follower) describe(ctx context.Context, d described) error {
 			return nil
 		}
 		m.at = append(m.at, at)
+	}
+	if l.starts {
+		m.at = append(m.at, sinceWhen)
 	}
 	for _, dc := range d.columns {
 		if !older && !l.rel.has(dc.name) {
@@ -173,7 +177,7 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 		return w.readAgain(ctx, c.now, at)
 	case !l.unchanged(c.now, at):
 		return w.upsert(ctx, c.now, at, size)
-	case l.filter != "":
+	case l.filter != "" || l.starts: // each version is a whole row
 		return w.readAgain(ctx, c.now, at)
 	}
 	var set []int
@@ -271,7 +275,13 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	for _, c := range l.cols {
 		list = append(list, c.expr)
 	}
-	out := newDecoder(ctx, l.cols, schema.Batch{Op: schema.Upsert, Table: l.table}, l.run.source.batchBytes(), l.write,
+	table, cols := l.table, l.cols
+	if l.starts {
+		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
+		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.clock-epochMicros))
+	}
+	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
 	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
 	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, l.rel.sql(), where), make([]byte, 64<<10), out)

@@ -52,6 +52,7 @@ type follower struct {
 	past   bool // it was read before, too
 
 	change change
+	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
@@ -156,7 +157,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early = r.state.Log.Position, slices.Clone(r.state.Log.Early)
+	f.position, f.early, f.clock = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
 	return f, nil
 }
 
@@ -415,6 +416,7 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
+	f.clock = max(f.clock, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
 	t.run.dirty = true
 	f.add(t)
 }
@@ -648,7 +650,7 @@ func (f *follower) save(ctx context.Context) error {
 // note puts into the state how far the log was read. All windows are empty.
 func (f *follower) note() {
 	log := f.run.state.Log
-	log.Position, log.Early = f.position, slices.Clone(f.early)
+	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.clock
 	if f.position >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0

@@ -3,13 +3,19 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/internal/pgtest"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // viaLog makes a config one that reads the log. Servers of a test's own have
@@ -247,4 +253,56 @@ func TestEveryTypeFromLog(t *testing.T) {
 		}
 	}
 	compareAsRead(t, "inserted", m, dsn, tables...)
+}
+
+// TestLogVersions is about history mode, in which rows come with the time
+// since when they hold, each version whole.
+func TestLogVersions(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v text, big text)", "alter table item alter big set storage external",
+		"insert into item values (1, 'a', repeat('x', 5000))")
+	src, err := open(configOf(t, dsn, viaLog), connector.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := src.Tables(t.Context(), func(setup.Warning) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := tables[0].Columns[3]; !last.IsStart() {
+		t.Fatalf("the last column is %v", last)
+	}
+	out := &keeping{}
+	began := time.Now()
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, Start: began}, out); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "update item set v = 'b'", "insert into item values (2, 'c', null)", "update item set v = 'd' where id = 2")
+	var got []string
+	var starts []arrow.Timestamp
+	out.onWrite = func(b schema.Batch) {
+		for i := range int(b.Rows()) {
+			row := []string{b.Op.String()}
+			for j, c := range b.Record.Columns() {
+				if b.Table.Columns[j].IsStart() {
+					starts = append(starts, c.(*array.Timestamp).Value(i))
+				} else {
+					row = append(row, fmt.Sprintf("%.3s", exact(c, i)))
+				}
+			}
+			got = append(got, strings.Join(row, " "))
+		}
+	}
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, State: out.state, Start: time.Now()}, out); err != nil {
+		t.Fatal(err)
+	}
+	// The row with the large value is read again.
+	want := []string{"upsert 2 c NUL", "upsert 2 d NUL", "upsert 1 b xxx"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	if len(starts) != 3 || starts[0] >= starts[1] || int64(starts[0]) <= began.UnixMicro() || int64(starts[1]) > time.Now().UnixMicro()+1000 {
+		t.Errorf("they hold since %v, the table was read at %v", starts, began.UnixMicro())
+	}
 }

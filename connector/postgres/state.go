@@ -42,6 +42,10 @@ type logState struct {
 	// nothing of that. nil: snapshots see all of it.
 	Before *visibility `json:"before,omitempty"`
 
+	// Clock is when the last transaction before Position was committed, for
+	// history mode, in microseconds: later ones count as later.
+	Clock int64 `json:"clock"`
+
 	// Early are transactions before Position that others could not see yet.
 	Early []uint64 `json:"early,omitempty"`
 }
