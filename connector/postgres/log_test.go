@@ -41,10 +41,17 @@ func eachMethod(t *testing.T, test func(t *testing.T, method func(*config))) {
 	t.Run("log", func(t *testing.T) { t.Parallel(); test(t, viaLog) })
 }
 
+// byLogs reports whether a method is viaLog.
+func byLogs(method func(*config)) bool {
+	var c config
+	method(&c)
+	return c.UpdateMethod == byLog
+}
+
 // rewound returns an opener whose slot is put back to where it was first, each
 // time, so that every state that a sync ever saved can be gone on from.
 func rewound(t *testing.T, dsn string) func() connector.Source {
-	pgtest.Exec(t, dsn, "select pg_create_logical_replication_slot('first', 'pgoutput')")
+	pgtest.Exec(t, dsn, "create publication penstock for table item, event", "select pg_create_logical_replication_slot('first', 'pgoutput')")
 	open := opener(t, dsn, viaLog)
 	return func() connector.Source {
 		dropSlot(t, dsn, "penstock")
@@ -60,45 +67,6 @@ func dropSlot(t testing.TB, dsn, name string) {
 		query(t, dsn, "select count(pg_terminate_backend(active_pid)) from pg_replication_slots where slot_name = '"+name+"' and active")
 	}
 	query(t, dsn, "select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where slot_name = '"+name+"'")
-}
-
-// TestLogStopAnywhere is TestStopAnywhere with the log.
-func TestLogStopAnywhere(t *testing.T) {
-	t.Parallel()
-	dsn := newServer(t).url
-	pgtest.Exec(t, dsn,
-		"create table item (id int primary key, name text, price numeric(10,2))",
-		"insert into item select g, repeat('x', 700) || g, g / 7.0 from generate_series(1, 16) g",
-		"create table note (body text)",
-		"insert into note select repeat('y', 900) || g from generate_series(1, 3) g",
-		"create table event (day int, id int, primary key (day, id)) partition by list (day)",
-		"create table event_1 partition of event for values in (1)",
-		"create table event_2 partition of event for values in (2)",
-		"insert into event values (1, 1), (1, 2), (2, 1)",
-		"create publication penstock for table item, event",
-	)
-	m := connectortest.Run(t, rewound(t, dsn),
-		func() {
-			pgtest.Exec(t, dsn,
-				"update item set price = 99 where id in (3, 4)",
-				"delete from item where id in (5, 16)",
-				"insert into item values (41, 'new', null)",
-				"update item set id = 100 where id = 10",
-				"insert into event values (2, 2)", "delete from event where day = 1 and id = 1")
-		},
-		func() {
-			pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')", "truncate item")
-		},
-		func() {
-			pgtest.Exec(t, dsn, "insert into item values (1, 'again', 1)", "delete from event", "insert into event values (1, 7)")
-		},
-	)
-	if diff := cmp.Diff([]string{"1|again|1"}, m.Rows("public.item")); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"1|7"}, m.Rows("public.event")); diff != "" {
-		t.Error(diff)
-	}
 }
 
 // TestLogChanges syncs after each of a list of changes, and compares with what
