@@ -18,30 +18,57 @@ import (
 // with it.
 func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error) {
 	c := cursor{b: msg}
-	switch kind := c.uint8(); kind {
+	kind := c.uint8()
+	if f.part != nil && kind != msgStreamStop {
+		if kind == msgOrigin {
+			return false, nil
+		}
+		return false, f.spool.add(f.part, msg)
+	}
+	switch kind {
 	case msgInsert, msgUpdate, msgDelete:
 		if err := c.change(kind, &f.change); err != nil {
 			return false, err
 		}
 		return false, f.changed(ctx, kind, len(msg))
 	case msgBegin:
-		if f.now, err = c.begin(); err != nil {
-			return false, err
-		}
-		f.within = true
-		f.past = f.now.commit < f.position
-		f.txns++
-		f.xid = near(f.catalog.xmax, f.now.xid)
-		f.clock = max(f.now.time+epochMicros, f.clock+1)
-		return false, nil
+		b, err := c.begin()
+		f.begin(b)
+		return false, err
 	case msgCommit:
 		end, err := c.commitEnd()
+		f.commit(end)
+		return err == nil, err
+	case msgStreamStart:
+		xid := c.uint32()
+		c.uint8()
+		if err = c.done(); err == nil {
+			f.part, err = f.spool.open(xid)
+		}
+		return false, err
+	case msgStreamStop:
+		f.part = nil
+		return false, c.done()
+	case msgStreamAbort:
+		xid, sub := c.uint32(), c.uint32()
+		if c.bad {
+			return false, errProtocol
+		}
+		return false, f.spool.abort(xid, sub)
+	case msgStreamCommit:
+		b, end, err := c.streamCommit()
 		if err != nil {
 			return false, err
 		}
-		f.within = false
-		f.position = max(f.position, end)
-		f.early = append(f.early, f.xid)
+		f.begin(b)
+		err = f.spool.replay(b.xid, func(msg []byte) error {
+			_, err := f.apply(ctx, msg)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		f.commit(end)
 		return true, nil
 	case msgRelation:
 		d, err := c.relation()
@@ -60,6 +87,20 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 	default:
 		return false, fmt.Errorf("unexpected message %q in the log", kind)
 	}
+}
+
+func (f *follower) begin(b begin) {
+	f.now, f.within = b, true
+	f.past = b.commit < f.position
+	f.txns++
+	f.xid = near(f.catalog.xmax, b.xid)
+	f.clock = max(b.time+epochMicros, f.clock+1)
+}
+
+func (f *follower) commit(end position) {
+	f.within = false
+	f.position = max(f.position, end)
+	f.early = append(f.early, f.xid)
 }
 
 // describe takes note of how the log describes a relation from now on.

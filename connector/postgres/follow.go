@@ -51,6 +51,10 @@ type follower struct {
 	txns   int  // that were read before, and this one
 	past   bool // it was read before, too
 
+	spool     spool
+	part      *spooled // the transaction of which a part is being read that has not ended
+	unspooled bool     // the server keeps changes until transactions have ended
+
 	change change
 	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
 	held   int64     // bytes in windows
@@ -162,10 +166,19 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 }
 
 func (f *follower) close(ctx context.Context) {
+	f.endStream()
+	f.conn.Close(context.WithoutCancel(ctx))
+}
+
+// endStream ends the stream, and with it what was sent of transactions that
+// have not ended.
+func (f *follower) endStream() {
 	if f.stream != nil {
 		f.stream.close()
+		f.stream = nil
 	}
-	f.conn.Close(context.WithoutCancel(ctx))
+	f.spool.clear()
+	f.within, f.part = false, nil
 }
 
 // claimPublication sees to it that the publication has what is wanted.
@@ -205,8 +218,7 @@ func unpublished(err error) bool { return hasCode(err, "42704") }
 // beginAgain replaces a slot with which the log cannot be read.
 func (f *follower) beginAgain(ctx context.Context) error {
 	r := f.run
-	f.stream.close()
-	f.stream = nil
+	f.endStream()
 	for name := range f.tables {
 		f.drop(name)
 		r.again = append(r.again, name)
@@ -433,10 +445,7 @@ func (f *follower) add(t *reading) {
 		f.holders[r.OID] = l
 	}
 	clear(f.maps)
-	if f.stream != nil { // which has described the relations already
-		f.stream.close()
-		f.stream = nil
-	}
+	f.endStream() // which has described the relations already
 }
 
 // drop takes a table out, and reports whether it was in.
@@ -493,7 +502,8 @@ func (f *follower) settle(l *logged, err error) error {
 func (f *follower) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
 	if f.stream == nil {
 		log := f.run.state.Log
-		st, err := f.run.source.slotStream(ctx, log.Slot, f.run.source.Publication, max(f.position, log.Position))
+		options := streamOptions(f.run.source.Publication, f.version >= 140000 && !f.unspooled)
+		st, err := f.run.source.slotStream(ctx, log.Slot, options, max(f.position, log.Position))
 		if err != nil {
 			return err
 		}
@@ -510,6 +520,11 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 		}
 		if msg != nil {
 			ended, err := f.apply(ctx, msg)
+			if errors.Is(err, errSpool) && !f.unspooled {
+				f.unspooled = true
+				f.endStream()
+				return f.read(ctx, pause, done)
+			}
 			if err != nil {
 				return err
 			}
@@ -517,7 +532,7 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 				continue
 			}
 		} else {
-			if f.within {
+			if f.within || f.part != nil {
 				continue
 			}
 			f.position = max(f.position, sent)

@@ -149,6 +149,7 @@ func TestLogTrouble(t *testing.T) {
 func TestLogLarge(t *testing.T) {
 	t.Parallel()
 	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "alter system set logical_decoding_work_mem = '64kB'", "select pg_reload_conf()")
 	pgtest.Exec(t, dsn, "create table big (id int primary key, v text, w text)", "alter table big alter w set storage external",
 		"create table many (id int primary key, v int, pad text)")
 	m := &connectortest.Model{}
@@ -166,8 +167,19 @@ func TestLogLarge(t *testing.T) {
 		"update many set v = id where id % 2 = 0", "delete from many where id % 3 = 0", "update many set id = -id where id % 5 = 0")
 	sync()
 	compare(t, "inserted", m, dsn, "big", "many")
-	pgtest.Exec(t, dsn, "update big set v = 'now small'", "update many set pad = 'q'")
+	pgtest.Exec(t, dsn, "update big set v = 'now small'", "update many set pad = 'q'",
+		`do $$ begin
+			begin insert into many select g, 7, 'gone' from generate_series(30000, 35000) g; raise 'no'; exception when others then null; end;
+			begin
+				insert into many select g, 8, 'stays' from generate_series(30000, 33000) g;
+				begin update many set v = 9; raise 'no'; exception when others then null; end;
+				delete from many where id % 7 = 0;
+			end;
+		end $$`)
 	sync()
+	if v := query(t, dsn, "select server_version_num::int < 140000 or stream_txns > 0 from pg_stat_replication_slots, current_setting('server_version_num') server_version_num"); v != "t" {
+		t.Error("no transaction was sent in parts")
+	}
 	compare(t, "changed", m, dsn, "big", "many")
 }
 

@@ -135,9 +135,9 @@ const waitForOthers = 10 * time.Minute
 const waitForSlot = 20 * time.Second
 
 // slotStream is streamOf for a slot that somebody may still be reading.
-func (s *source) slotStream(ctx context.Context, slot, publication string, from position) (*stream, error) {
+func (s *source) slotStream(ctx context.Context, slot, options string, from position) (*stream, error) {
 	for deadline := time.Now().Add(waitForSlot); ; {
-		st, err := s.streamOf(ctx, slot, publication, from)
+		st, err := s.streamOf(ctx, slot, options, from)
 		if err == nil {
 			return st, nil
 		}

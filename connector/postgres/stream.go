@@ -74,9 +74,19 @@ type stream struct {
 // unless somebody has changed it.
 const statusEvery = 10 * time.Second
 
+// streamOptions are what pgoutput is told. early asks for changes of large
+// transactions before they have ended.
+func streamOptions(publication string, early bool) string {
+	how := "proto_version '1'"
+	if early {
+		how = "proto_version '2', streaming 'on'"
+	}
+	return fmt.Sprintf("%s, publication_names '%s'", how, strings.ReplaceAll(pgx.Identifier{publication}.Sanitize(), "'", "''"))
+}
+
 // streamOf starts to read a slot behind a position. What the server may forget
 // it is told by confirm.
-func (s *source) streamOf(ctx context.Context, slot, publication string, from position) (*stream, error) {
+func (s *source) streamOf(ctx context.Context, slot, options string, from position) (*stream, error) {
 	conn, err := s.connectReplication(ctx)
 	if err != nil {
 		return nil, err
@@ -88,7 +98,7 @@ func (s *source) streamOf(ctx context.Context, slot, publication string, from po
 		st.stop = context.AfterFunc(ctx, func() { st.nc.SetDeadline(time.Unix(1, 0)) })
 		r := newBulkReader(ctx, st.nc)
 		st.frames = frames{r: r, buf: make([]byte, bulkBytes)}
-		err = st.start(slot, publication, from)
+		err = st.start(slot, options, from)
 	}
 	if err != nil {
 		st.cancel()
@@ -99,9 +109,8 @@ func (s *source) streamOf(ctx context.Context, slot, publication string, from po
 	return st, nil
 }
 
-func (s *stream) start(slot, publication string, from position) error {
-	sql := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names '%s')",
-		pgx.Identifier{slot}.Sanitize(), from, strings.ReplaceAll(pgx.Identifier{publication}.Sanitize(), "'", "''"))
+func (s *stream) start(slot, options string, from position) error {
+	sql := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", pgx.Identifier{slot}.Sanitize(), from, options)
 	query, err := (&pgproto3.Query{String: sql}).Encode(nil)
 	if err != nil {
 		return err

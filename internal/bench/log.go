@@ -62,7 +62,7 @@ func drain(ctx context.Context, b *bench, l logLoad, destination string) (_ []fi
 func lineitemChanges(part int) []string {
 	return []string{
 		fmt.Sprintf("update lineitem set l_quantity = l_quantity + 1, l_comment = 'changed' where l_orderkey %% %d = 0", part),
-		fmt.Sprintf("insert into lineitem select l_orderkey + 20000000, l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag, l_linestatus, l_shipdate, l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment from lineitem where l_orderkey %% %d = 1", 5*part),
+		fmt.Sprintf("insert into lineitem select l_orderkey + %d, l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, l_discount, l_tax, l_returnflag, l_linestatus, l_shipdate, l_commitdate, l_receiptdate, l_shipinstruct, l_shipmode, l_comment from lineitem where l_orderkey %% %d = 1", 20_000_000+1_000_000*part, 5*part),
 		fmt.Sprintf("delete from lineitem where l_orderkey %% %d = 2", 5*part),
 	}
 }
