@@ -164,7 +164,10 @@ func TestVerificationsWaitApart(t *testing.T) {
 		w.start()
 		var waiting []*store.Verification
 		for _, name := range []string{"a", "b", "c"} {
-			w.connection(name, func(c *store.Connection) { idle(c); c.Paused, c.ScheduleType, c.TriggeredAt = false, schedule.Manual, time.Now() })
+			w.connection(name, func(c *store.Connection) {
+				c.Config = json.RawMessage(`{"schema":"digesting_` + name + `"}`)
+				c.Paused, c.ScheduleType, c.TriggeredAt = false, schedule.Manual, time.Now()
+			})
 			waiting = append(waiting, w.verify(name))
 		}
 		w.connection("d", idle)
