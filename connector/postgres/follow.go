@@ -380,9 +380,12 @@ func (f *follower) consider(t *reading) {
 	if f.published != nil {
 		mark, why, expected = t.unlogged(f.published)
 	}
-	t.loggable = why == ""
+	if t.loggable = why == ""; t.loggable {
+		t.st.Unlogged = ""
+	}
 	if !t.loggable {
-		if expected {
+		if expected && why != t.st.Unlogged {
+			t.st.Unlogged, f.run.dirty = why, true
 			f.run.out.Warn(setup.Warning{Code: "not_logged", Message: fmt.Sprintf("Table %s is read by queries: %s.", t.table.Name, why)})
 		}
 		f.run.state.takeBack(t.st)

@@ -253,3 +253,89 @@ func TestLogTableRefused(t *testing.T) {
 		pgtest.Exec(t, dsn, "delete from b where id = 7")
 	}
 }
+
+// TestMethodChanges changes the update method to and fro: nothing is read again
+// that has not changed.
+func TestMethodChanges(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v int)", "insert into item select g, 0 from generate_series(1, 100) g",
+		"create table loose (v int)", "insert into loose values (1)")
+	m := &connectortest.Model{}
+	warned := func(code string) bool {
+		return slices.ContainsFunc(m.Warnings, func(w setup.Warning) bool { return w.Code == code })
+	}
+	for i, c := range []struct {
+		method  func(*config)
+		sent    int64
+		warning string
+	}{
+		{func(*config) {}, 100, ""}, {viaLog, 2, "not_logged"}, {viaLog, 2, ""}, {func(*config) {}, 3, "slot_unused"}, {func(*config) {}, 2, ""}, {viaLog, 2, "not_logged"},
+		{func(c *config) { viaLog(c); c.ReplicationSlot = "other" }, 3, "slot_unused"},
+	} {
+		src := &watched{Source: opener(t, dsn, c.method)()}
+		if err := m.Sync(context.Background(), src); err != nil || len(m.Failed) > 0 {
+			t.Fatal(err, m.Failed)
+		}
+		compare(t, fmt.Sprint("sync ", i), m, dsn, "item", "loose")
+		if n := src.tables["item"]; n > c.sent { // keys that are compared aside
+			t.Errorf("sync %d sent %d rows", i, n)
+		}
+		for _, code := range []string{"not_logged", "slot_unused"} {
+			if warned(code) != (code == c.warning) {
+				t.Errorf("sync %d warned: %v", i, m.Warnings)
+			}
+		}
+		pgtest.Exec(t, dsn, fmt.Sprintf("update item set v = v + 1 where id in (%d, %d)", i+1, i+2))
+	}
+}
+
+// TestLogUntil ends at its time, with all that came saved as often as was
+// asked.
+func TestLogUntil(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key)")
+	m := &connectortest.Model{}
+	saved := make(chan int)
+	src := &watched{Source: until{opener(t, dsn, viaLog)(), time.Second}, onCheckpoint: func(n int) error {
+		select {
+		case saved <- n:
+		default:
+		}
+		return nil
+	}}
+	done := make(chan error)
+	go func() { done <- m.Sync(context.Background(), src) }()
+	rows := 0
+	for running := true; running; {
+		select {
+		case <-saved:
+			rows++
+			pgtest.Exec(t, dsn, fmt.Sprintf("insert into item values (%d)", rows))
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		}
+	}
+	if rows == 0 {
+		t.Fatal("nothing was saved")
+	}
+	if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "at the end", m, dsn, "item")
+}
+
+// until is a source that is followed for a while.
+type until struct {
+	connector.Source
+	d time.Duration
+}
+
+func (u until) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	req.Until, req.Every = time.Now().Add(u.d), time.Millisecond
+	return u.Source.Sync(ctx, req, out)
+}

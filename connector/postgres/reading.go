@@ -208,7 +208,11 @@ func (t *reading) columnsMissing() bool {
 func (t *reading) restart() {
 	t.run.dirty = t.run.dirty || t.mode != blind
 	t.anew = true
-	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
+	told := ""
+	if t.st != nil {
+		told = t.st.Unlogged
+	}
+	t.st = &tableState{Unlogged: told, Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
 	t.run.state.set(t.table.Name, t.st)
 }
 

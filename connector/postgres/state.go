@@ -77,6 +77,9 @@ type tableState struct {
 
 	// Published is what is published of the table; nil: nothing.
 	Published *published `json:"published,omitempty"`
+
+	// Unlogged is why not, as people have been told.
+	Unlogged string `json:"unlogged,omitempty"`
 }
 
 // A handover is where the log took over from queries.
@@ -177,6 +180,15 @@ func (s *state) takeBack(t *tableState) {
 		t.raise(s.Log.Horizon)
 		t.Log = nil
 	}
+}
+
+// leaveLog leaves all tables to queries for good.
+func (s *state) leaveLog() {
+	s.takeAllBack()
+	for _, t := range s.all() {
+		t.Published, t.Unlogged = nil, ""
+	}
+	s.Log = nil
 }
 
 // takeAllBack leaves all tables to queries, and reports whether there were any
