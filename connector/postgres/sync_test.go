@@ -278,7 +278,7 @@ func TestDeletesNotCaptured(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"1", "2", "3"}, m.Rows("public.item", "id", "name", "price")); diff != "" {
+	if diff := cmp.Diff([]string{"1", "2", "3"}, m.Rows("public.item")); diff != "" {
 		t.Error(diff)
 	}
 }
