@@ -244,6 +244,9 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if slot != nil && !slot.ours() {
 		return r.source.slotUnusable()
 	}
+	if slot != nil && slot.confirmed == 0 { // by a sync that broke off, or by somebody else
+		return fmt.Errorf("replication slot %s of %s is still being made: it waits for transactions that are running", name, r.source.address())
+	}
 	anew := gap != ""
 	switch {
 	case anew:
