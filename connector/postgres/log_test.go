@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,8 +129,12 @@ func TestLogChanges(t *testing.T) {
 		{"table renamed over", []string{"create table twin (id int primary key, title text)", "insert into twin values (1, 'twin')", "drop table item", "alter table twin rename to item"}},
 		{"slot dropped", []string{"update item set title = 'lost' where id = 1", "select pg_drop_replication_slot('penstock')", "insert into item values (2, 'then')"}},
 		{"slot read by somebody else", []string{"delete from item where id = 2", "select pg_replication_slot_advance('penstock', pg_current_wal_lsn())", "insert into item values (3, 'after')"}},
+		{"slot lost", []string{"alter system set max_slot_wal_keep_size = '1MB'", "select pg_reload_conf()", "update item set title = 'unkept'",
+			"select pg_switch_wal()", "insert into item values (20, 'a')", "select pg_switch_wal()", "insert into item values (21, 'b')", "select pg_switch_wal()",
+			"insert into item values (22, 'c')", "select pg_switch_wal()", "checkpoint", "alter system reset max_slot_wal_keep_size", "select pg_reload_conf()"}},
 		{"publication dropped", []string{"drop publication penstock", "update item set title = 'unseen'"}},
 	}
+	gaps := []string{"slot dropped", "slot read by somebody else", "slot lost", "publication dropped"}
 	m := &connectortest.Model{}
 	open := opener(t, dsn, viaLog)
 	for _, s := range steps {
@@ -141,6 +146,10 @@ func TestLogChanges(t *testing.T) {
 			}
 			if len(m.Failed) > 0 {
 				t.Fatalf("%s: %v", s.name, m.Failed)
+			}
+			gap := slices.ContainsFunc(m.Warnings, func(w setup.Warning) bool { return w.Code == "log_gap" })
+			if want := n == 0 && slices.Contains(gaps, s.name); gap != want {
+				t.Errorf("%s, sync %d: warnings %v", s.name, n+1, m.Warnings)
 			}
 			compare(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "item", "event", "loose", "whole")
 			compareAsRead(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "tags")
