@@ -339,3 +339,49 @@ func (u until) Sync(ctx context.Context, req connector.Request, out connector.Ou
 	req.Until, req.Every = time.Now().Add(u.d), time.Millisecond
 	return u.Source.Sync(ctx, req, out)
 }
+
+// TestLogBeforeOthers has a commit that waits for a standby: it is in the log,
+// and nobody else sees it yet. A table that is read by queries meanwhile must
+// not be handed over: the log has already told of it.
+func TestLogBeforeOthers(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	for _, n := range []string{"a", "b"} {
+		pgtest.Exec(t, dsn, "create table "+n+" (id int primary key, v int, tags int[])", "insert into "+n+" values (1, 0), (2, 0)")
+	}
+	m := &connectortest.Model{}
+	sync := func(when string) {
+		t.Helper()
+		if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil || len(m.Failed) > 0 {
+			t.Fatal(when, err, m.Failed)
+		}
+	}
+	values := func(table string) string { return fmt.Sprint(m.Rows("public."+table, "id", "v")) }
+	sync("load")
+	pgtest.Exec(t, dsn, "alter table a drop tags", "alter table b drop tags") // which would have to be read again
+	sync("without")
+	pgtest.Exec(t, dsn, "alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()")
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		pgtest.Exec(t, dsn, "set synchronous_commit = on; update a set v = 1; update b set v = 1; delete from b where id = 2")
+	}()
+	for query(t, dsn, "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") == "0" {
+	}
+	sync("waiting")
+	if a, b := values("a"), values("b"); a != "[1|1 2|1]" || b != "[1|1]" {
+		t.Errorf("the log brought %s and %s", a, b)
+	}
+	var err error
+	if m.State, err = opener(t, dsn, viaLog)().(*source).Forget(m.State, []schema.Name{{Schema: "public", Table: "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	sync("read again")
+	if b := values("b"); b != "[1|0 2|0]" {
+		t.Errorf("queries brought %s", b)
+	}
+	pgtest.Exec(t, dsn, "alter system reset synchronous_standby_names", "select pg_reload_conf()")
+	<-committed
+	sync("committed")
+	compare(t, "committed", m, dsn, "a", "b")
+}
