@@ -138,7 +138,8 @@ func exhausted(h http.Header, now time.Time) (time.Duration, bool) {
 		if n < longAgo {
 			return time.Duration(n) * time.Second, true
 		}
-		return max(time.Unix(n, 0).Sub(now), 0) + time.Second, true // the clocks differ
+		left := min(max(n-now.Unix(), 0), longAgo)       // as longer ones overflow
+		return time.Duration(left+1) * time.Second, true // the clocks differ
 	}
 	return 0, false
 }

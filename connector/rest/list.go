@@ -110,18 +110,25 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		l.Shrunk = l.Shrunk || at.last > 0 && at.Last < at.last
 		at.last = at.Last
 	}
+	if next != "" {
+		u, err := at.URL.Parse(next)
+		if err != nil {
+			return rows, "", fmt.Errorf("%s: a page of %s: %w", l.Client.Name, l.Path, err)
+		}
+		next = u.String()
+	}
+	seen[maphash.String(seed, at.URL.String())] = true
+	if seen[maphash.String(seed, next)] {
+		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
+	}
 	if len(rows) == 0 {
 		return rows, next, nil
 	}
-	seen[maphash.String(seed, at.URL.String())] = true
 	body := maphash.Bytes(seed, at.Reply.body.Bytes())
 	if seen[body] {
 		return rows, "", fmt.Errorf("%s: a page of %s came twice", l.Client.Name, l.Path)
 	}
 	seen[body] = true
-	if n, err := at.URL.Parse(next); next != "" && (err != nil || seen[maphash.String(seed, n.String())]) {
-		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
-	}
 	return rows, next, nil
 }
 
