@@ -286,22 +286,22 @@ func join(address, query string) string {
 // has sent: down to its last row, but for what is later than its first.
 func (r *reader) descending(ctx context.Context, l *Resource, list *List, o *Object, whole bool, next *mark) error {
 	rd, known := r.state.Round, next.At
-	passed := rd.Last == ""
+	passed, top := rd.Last == "", rd.Top
 	err := r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
 		at, id := r.at(o), o.Text(cmp.Or(l.Cursor.ID, "id"))
 		if !whole && !at.IsZero() && at.Before(r.since) {
 			return false, nil
 		}
-		next.At = latest(next.At, at)
+		next.At, top = latest(next.At, at), latest(top, r.time(o))
 		if !passed {
-			if passed = id == rd.Last; !at.After(rd.Top) {
+			if passed = id == rd.Last; !r.time(o).After(rd.Top) {
 				return true, nil
 			}
 		}
 		if err := r.send(ctx, l, o); err != nil || !passed || id == "" {
 			return true, err
 		}
-		rd.Top, rd.Last = next.At, id
+		rd.Top, rd.Last = top, id
 		return true, r.checkpoint(ctx, false)
 	})
 	if err != nil || passed {
@@ -314,13 +314,16 @@ func (r *reader) descending(ctx context.Context, l *Resource, list *List, o *Obj
 // at returns an object's time by the list's Cursor; no later than the sync's
 // start, as clocks differ.
 func (r *reader) at(o *Object) time.Time {
-	t, err := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field))
-	if err != nil {
-		return time.Time{}
-	}
+	t := r.time(o)
 	if t.After(r.req.Start) {
 		return r.req.Start.UTC()
 	}
+	return t
+}
+
+// time is at by the vendor's clock alone.
+func (r *reader) time(o *Object) time.Time {
+	t, _ := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field)) // zero if it is none
 	return t.UTC()
 }
 
