@@ -183,6 +183,21 @@ type Request struct {
 
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
+
+	// Until makes a [Follower] stay on: when it has sent what there was at the
+	// beginning it goes on with what is written meanwhile, until Until is
+	// closed, and returns when it has sent what there was at that moment.
+	// Checkpoints come about a second after the first change that they cover,
+	// or sooner. nil: nobody stays on.
+	Until <-chan struct{}
+
+	// Reached is told by a Source that stays on, from one goroutine, that
+	// the next Checkpoint covers all that was committed at the source until a
+	// time, by this machine's clock as well as that is known, and how many
+	// changes were committed then; of an idle log now and then, with none. The
+	// first call says as well that all that there was at the beginning is
+	// covered. It is quick. nil: nobody wants to know.
+	Reached func(at time.Time, changes int64)
 }
 
 // An Output takes what a source found. All methods may be called from several

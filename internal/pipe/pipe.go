@@ -58,6 +58,15 @@ type Plan struct {
 
 	Start time.Time // when the sync began: the synced time of its rows
 
+	// Until makes a source that can stay on until it is closed, see
+	// [connector.Request]. nil: the source does not.
+	Until <-chan struct{}
+
+	// Landed is told of a source that stays on, from one goroutine, that all
+	// that was committed there until a time can be read in the destination,
+	// and which of it could not before. It must be quick. It may be nil.
+	Landed func(until time.Time, now []Commits)
+
 	// Observe is told of progress, after each batch and from any goroutine.
 	// It must be quick. It may be nil.
 	Observe func(Progress)
@@ -127,7 +136,10 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start}
+	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until}
+	if req.Until != nil {
+		req.Reached = o.reached
+	}
 	named := o.name(chosen)
 	if req.State, err = o.forget(ctx, req.State, named); err != nil {
 		return req, nil, err
@@ -185,6 +197,7 @@ type output struct {
 	paused []schema.Name // wanted, but not to be read now
 
 	checkpoint sync.Mutex // one at a time
+	reach      reach
 
 	mu       sync.Mutex // guards what follows
 	warnings []setup.Warning
@@ -235,6 +248,7 @@ func (o *output) send(ctx context.Context, t *table, s *shape, b schema.Batch, c
 		b.Release()
 		return nil
 	}
+	o.reach.wrote()
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
 	b, err := o.batch(s, b)
 	if err != nil {
@@ -262,13 +276,30 @@ func (o *output) Checkpoint(ctx context.Context, state any) error {
 	}
 	o.checkpoint.Lock()
 	defer o.checkpoint.Unlock()
+	until, commits := o.reach.take()
 	if err := o.plan.Writer.Flush(ctx); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	o.reach.saved()
+	o.landed(until, commits)
 	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil
+}
+
+// reached is [connector.Request.Reached].
+func (o *output) reached(at time.Time, changes int64) {
+	if o.reach.reached(at, changes) {
+		o.landed(at, nil)
+	}
+}
+
+// landed tells what can be read in the destination.
+func (o *output) landed(until time.Time, now []Commits) {
+	if o.plan.Landed != nil && !until.IsZero() {
+		o.plan.Landed(until, now)
+	}
 }
 
 // Fail implements [connector.Output].

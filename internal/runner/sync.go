@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -22,6 +23,13 @@ type Watch struct {
 	// Stop is closed when the sync is to end at its next checkpoint.
 	Stop <-chan struct{}
 
+	// Enough is closed when a sync that stays on with its source is to end in
+	// good order. nil: the sync does not stay on.
+	Enough <-chan struct{}
+
+	// Landed is told, one call at a time, what [pipe.Plan.Landed] is.
+	Landed func(until time.Time, now []Commits)
+
 	// Observe is told, from any goroutine, how much was sent so far in all.
 	Observe func(rows, bytes int64)
 
@@ -29,12 +37,16 @@ type Watch struct {
 	Table func(store.TableProgress)
 }
 
+// Commits are changes that were committed at the source at one time, about.
+type Commits = pipe.Commits
+
 // errStopped ends a sync at a checkpoint.
 var errStopped = errors.New("stopped at a checkpoint")
 
 // Sync does a run's sync and returns its outcome, which the caller records.
 // It is canceled, and nothing saved is lost, if ctx was done or the sync
-// stopped at a checkpoint before its end.
+// stopped at a checkpoint before its end. One that stays on has got to its end
+// as soon as it has caught up with the source.
 func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
 	defer allow(r.share.Heap)()
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
@@ -42,7 +54,12 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	told := s.events.tell(r.Store, run.Token(), log)
 	out, err := s.do(ctx)
 	told()
+	followed := s.followed.Load()
+	if followed && errors.Is(err, errStopped) {
+		err = nil
+	}
 	o := outcome(ctx, out, err)
+	o.Followed = followed && o.Kind == store.RunSucceeded
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
 	o.Events = s.events.end(run, &o)
@@ -73,6 +90,8 @@ type syncing struct {
 	log    *slog.Logger
 	source connector.Source
 	events *journal
+
+	followed atomic.Bool // it stays on, and has caught up with the source
 
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
@@ -127,6 +146,12 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
+	if s.stays(c, src) {
+		var end func()
+		p.Until, end = s.until()
+		defer end()
+		p.Landed = s.landed
+	}
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))
 }

@@ -42,6 +42,7 @@ func (c *Connection) situation(zone schedule.Zone) schedule.Situation {
 		Failures:    c.Failures,
 		Broken:      c.SetupState == Broken,
 		Rescheduled: c.RescheduledFor,
+		Stays:       c.Continuous && c.Following,
 	}
 }
 

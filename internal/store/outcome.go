@@ -17,6 +17,7 @@ type Outcome struct {
 	Warnings       []Alert   // replace those of the run before, unless it was canceled
 	RescheduledFor time.Time // with RunRescheduled
 	Rows, Bytes    int64
+	Followed       bool // it stayed on until it was told to end
 	Tables         []RunTable
 	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
@@ -114,7 +115,7 @@ func (c *Connection) end(o Outcome) {
 		c.StartedAt = time.Time{} // the slot was not served
 		return
 	}
-	c.Warnings = o.Warnings
+	c.Warnings = append(o.Warnings, alerts(c.Warnings, LogKept)...)
 	switch o.Kind {
 	case RunFailed:
 		c.FailedAt = o.EndedAt
@@ -127,7 +128,7 @@ func (c *Connection) end(o Outcome) {
 		c.RescheduledFor = o.RescheduledFor
 	case RunCaptured:
 	case RunSucceeded:
-		c.SucceededAt = o.EndedAt
+		c.SucceededAt, c.Following = o.EndedAt, o.Followed
 		c.Historical = c.Reset // a re-sync asked for meanwhile is still to come
 	}
 	c.SetupState, c.Tasks, c.Failures = Connected, nil, 0
