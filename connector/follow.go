@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A Follower is a Source that may be able to stay on, see [Request.Until].
+// A Follower is a Source that may follow a log, see [Request.Until].
 type Follower interface {
-	// Follows reports whether it can with the config that it was opened with.
+	// Follows reports whether it does with the config that it was opened with.
 	Follows() bool
 }
 

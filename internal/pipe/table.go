@@ -110,6 +110,9 @@ func (o *output) name(tables []*table) []*table {
 		}
 		t.sent.Table, t.sent.Destination = t.source, t.destination
 		t.done.Source, t.done.Destination = t.source, t.destination
+		if was := o.before[t.source]; was != nil {
+			t.goOn(was)
+		}
 		byName[t.destination] = append(byName[t.destination], t)
 		o.order = append(o.order, t)
 	}
@@ -129,6 +132,12 @@ func (o *output) name(tables []*table) []*table {
 		good = append(good, t)
 	}
 	return good
+}
+
+// goOn takes over what was counted of a table before the source listed it again.
+func (t *table) goOn(was *table) {
+	t.sent, t.losses = was.sent, was.losses
+	t.done.Upserted, t.done.Updated, t.done.Deleted, t.done.Bytes = was.done.Upserted, was.done.Updated, was.done.Deleted, was.done.Bytes
 }
 
 func collision(t *table, same []*table) error {

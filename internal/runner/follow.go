@@ -8,10 +8,16 @@ import (
 	"github.com/penstock-data/penstock/internal/store"
 )
 
-// stays reports whether the sync is to stay on with its source. A connection
-// that syncs when somebody asks for it is done when it has done that.
-func (s *syncing) stays(c *store.Connection, src *openSource) bool {
-	return s.watch.Enough != nil && c.Continuous && c.ScheduleType == schedule.Auto && follows(src.Source)
+// checkpointEvery is how old changes become before a sync that stays on makes
+// them durable.
+const checkpointEvery = time.Second
+
+// stays reports whether a connection's syncs are to stay on with the source. One
+// that syncs only when somebody asks for it is done when it has done that; and
+// so is, of any connection, the one sync that somebody asked for: its end tells
+// them that the destination has what the source had when they asked.
+func stays(c *store.Connection, src *openSource) bool {
+	return c.Continuous && c.ScheduleType == schedule.Auto && follows(src.Source)
 }
 
 func follows(src connector.Source) bool {
@@ -19,8 +25,8 @@ func follows(src connector.Source) bool {
 	return ok && f.Follows()
 }
 
-// Follows reports whether the source of a service that is configured so can
-// stay on.
+// Follows reports whether a connection's source, as it is configured, can stay
+// on.
 func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	svc := r.connectors[c.Service]
 	if svc == nil {
@@ -34,24 +40,8 @@ func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	return follows(src), nil
 }
 
-// until returns what is closed when the source is to end: in good order, or at
-// a checkpoint, which an idle source may not come to by itself. The caller
-// calls end when the source has ended.
-func (s *syncing) until() (until <-chan struct{}, end func()) {
-	closing, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-s.watch.Enough:
-		case <-s.watch.Stop:
-		case <-ended:
-		}
-		close(closing)
-	}()
-	return closing, func() { close(ended) }
-}
-
 func (s *syncing) landed(until time.Time, now []Commits) {
-	if !s.followed.Swap(true) {
+	if !s.caughtUp.Swap(true) {
 		s.events.slow()
 	}
 	if s.watch.Landed != nil {

@@ -23,9 +23,9 @@ type Watch struct {
 	// Stop is closed when the sync is to end at its next checkpoint.
 	Stop <-chan struct{}
 
-	// Enough is closed when a sync that stays on with its source is to end in
-	// good order. nil: the sync does not stay on.
-	Enough <-chan struct{}
+	// Until is until when the sync may stay on with its source. Zero: it ends
+	// as soon as it has caught up.
+	Until time.Time
 
 	// Landed is told, one call at a time, what [pipe.Plan.Landed] is.
 	Landed func(until time.Time, now []Commits)
@@ -54,12 +54,11 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	told := s.events.tell(r.Store, run.Token(), log)
 	out, err := s.do(ctx)
 	told()
-	followed := s.followed.Load()
-	if followed && errors.Is(err, errStopped) {
+	if s.caughtUp.Load() && (errors.Is(err, errStopped) || errors.Is(err, connector.ErrSchemaChanged)) {
 		err = nil
 	}
 	o := outcome(ctx, out, err)
-	o.Followed = followed && o.Kind == store.RunSucceeded
+	o.Followed = s.follows
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
 	o.Events = s.events.end(run, &o)
@@ -91,7 +90,8 @@ type syncing struct {
 	source connector.Source
 	events *journal
 
-	followed atomic.Bool // it stays on, and has caught up with the source
+	follows  bool        // its connection stays on, be it in this sync or in the next
+	caughtUp atomic.Bool // it stays on, and has read all that there was when it began
 
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
@@ -146,11 +146,8 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
-	if s.stays(c, src) {
-		var end func()
-		p.Until, end = s.until()
-		defer end()
-		p.Landed = s.landed
+	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows && s.run.Cause != store.ByTrigger {
+		p.Until, p.Every, p.Stop, p.Landed = s.watch.Until, checkpointEvery, s.watch.Stop, s.landed
 	}
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))
