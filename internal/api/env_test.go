@@ -300,6 +300,12 @@ func (e *testEngine) Restart(_ context.Context, id string) error {
 	return nil
 }
 
+// Follows is true of connections of services that are databases.
+func (e *testEngine) Follows(ctx context.Context, id string) (bool, error) {
+	c, err := e.store.Connection(ctx, id)
+	return err == nil && c.Service == "postgres", err
+}
+
 func (e *testEngine) Changed(_ context.Context, id string) error {
 	e.changed = append(e.changed, id)
 	return nil

@@ -194,6 +194,7 @@ func (s *server) routes() []route {
 			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
 			route{method: patch, path: ours + "/settings", handle: s.updateSettings, message: fivetran.SettingsModified, large: true},
+			route{method: get, path: ours + "/backlog", handle: s.backlog, message: fivetran.BacklogRetrieved},
 			route{method: get, path: ours + "/runs", handle: s.listRuns, message: fivetran.RunsListed},
 			route{method: get, path: ours + "/runs/{run}", handle: s.showRun, message: fivetran.RunRetrieved},
 			route{method: get, path: ours + "/runs/{run}/log", handle: s.runLog, message: fivetran.RunLogRetrieved, download: true},

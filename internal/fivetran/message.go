@@ -192,6 +192,7 @@ const (
 	StateRestored          = "Connection state has been restored"
 	SettingsRetrieved      = "Settings retrieved successfully"
 	SettingsModified       = "Settings have been modified"
+	BacklogRetrieved       = "Source backlog retrieved successfully"
 	VerificationStarted    = "Verification has been started"
 	VerificationsListed    = "Verifications retrieved successfully"
 	VerificationRetrieved  = "Verification retrieved successfully"

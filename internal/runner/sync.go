@@ -117,6 +117,9 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	}
 	defer src.Close()
 	s.source = src.Source
+	if err := s.watchBacklog(ctx, src); err != nil {
+		return out, err
+	}
 	if c.SchemaStatus == store.BlockedOnCapture {
 		return out, explain(ctx, s.captureOnly(ctx, c, src), src.tunnel)
 	}

@@ -72,6 +72,17 @@ func (s *Store) Backlog(ctx context.Context, connectionID string) (*Backlog, err
 	return &b, nil
 }
 
+// Backlogs returns what all sources keep back that are asked.
+func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
+	return collect(scanBacklog)(s.ask(ctx, `select `+backlogColumns+` from backlogs order by connection_id`))
+}
+
+// NextBacklog returns when a source is to be asked next; zero: none is.
+func (s *Store) NextBacklog(ctx context.Context) (at time.Time, err error) {
+	err = s.row(ctx, `select min(due_at) from backlogs`).Scan(stamp{&at})
+	return at, err
+}
+
 // ClaimBacklog returns the connection whose source is to be asked first, and
 // makes it due again after a time in case that nothing comes of it. It is nil
 // if none is due.

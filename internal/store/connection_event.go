@@ -82,6 +82,7 @@ func (c *Connection) properties() map[string]any {
 		"networking_method": c.NetworkingMethod, "private_link_id": c.PrivateLinkID, "proxy_agent_id": c.ProxyAgentID,
 		"hybrid_deployment_agent_id": c.HybridAgentID, "external_secrets_manager_id": c.SecretsManagerID,
 		"destination_configuration": string(c.DestinationConfig), "package_id": c.PackageID,
+		"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit,
 	}
 }
 
