@@ -46,6 +46,8 @@ func (c *Connection) changes(ctx context.Context, before *Connection) ([]Event, 
 		all = append(all, change{kind, nil})
 	}
 	is, was := c.properties(), before.properties()
+	maps.Copy(is, c.settings())
+	maps.Copy(was, before.settings())
 	maps.DeleteFunc(is, func(name string, v any) bool { return v == was[name] })
 	maps.DeleteFunc(was, func(name string, _ any) bool { _, changed := is[name]; return !changed })
 	if names := changedFields(before.Config, c.Config); len(names) > 0 {
@@ -82,8 +84,12 @@ func (c *Connection) properties() map[string]any {
 		"networking_method": c.NetworkingMethod, "private_link_id": c.PrivateLinkID, "proxy_agent_id": c.ProxyAgentID,
 		"hybrid_deployment_agent_id": c.HybridAgentID, "external_secrets_manager_id": c.SecretsManagerID,
 		"destination_configuration": string(c.DestinationConfig), "package_id": c.PackageID,
-		"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit,
 	}
+}
+
+// settings are those that people change once there is a connection.
+func (c *Connection) settings() map[string]any {
+	return map[string]any{"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit}
 }
 
 // planned returns a plan as JSON, in the words of the API; "": none.
