@@ -93,7 +93,7 @@ func TestStaysOn(t *testing.T) {
 		w.become(staying(time.Second))
 		w.start()
 		w.connection("log", continuous, func(c *store.Connection) {
-			c.SyncFrequency, c.DelaySensitivity = 1, schedule.SyncFrequency
+			c.DelaySensitivity, c.DelayThreshold = schedule.Custom, 1
 		})
 		w.want(1)
 		w.pass(14*time.Minute + 50*time.Second)

@@ -40,6 +40,17 @@ func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	return follows(src), nil
 }
 
+// until returns how long the sync stays on: no longer than the connection's
+// frequency, because tables that are not in the source's log are read once in
+// each sync.
+func (s *syncing) until(c *store.Connection) time.Time {
+	until := s.watch.Until
+	if next := s.runner.Now().Add(time.Duration(c.SyncFrequency) * time.Minute); next.Before(until) {
+		return next
+	}
+	return until
+}
+
 func (s *syncing) landed(until time.Time, now []Commits) {
 	if !s.caughtUp.Swap(true) {
 		s.events.slow()

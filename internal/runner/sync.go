@@ -150,7 +150,7 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
 	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows && s.run.Cause != store.ByTrigger {
-		p.Until, p.Every, p.Stop, p.Landed = s.watch.Until, checkpointEvery, s.watch.Stop, s.landed
+		p.Until, p.Every, p.Stop, p.Landed = s.until(c), checkpointEvery, s.watch.Stop, s.landed
 	}
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))
