@@ -48,6 +48,9 @@ func (t *reading) finish(ctx context.Context, w *worker) error {
 		}
 		*p.st = partState{File: p.file, Horizon: t.snap.xmin, Loaded: true}
 	}
+	if t.run.log != nil {
+		t.run.log.handOver(t)
+	}
 	return nil
 }
 

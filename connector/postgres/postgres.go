@@ -90,6 +90,7 @@ var Service = connector.Service{
 // Values of config fields.
 const (
 	queryBased        = "QUERY_BASED"
+	byLog             = "WAL_PGOUTPUT"
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
@@ -153,8 +154,10 @@ func (s *source) usable() *setup.Problem {
 		return &setup.Problem{Code: "config_not_supported", Message: field + " " + got + " is not available; set it to " + want}
 	}
 	switch {
-	case s.UpdateMethod != "" && s.UpdateMethod != queryBased:
-		return refuse("update_method", s.UpdateMethod, queryBased)
+	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != byLog:
+		return refuse("update_method", s.UpdateMethod, queryBased+" or "+byLog)
+	case s.UpdateMethod == byLog && (s.Publication == "" || s.ReplicationSlot == ""):
+		return &setup.Problem{Code: "config_missing", Message: "update_method " + byLog + " needs publication_name and replication_slot"}
 	case !setup.Reaches(s.ConnectionType, s.env.Dial != nil):
 		return refuse("connection_type", s.ConnectionType, directly)
 	case s.AuthMethod != "" && s.AuthMethod != passwordAuth && s.AuthMethod != clientCertificate:

@@ -30,6 +30,10 @@ type reading struct {
 	// compared, not those that have changed. "": nothing.
 	filter string
 
+	// loggable says that changes can be taken from the log once the table is
+	// complete.
+	loggable bool
+
 	passes  bool         // rows go to the destination undecoded
 	resumed bool         // a part was begun under an earlier snapshot
 	anew    bool         // the table's state was begun in this round
@@ -91,6 +95,9 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	}
 	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) || t.st.Newest != rel.newest {
 		t.st.Columns, t.st.Newest, r.dirty = columns, rel.newest, true
+	}
+	if r.log != nil {
+		r.log.consider(t)
 	}
 	t.adopt()
 	return t, nil

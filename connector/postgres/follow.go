@@ -1,0 +1,626 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// A follower applies the log to the tables that were handed over to it.
+type follower struct {
+	run     *run
+	conn    *pgx.Conn // for questions
+	version int
+
+	// before is what was published when the slot was made, if that was in
+	// this sync: of all that the slot sends, the slot waited for what ran then.
+	before *publication
+
+	stream   *stream // nil: not begun
+	position position
+	early    []uint64 // consumed since somebody last looked whether others can see them
+
+	tables    map[schema.Name]*logged
+	holders   map[uint32]*logged // by the oid of a relation that has rows of the table
+	maps      map[uint32]*mapping
+	published *publication    // as of the last round
+	target    position        // to read to after the last round
+	known     map[uint32]bool // relations that the catalog of the last round has
+	catalog   visibility      // of the last round
+
+	// A transaction below the first had ended when the log ended at the second.
+	horizon      uint64
+	horizonAfter position
+
+	// The transaction that is being read.
+	within bool
+	now    begin
+	xid    uint64
+	txns   int  // that were read before, and this one
+	past   bool // it was read before, too
+
+	change change
+	held   int64     // bytes in windows
+	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
+	healed map[schema.Name]int
+}
+
+// A mapping is how the log describes a relation, and what that is to us.
+type mapping struct {
+	to *logged // nil: nothing
+	at []int   // where a row of the log has the table's columns; -1: not at all
+}
+
+// followLog is one sync with a log: tables that it does not tell of are read by
+// queries, and then it goes on with them.
+func (r *run) followLog(ctx context.Context) (err error) {
+	if r.log, err = r.startLog(ctx); err != nil {
+		return err
+	}
+	defer r.log.close(ctx)
+	for again := true; again; {
+		for round := 1; len(r.again) > 0; round++ {
+			if err := r.round(ctx, round >= maxRounds); err != nil {
+				return err
+			}
+			if err := r.log.readTo(ctx, r.log.target); err != nil {
+				return err
+			}
+		}
+		if !time.Now().Before(r.req.Until) {
+			break
+		}
+		if err := r.log.readUntil(ctx, r.req.Until); err != nil {
+			return err
+		}
+		again = len(r.again) > 0
+	}
+	if !r.log.news() { // an idle sync leaves no trace, in the destination or the ledger
+		return nil
+	}
+	return r.log.save(ctx)
+}
+
+// startLog sees to it that there is a slot that goes on where the state ends.
+func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
+	f := &follower{run: r, tables: map[schema.Name]*logged{}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}, healed: map[schema.Name]int{}}
+	if f.conn, err = r.source.connect(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.close(ctx)
+		}
+	}()
+	if f.version, err = serverVersion(ctx, f.conn); err != nil {
+		return nil, err
+	}
+	if f.version < minVersion {
+		return nil, tooOld(f.version)
+	}
+	var standby bool
+	if err := f.conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&standby); err != nil {
+		return nil, err
+	}
+	if standby {
+		return nil, &setup.Problem{Code: "standby", Message: r.source.address() + " is a standby server, and its log can only be read on the primary one; name that one as the host, or set update_method to " + queryBased}
+	}
+	r.belongTo(origin(ctx, f.conn))
+	if err := f.claimPublication(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.claimSlot(ctx); err != nil {
+		return nil, err
+	}
+	f.position, f.early = r.state.Log.Position, slices.Clone(r.state.Log.Early)
+	return f, nil
+}
+
+func (f *follower) close(ctx context.Context) {
+	if f.stream != nil {
+		f.stream.close()
+	}
+	f.conn.Close(context.WithoutCancel(ctx))
+}
+
+// claimPublication sees to it that the publication has what is wanted.
+func (f *follower) claimPublication(ctx context.Context) error {
+	r := f.run
+	pub, err := readPublication(ctx, f.conn, f.version, r.source.Publication)
+	if err != nil {
+		return err
+	}
+	if pub == nil || pub.mine && !pub.all {
+		wanted := map[schema.Name]bool{}
+		for _, t := range r.req.Tables {
+			wanted[t.Name] = true
+		}
+		cat, err := readCatalog(ctx, f.conn, f.version, func(n schema.Name) bool { return wanted[n] })
+		if err != nil {
+			return err
+		}
+		if err := cat.readLogged(ctx, f.conn, f.version); err != nil {
+			return err
+		}
+		var rels []*relation
+		for _, rel := range cat.tables {
+			if rel.Kind != "r" && rel.Kind != "p" || !rel.keyed() {
+				continue
+			}
+			if all(rel.holders(), func(h *relation) bool { return h.unidentified(nil) == "" }) {
+				rels = append(rels, rel)
+			}
+		}
+		if err := r.source.publish(ctx, f.conn, pub, rels); err != nil {
+			return err
+		}
+		if pub, err = readPublication(ctx, f.conn, f.version, r.source.Publication); err != nil {
+			return err
+		}
+	}
+	f.before = pub
+	return nil
+}
+
+// claimSlot finds or makes the slot, and takes tables back from the log if it
+// has a gap.
+func (f *follower) claimSlot(ctx context.Context) error {
+	r, name, log := f.run, f.run.source.ReplicationSlot, f.run.state.Log
+	slot, err := readSlot(ctx, f.conn, f.version, name)
+	if err != nil {
+		return err
+	}
+	if slot != nil && (slot.plugin != "pgoutput" || !slot.here) {
+		return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
+			"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", name, r.source.address())}
+	}
+	gap := ""
+	switch {
+	case log != nil && log.Slot != name:
+		r.abandon(log)
+	case log == nil:
+	case slot == nil:
+		gap = "is gone"
+	case slot.lost:
+		gap = "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
+	case slot.confirmed > log.Position:
+		gap = "was read by somebody else; give each connection a slot of its own"
+	default:
+		f.before = nil
+		return nil
+	}
+	if r.state.takeAllBack() && gap != "" {
+		r.out.Warn(setup.Warning{Code: "log_gap", Message: fmt.Sprintf(
+			"Replication slot %s %s. What changed is found by queries once, of rows that changed several times the last state.", name, gap)})
+	}
+	if slot != nil && slot.lost {
+		if _, err := f.conn.Exec(ctx, "select pg_drop_replication_slot($1)", name); err != nil {
+			return r.source.slotError(ctx, name, err)
+		}
+		slot = nil
+	}
+	var before visibility
+	at := position(0)
+	if slot == nil {
+		at, before, err = r.source.makeSlot(ctx, name, false)
+	} else {
+		// What was committed before the slot's position, but not yet seen by
+		// others, has been seen when another slot is complete.
+		_, before, err = r.source.makeSlot(ctx, name[:min(len(name), 58)]+"_look", true)
+		at = slot.confirmed
+	}
+	if err != nil {
+		return err
+	}
+	r.state.Log = &logState{Slot: name, Position: at, Before: &before}
+	r.dirty = true
+	return nil
+}
+
+// abandon says that a slot is not read any more.
+func (r *run) abandon(log *logState) {
+	r.out.Warn(setup.Warning{Code: "slot_unused", Message: fmt.Sprintf(
+		"Replication slot %s is not read any more, and makes the server keep its log; run: SELECT pg_drop_replication_slot('%s')",
+		log.Slot, strings.ReplaceAll(log.Slot, "'", "''"))})
+}
+
+// fits reports whether a snapshot sees all that the log will not send: then
+// tables can be handed over that were read under it.
+func (f *follower) fits(seen *visibility) bool {
+	log := f.run.state.Log
+	if log.Before != nil {
+		if !seen.covers(log.Before) {
+			return false
+		}
+		log.Before = nil
+	}
+	return f.allSeen(seen)
+}
+
+// allSeen reports whether a snapshot sees all that was read from the log.
+func (f *follower) allSeen(seen *visibility) bool {
+	f.early = slices.DeleteFunc(f.early, seen.sees)
+	return len(f.early) == 0
+}
+
+// fitting returns a snapshot that fits, or after a while one that does not.
+func (f *follower) fitting(ctx context.Context) (*snapshot, error) {
+	for n := 0; ; n++ {
+		snap, err := f.run.source.snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if snap.fits = f.fits(&snap.seen); snap.fits || n == 50 {
+			return snap, nil
+		}
+		snap.close(ctx)
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// learn takes over what the catalog of a round says.
+func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err error) {
+	if snap.end, err = insertPosition(ctx, snap.conn); err != nil {
+		return err
+	}
+	if err := cat.readLogged(ctx, snap.conn, snap.version); err != nil {
+		return err
+	}
+	f.known, f.catalog = cat.logged, snap.seen
+	f.published, err = readPublication(ctx, snap.conn, snap.version, f.run.source.Publication)
+	return err
+}
+
+// aim sets how far the log is to be read after a round: as far as the round's
+// snapshot sees, and all that was on disk then.
+func (f *follower) aim(ctx context.Context, snap *snapshot) (err error) {
+	var at string
+	if err := snap.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
+		return err
+	}
+	f.target, err = parsePosition(at)
+	f.horizon, f.horizonAfter = snap.xmin, f.target
+	return err
+}
+
+// consider decides whether changes of a table can be taken from the log, now
+// or after it was read by queries, and leaves it to them if not.
+func (f *follower) consider(t *reading) {
+	if f.drop(t.table.Name) && t.st.Log == nil {
+		f.run.dirty = true
+	}
+	mark, why, expected := "", "there is no publication any more", true
+	if f.published != nil {
+		mark, why, expected = t.unlogged(f.published)
+	}
+	t.loggable = why == ""
+	if !t.loggable {
+		if expected {
+			f.run.out.Warn(setup.Warning{Code: "not_logged", Message: fmt.Sprintf("Table %s is read by queries: %s.", t.table.Name, why)})
+		}
+		f.run.state.takeBack(t.st)
+		t.st.Published = nil
+		return
+	}
+	if p := t.st.Published; p == nil || p.Mark != mark {
+		since := t.snap.xmax
+		if f.before != nil {
+			if was, _, _ := t.unlogged(f.before); was == mark {
+				since = 0
+			}
+		}
+		f.run.state.takeBack(t.st)
+		t.st.Published = &published{Mark: mark, Since: since}
+		f.run.dirty = true
+	}
+	if !t.unmoved() {
+		f.run.state.takeBack(t.st)
+	}
+	if t.st.Log != nil {
+		f.add(t)
+	}
+}
+
+// unmoved reports whether the table's rows are in the files in which they were
+// when it was last read by queries. If not they may be others, which the log
+// does not tell of: a table was written anew, or a partition attached.
+func (t *reading) unmoved() bool {
+	for _, p := range t.parts {
+		st := t.st.Parts[p.key]
+		if st == nil || !st.Loaded || st.File != p.file {
+			return false
+		}
+	}
+	return len(t.parts) == len(t.st.Parts)
+}
+
+// handOver makes the log go on with a table that is complete under the
+// snapshot of this round. The state's lock is held.
+func (f *follower) handOver(t *reading) {
+	if !t.loggable || !t.snap.fits || t.st.Published.Since > t.snap.xmin || f.healed[t.table.Name] > maxHealed {
+		return
+	}
+	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
+	t.run.dirty = true
+	f.add(t)
+}
+
+// maxHealed is how often a table is left to queries in one sync and handed
+// over again.
+const maxHealed = 3
+
+func (f *follower) add(t *reading) {
+	l := f.logged(t)
+	f.tables[t.table.Name] = l
+	f.holders[t.rel.OID] = l
+	for _, r := range t.rel.holders() {
+		f.holders[r.OID] = l
+	}
+	clear(f.maps)
+	if f.stream != nil { // which has described the relations already
+		f.stream.close()
+		f.stream = nil
+	}
+}
+
+// drop takes a table out, and reports whether it was in.
+func (f *follower) drop(name schema.Name) bool {
+	l := f.tables[name]
+	if l == nil {
+		return false
+	}
+	f.held -= int64(l.window.bytes)
+	delete(f.tables, name)
+	for oid, h := range f.holders {
+		if h == l {
+			delete(f.holders, oid)
+		}
+	}
+	for _, m := range f.maps {
+		if m.to == l {
+			m.to = nil
+		}
+	}
+	return true
+}
+
+// heal leaves a table to queries, in this sync if that may help. Its error is
+// of a job.
+func (f *follower) heal(l *logged, err error) {
+	r, name := f.run, l.table.Name
+	f.drop(name)
+	r.mu.Lock()
+	r.state.takeBack(l.st)
+	r.dirty = true
+	r.mu.Unlock()
+	var own *connector.TableError
+	if f.healed[name]++; f.healed[name] > maxHealed || errors.As(err, &own) {
+		r.out.Fail(name, describe(name, err, l.discreet()))
+		return
+	}
+	r.again = append(r.again, name)
+}
+
+// settle heals a table that an error is about, and returns errors that are
+// about more.
+func (f *follower) settle(l *logged, err error) error {
+	if err == nil || !aboutTable(err) {
+		return err
+	}
+	f.heal(l, err)
+	return nil
+}
+
+// read applies the log until done says so, which is asked whenever a
+// transaction has ended or the server has told where it is.
+func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
+	if f.stream == nil {
+		log := f.run.state.Log
+		st, err := f.run.source.slotStream(ctx, log.Slot, f.run.source.Publication, max(f.position, log.Position))
+		if err != nil {
+			return err
+		}
+		f.stream = st
+		if err := st.confirm(log.Position); err != nil {
+			return err
+		}
+	}
+	f.stream.ask()
+	for {
+		msg, sent, err := f.stream.next()
+		if err != nil {
+			return err
+		}
+		if msg != nil {
+			ended, err := f.apply(ctx, msg)
+			if err != nil {
+				return err
+			}
+			if !ended {
+				continue
+			}
+		} else {
+			if f.within {
+				continue
+			}
+			f.position = max(f.position, sent)
+		}
+		if err := f.saveIfDue(ctx); err != nil {
+			return err
+		}
+		stop, err := done()
+		if err != nil || stop {
+			return err
+		}
+		if msg == nil {
+			f.stream.ask()
+		}
+	}
+}
+
+// readTo applies the log up to a position.
+func (f *follower) readTo(ctx context.Context, target position) error {
+	idle := false // the server waited for more when it was last asked
+	stuck := 0
+	last := position(0)
+	err := f.read(ctx, func() (bool, error) {
+		if stuck++; f.position != last {
+			last, stuck, idle = f.position, 0, false
+		}
+		if f.position >= target || idle && stuck > 4 {
+			return true, nil
+		}
+		if stuck != 2 {
+			return false, nil
+		}
+		// The log may end in the middle of a record that nobody completes.
+		stuck = 1
+		err := f.conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, f.stream.pid()).Scan(&idle)
+		if idle {
+			stuck = 2 // and what it had sent before is still to be read
+		}
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	return f.flush(ctx)
+}
+
+// readUntil applies the log until a time, or until a table has to be read by
+// queries.
+func (f *follower) readUntil(ctx context.Context, until time.Time) error {
+	err := f.read(ctx, func() (bool, error) {
+		return len(f.run.again) > 0 || !time.Now().Before(until), nil
+	})
+	if err != nil {
+		return err
+	}
+	return f.flush(ctx)
+}
+
+// flush sends all windows.
+func (f *follower) flush(ctx context.Context) error {
+	for _, l := range f.tables {
+		if err := f.settle(l, l.window.flush(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// every is how old changes become before a checkpoint.
+func (f *follower) every() time.Duration {
+	if f.run.req.Every > 0 {
+		return f.run.req.Every
+	}
+	return time.Minute
+}
+
+// saveIfDue makes a checkpoint if enough has been sent since the last one, or
+// it was long ago. It is called between transactions.
+func (f *follower) saveIfDue(ctx context.Context) error {
+	r := f.run
+	r.mu.Lock()
+	due := r.unsafe >= r.source.checkpointBytes
+	waits := r.dirty || f.held > 0
+	r.mu.Unlock()
+	if f.since.IsZero() && waits {
+		f.since = time.Now()
+	}
+	if due || !f.since.IsZero() && time.Since(f.since) >= f.every() || !waits && f.position-r.state.Log.Position > keepLog {
+		return f.save(ctx)
+	}
+	return nil
+}
+
+// keepLog is how many bytes of the log the server may have to keep because
+// nothing of interest is in it.
+const keepLog = 64 << 20
+
+// news reports whether there is something to save.
+func (f *follower) news() bool {
+	f.run.mu.Lock()
+	defer f.run.mu.Unlock()
+	log := f.run.state.Log
+	return f.run.dirty || f.position-log.Position > keepLog || f.horizon > log.Horizon && f.horizon-log.Horizon > staleHorizon
+}
+
+// save makes a checkpoint, between transactions, and then lets the server
+// forget what was read.
+func (f *follower) save(ctx context.Context) error {
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	if err := f.look(ctx); err != nil {
+		return err
+	}
+	r := f.run
+	r.mu.Lock()
+	f.note()
+	r.mu.Unlock()
+	if err := r.checkpoint(ctx); err != nil {
+		return err
+	}
+	f.since = time.Time{}
+	if f.stream == nil {
+		return nil
+	}
+	return f.stream.confirm(f.position)
+}
+
+// note puts into the state how far the log was read. All windows are empty.
+func (f *follower) note() {
+	log := f.run.state.Log
+	log.Position, log.Early = f.position, slices.Clone(f.early)
+	if f.position >= f.horizonAfter {
+		log.Horizon = max(log.Horizon, f.horizon)
+		f.horizon = 0
+	}
+	for _, l := range f.tables {
+		if h := l.st.Log; h.Seen != nil && f.position >= h.End {
+			*h = handover{}
+		}
+	}
+}
+
+// look finds out which transactions others can see, and what will be the next
+// horizon.
+func (f *follower) look(ctx context.Context) error {
+	var seen visibility
+	var text string
+	if err := f.conn.QueryRow(ctx, `select txid_current_snapshot()::text`).Scan(&text); err != nil {
+		return err
+	}
+	if err := seen.UnmarshalText([]byte(text)); err != nil {
+		return err
+	}
+	f.allSeen(&seen)
+	if f.horizon != 0 && f.position < f.horizonAfter {
+		return nil
+	}
+	at, err := insertPosition(ctx, f.conn)
+	if err != nil {
+		return err
+	}
+	if f.horizon != 0 { // it has been reached
+		f.run.mu.Lock()
+		f.run.state.Log.Horizon = max(f.run.state.Log.Horizon, f.horizon)
+		f.run.mu.Unlock()
+	}
+	f.horizon, f.horizonAfter = seen.xmin, at
+	return nil
+}

@@ -1,0 +1,182 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/connectortest"
+	"github.com/penstock-data/penstock/internal/pgtest"
+)
+
+// viaLog makes a config one that reads the log.
+func viaLog(c *config) {
+	c.UpdateMethod, c.Publication, c.ReplicationSlot = byLog, "penstock", "penstock"
+}
+
+// rewound returns an opener whose slot is put back to where it was first, each
+// time, so that every state that a sync ever saved can be gone on from.
+func rewound(t *testing.T, dsn string) func() connector.Source {
+	pgtest.Exec(t, dsn, "select pg_create_logical_replication_slot('first', 'pgoutput')")
+	open := opener(t, dsn, viaLog)
+	return func() connector.Source {
+		dropSlot(t, dsn, "penstock")
+		pgtest.Exec(t, dsn, "select pg_copy_logical_replication_slot('first', 'penstock')")
+		return open()
+	}
+}
+
+// dropSlot drops a slot if it is there, whoever reads it.
+func dropSlot(t testing.TB, dsn, name string) {
+	t.Helper()
+	for query(t, dsn, "select count(*) from pg_replication_slots where slot_name = '"+name+"' and active") != "0" {
+		query(t, dsn, "select count(pg_terminate_backend(active_pid)) from pg_replication_slots where slot_name = '"+name+"' and active")
+	}
+	query(t, dsn, "select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where slot_name = '"+name+"'")
+}
+
+// TestLogStopAnywhere is TestStopAnywhere with the log.
+func TestLogStopAnywhere(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn,
+		"create table item (id int primary key, name text, price numeric(10,2))",
+		"insert into item select g, repeat('x', 700) || g, g / 7.0 from generate_series(1, 16) g",
+		"create table note (body text)",
+		"insert into note select repeat('y', 900) || g from generate_series(1, 3) g",
+		"create table event (day int, id int, primary key (day, id)) partition by list (day)",
+		"create table event_1 partition of event for values in (1)",
+		"create table event_2 partition of event for values in (2)",
+		"insert into event values (1, 1), (1, 2), (2, 1)",
+		"create publication penstock for table item, event",
+	)
+	m := connectortest.Run(t, rewound(t, dsn),
+		func() {
+			pgtest.Exec(t, dsn,
+				"update item set price = 99 where id in (3, 4)",
+				"delete from item where id in (5, 16)",
+				"insert into item values (41, 'new', null)",
+				"update item set id = 100 where id = 10",
+				"insert into event values (2, 2)", "delete from event where day = 1 and id = 1")
+		},
+		func() {
+			pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')", "truncate item")
+		},
+		func() {
+			pgtest.Exec(t, dsn, "insert into item values (1, 'again', 1)", "delete from event", "insert into event values (1, 7)")
+		},
+	)
+	if diff := cmp.Diff([]string{"1|again|1"}, m.Rows("public.item")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"1|7"}, m.Rows("public.event")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLogChanges syncs after each of a list of changes, and compares with what
+// the source has. Tables with a key are read by queries where byQueries names
+// them, and else not at all.
+func TestLogChanges(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn,
+		"create table item (id int primary key, name text, big text)",
+		"alter table item alter big set storage external",
+		"insert into item select g, 'n' || g, repeat('b', 5000) from generate_series(1, 10) g",
+		"create table event (day int, id int, name text, primary key (day, id)) partition by list (day)",
+		"create table event_1 partition of event for values in (1)",
+		"insert into event values (1, 1, 'a'), (1, 2, 'b')",
+		"create table loose (a int, b text)",
+		"insert into loose values (1, 'x'), (1, 'x'), (2, null)",
+		"create table tags (id int primary key, tags text[], doc xml, cost money)",
+		"insert into tags values (1, '{a,b}', '<a/>', 5), (2, null, null, null)",
+		"create table whole (id int primary key, a text, big text)",
+		"alter table whole replica identity full",
+		"alter table whole alter big set storage external",
+		"insert into whole values (1, 'a', repeat('w', 5000)), (2, 'b', repeat('w', 5000))",
+	)
+	steps := []struct {
+		name string
+		do   []string
+	}{
+		{"load", nil},
+		{"nothing", nil},
+		{"insert, update, delete", []string{"insert into item values (11, 'eleven', null)", "update item set name = 'one' where id = 1", "delete from item where id = 2"}},
+		{"key changed", []string{"update item set id = 12 where id = 3", "update whole set id = 3 where id = 1"}},
+		{"keys swapped", []string{"update item set id = -id where id in (6, 7)", "update item set id = case id when -6 then 7 else 6 end where id < 0"}},
+		{"deleted and inserted", []string{"delete from item where id = 4", "insert into item values (4, 'again', 'x')", "delete from item where id = 4", "insert into item values (4, 'and again', 'y')"}},
+		{"large values untouched", []string{"update item set name = 'kept' where id = 5", "update whole set a = 'kept'", "update item set big = 'small' where id = 6"}},
+		{"rolled back", []string{"do $$ begin begin update item set name = 'never'; raise 'no'; exception when others then null; end; end $$"}},
+		{"converted values", []string{"update tags set tags = '{c}' where id = 1", "insert into tags values (3, '{{1,2},{3,4}}', '<?xml version=\"1.0\"?><b/>', -1)", "update tags set id = 4 where id = 2"}},
+		{"emptied and refilled", []string{"truncate item", "insert into item values (1, 'first', 'b')"}},
+		{"column added", []string{"insert into item values (2, 'before', 'b')", "alter table item add extra int", "insert into item values (3, 'after', 'b', 7)"}},
+		{"column dropped", []string{"insert into item values (5, 'before', 'b', 1)", "alter table item drop big", "insert into item values (6, 'after', 7)"}},
+		{"column type changed", []string{"insert into item values (7, 'before', 1)", "alter table item alter extra type bigint", "insert into item values (8, 'after', 1e10)"}},
+		{"column renamed", []string{"insert into item values (9, 'before', 1)", "alter table item rename name to title", "insert into item values (10, 'after', 1)"}},
+		{"column with default", []string{"insert into item values (11, 'before', 1)", "alter table item add filled int default 7"}},
+		{"column with volatile default", []string{"alter table item add luck float8 default random()"}},
+		{"written anew", []string{"alter table item alter extra type bigint using extra + 1"}},
+		{"partition made", []string{"create table event_2 partition of event for values in (2)", "insert into event values (2, 1, 'c')"}},
+		{"row moved", []string{"update event set day = 2, id = 9 where day = 1 and id = 1"}},
+		{"partition emptied", []string{"truncate event_2"}},
+		{"root emptied", []string{"insert into event values (1, 5, 'x')", "truncate event", "insert into event values (2, 3, 'y')"}},
+		{"partition detached", []string{"alter table event detach partition event_2"}},
+		{"partition attached", []string{"insert into event_2 values (2, 4, 'z')", "alter table event attach partition event_2 for values in (2)", "insert into event values (2, 5, 'zz')"}},
+		{"identity nothing", []string{"alter table tags replica identity nothing", "insert into tags values (9)"}},
+		{"identity again", []string{"alter table tags replica identity default", "update tags set tags = '{z}' where id = 9"}},
+		{"published no more", []string{"alter publication penstock drop table item", "delete from item where id = 11"}},
+		{"published anew", []string{"alter publication penstock drop table item", "delete from item where id = 10", "alter publication penstock add table item"}},
+		{"published in part", []string{"alter publication penstock set (publish = 'insert')", "delete from item where id = 9", "alter publication penstock set (publish = 'insert, update, delete, truncate')"}},
+		{"some rows published", []string{"alter publication penstock set table item where (id > 5)", "delete from item where id = 3"}},
+		{"some columns published", []string{"alter publication penstock set table item (id)", "update item set title = 'x' where id = 6"}},
+		{"table renamed over", []string{"create table twin (id int primary key, title text)", "insert into twin values (1, 'twin')", "drop table item", "alter table twin rename to item"}},
+		{"slot dropped", []string{"update item set title = 'lost' where id = 1", "select pg_drop_replication_slot('penstock')", "insert into item values (2, 'then')"}},
+		{"slot read by somebody else", []string{"delete from item where id = 2", "select pg_replication_slot_advance('penstock', pg_current_wal_lsn())", "insert into item values (3, 'after')"}},
+		{"publication dropped", []string{"drop publication penstock", "update item set title = 'unseen'"}},
+	}
+	m := &connectortest.Model{}
+	open := opener(t, dsn, viaLog)
+	for _, s := range steps {
+		pgtest.Exec(t, dsn, s.do...)
+		for n := range 2 { // what is wrong shows in the second at the latest
+			src := &watched{Source: open()}
+			begun := time.Now()
+			if err := m.Sync(context.Background(), src); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			t.Log(s.name, time.Since(begun))
+			if len(m.Failed) > 0 {
+				t.Fatalf("%s: %v", s.name, m.Failed)
+			}
+			compare(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "item", "event", "loose", "whole")
+			compareAsRead(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "tags")
+		}
+		if t.Failed() {
+			t.Log(string(m.State))
+			return
+		}
+	}
+}
+
+// compareAsRead compares with what a sync by queries reads.
+func compareAsRead(t *testing.T, when string, m *connectortest.Model, dsn string, tables ...string) {
+	t.Helper()
+	read := &connectortest.Model{}
+	if err := read.Sync(context.Background(), opener(t, dsn)()); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		var columns []string
+		for _, c := range read.Columns("public." + table) {
+			columns = append(columns, c.Name)
+		}
+		if diff := cmp.Diff(read.Rows("public."+table, columns...), m.Rows("public."+table, columns...)); diff != "" {
+			t.Errorf("%s: %s differs (-queries +log):\n%s", when, table, diff)
+		}
+	}
+}
