@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench
+.PHONY: build demo test lint bench bench-peers soak
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -21,3 +21,10 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)
+
+bench-peers: build ## the same loads and changes through Penstock and through what else is on this machine
+	@scripts/need psql postgres
+	@go run ./internal/bench -peers $(ARGS)
+
+soak: ## connections that stay on, through kills, crashes and DDL; make soak MINUTES=60
+	@PENSTOCK_SOAK_MINUTES=$(or $(MINUTES),20) PENSTOCK_TEST_FORMAT=standard-verbose scripts/test -timeout 25h -run '^TestSoak$$' ./cmd/penstock

@@ -27,7 +27,7 @@ const soakMinutes = "PENSTOCK_SOAK_MINUTES"
 // program and crashes the source, at random moments. In the end nothing is
 // missing.
 func TestSoak(t *testing.T) {
-	lasts, between := 25*time.Second, 3*time.Second
+	lasts, between := 15*time.Second, 3*time.Second
 	if text := os.Getenv(soakMinutes); text != "" {
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || n <= 0 || n > 24*60 {
@@ -36,7 +36,6 @@ func TestSoak(t *testing.T) {
 		lasts, between = time.Duration(n*float64(time.Minute)), 15*time.Second
 	}
 	k := newSoak(t)
-	defer k.finish()
 	rng := rand.New(rand.NewPCG(*killSeed, 1))
 	toiling, stop := context.WithCancel(t.Context())
 	var toilers sync.WaitGroup
@@ -243,6 +242,3 @@ func (k *soak) check(t *testing.T, lasted time.Duration) {
 		t.Logf("%s: verify of %d tables ended with %d", to.name, len(found.Tables), code)
 	}
 }
-
-// finish deletes the connections, and with them the slots.
-func (k *soak) finish() {}

@@ -23,12 +23,13 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		if err := c.change(kind, &f.change); err != nil {
 			return false, err
 		}
+		f.changes++
 		return false, f.changed(ctx, kind, len(msg))
 	case msgBegin:
 		if f.now, err = c.begin(); err != nil {
 			return false, err
 		}
-		f.within = true
+		f.within, f.changes = true, 0
 		f.past = f.now.commit < f.position
 		f.txns++
 		f.xid = near(f.catalog.xmax, f.now.xid)

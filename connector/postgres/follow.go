@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,16 +43,20 @@ type follower struct {
 	horizonAfter position
 
 	// The transaction that is being read.
-	within bool
-	now    begin
-	xid    uint64
-	txns   int  // that were read before, and this one
-	past   bool // it was read before, too
+	within  bool
+	now     begin
+	xid     uint64
+	txns    int   // that were read before, and this one
+	changes int64 // of rows, in it
+	past    bool  // it was read before, too
 
 	change change
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
+
+	goesOn bool // all that there was at the beginning has been read
+	fresh  freshness
 }
 
 // A mapping is how the log describes a relation, and what that is to us.
@@ -76,7 +81,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if !time.Now().Before(r.req.Until) {
+		if !time.Now().Before(r.req.Until) || r.log.stopped() {
 			break
 		}
 		if err := r.log.readUntil(ctx, r.req.Until); err != nil {
@@ -221,9 +226,22 @@ func (f *follower) claimSlot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.state.Log = &logState{Slot: name, Position: at, Before: &before}
+	r.state.Log = &logState{Slot: name, Made: slot == nil, Position: at, Before: &before}
 	r.dirty = true
-	return nil
+	if slot != nil {
+		return nil
+	}
+	return r.own(ctx)
+}
+
+// own saves at once that this connection has made a slot: whatever happens, it
+// goes with the connection.
+func (r *run) own(ctx context.Context) error {
+	raw, err := json.Marshal(r.state)
+	if err != nil {
+		return err
+	}
+	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
 }
 
 // abandon says that a slot is not read any more.
@@ -452,6 +470,9 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			if !ended {
 				continue
 			}
+			if f.goesOn {
+				f.fresh.committed(f)
+			}
 		} else {
 			if f.within {
 				continue
@@ -503,13 +524,31 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 // readUntil applies the log until a time, or until a table has to be read by
 // queries.
 func (f *follower) readUntil(ctx context.Context, until time.Time) error {
+	if err := f.fresh.start(ctx, f); err != nil {
+		return err
+	}
+	f.goesOn = true
+	defer func() { f.goesOn = false }()
 	err := f.read(ctx, func() (bool, error) {
-		return len(f.run.again) > 0 || !time.Now().Before(until), nil
+		if f.stopped() {
+			return true, nil
+		}
+		return len(f.run.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
 	})
 	if err != nil {
 		return err
 	}
 	return f.flush(ctx)
+}
+
+// stopped reports whether the sync is to end.
+func (f *follower) stopped() bool {
+	select {
+	case <-f.run.req.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // flush sends all windows.
