@@ -66,6 +66,8 @@ var benchmarks = []benchmark{
 	{"wide to duckdb", wideToDuckDB},
 	{"lineitem to postgres", lineitemToPostgres},
 	{"increment into duckdb", incrementIntoDuckDB},
+	{"following into duckdb", followIntoDuckDB},
+	{"following into postgres", followIntoPostgres},
 	{"lineitem treated", treated},
 	{"merges into duckdb", merges},
 	{"15five pulse to duckdb", pulseToDuckDB},
