@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -77,7 +78,11 @@ func (r *run) followLog(ctx context.Context) (err error) {
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
 			}
-			if err := r.log.readTo(ctx, r.log.target); err != nil {
+			err := r.log.readTo(ctx, r.log.target)
+			if unpublished(err) && round == 1 {
+				err = r.log.beginAgain(ctx)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -123,7 +128,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimPublication(ctx); err != nil {
 		return nil, err
 	}
-	if err := f.claimSlot(ctx); err != nil {
+	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
 	f.position, f.early = r.state.Log.Position, slices.Clone(r.state.Log.Early)
@@ -176,9 +181,35 @@ func (f *follower) claimPublication(ctx context.Context) error {
 	return nil
 }
 
+// unpublished reports whether a publication was not there when changes were
+// made that are to be read: the server looks for it as of then.
+func unpublished(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42704"
+}
+
+// beginAgain replaces a slot with which the log cannot be read.
+func (f *follower) beginAgain(ctx context.Context) error {
+	r := f.run
+	f.stream.close()
+	f.stream = nil
+	for name := range f.tables {
+		f.drop(name)
+		r.again = append(r.again, name)
+	}
+	if err := f.claimPublication(ctx); err != nil {
+		return err
+	}
+	if err := f.claimSlot(ctx, "cannot be read: publication "+r.source.Publication+" was made after changes that it has"); err != nil {
+		return err
+	}
+	f.position, f.early, f.horizon = r.state.Log.Position, nil, 0
+	return nil
+}
+
 // claimSlot finds or makes the slot, and takes tables back from the log if it
-// has a gap.
-func (f *follower) claimSlot(ctx context.Context) error {
+// has a gap. If it is known to have one, the slot is made anew.
+func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	r, name, log := f.run, f.run.source.ReplicationSlot, f.run.state.Log
 	slot, err := readSlot(ctx, f.conn, f.version, name)
 	if err != nil {
@@ -188,15 +219,16 @@ func (f *follower) claimSlot(ctx context.Context) error {
 		return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
 			"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", name, r.source.address())}
 	}
-	gap := ""
+	anew := gap != ""
 	switch {
+	case anew:
 	case log != nil && log.Slot != name:
 		r.abandon(log)
 	case log == nil:
 	case slot == nil:
 		gap = "is gone"
 	case slot.lost:
-		gap = "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
+		anew, gap = true, "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
 	case slot.confirmed > log.Position:
 		gap = "was read by somebody else; give each connection a slot of its own"
 	default:
@@ -207,9 +239,9 @@ func (f *follower) claimSlot(ctx context.Context) error {
 		r.out.Warn(setup.Warning{Code: "log_gap", Message: fmt.Sprintf(
 			"Replication slot %s %s. What changed is found by queries once, of rows that changed several times the last state.", name, gap)})
 	}
-	if slot != nil && slot.lost {
-		if _, err := f.conn.Exec(ctx, "select pg_drop_replication_slot($1)", name); err != nil {
-			return r.source.slotError(ctx, name, err)
+	if slot != nil && anew {
+		if err := f.dropSlot(ctx, name); err != nil {
+			return err
 		}
 		slot = nil
 	}
@@ -242,6 +274,20 @@ func (r *run) own(ctx context.Context) error {
 		return err
 	}
 	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
+}
+
+func (f *follower) dropSlot(ctx context.Context, name string) error {
+	for deadline := time.Now().Add(waitForSlot); ; {
+		_, err := f.conn.Exec(ctx, "select pg_drop_replication_slot($1)", name)
+		if err == nil || !busy(err) || time.Now().After(deadline) {
+			return f.run.source.slotError(ctx, name, err)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // abandon says that a slot is not read any more.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,6 +15,13 @@ import (
 // viaLog makes a config one that reads the log.
 func viaLog(c *config) {
 	c.UpdateMethod, c.Publication, c.ReplicationSlot = byLog, "penstock", "penstock"
+}
+
+// eachMethod runs a test once for each update method.
+func eachMethod(t *testing.T, test func(t *testing.T, method func(*config))) {
+	t.Parallel()
+	t.Run("queries", func(t *testing.T) { t.Parallel(); test(t, func(*config) {}) })
+	t.Run("log", func(t *testing.T) { t.Parallel(); test(t, viaLog) })
 }
 
 // rewound returns an opener whose slot is put back to where it was first, each
@@ -145,11 +151,9 @@ func TestLogChanges(t *testing.T) {
 		pgtest.Exec(t, dsn, s.do...)
 		for n := range 2 { // what is wrong shows in the second at the latest
 			src := &watched{Source: open()}
-			begun := time.Now()
 			if err := m.Sync(context.Background(), src); err != nil {
 				t.Fatalf("%s: %v", s.name, err)
 			}
-			t.Log(s.name, time.Since(begun))
 			if len(m.Failed) > 0 {
 				t.Fatalf("%s: %v", s.name, m.Failed)
 			}

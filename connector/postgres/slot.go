@@ -46,6 +46,10 @@ func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*s
 // gone when it returns.
 func (s *source) makeSlot(ctx context.Context, name string, temporary bool) (position, visibility, error) {
 	var seen visibility
+	ctx, cancel := context.WithTimeoutCause(ctx, waitForOthers, fmt.Errorf(
+		"replication slot %s could not be made: %s waits for transactions that have been running for more than %s; pg_stat_activity and pg_prepared_xacts show them",
+		name, s.address(), waitForOthers))
+	defer cancel()
 	conn, err := s.connectReplication(ctx)
 	if err != nil {
 		return 0, seen, err
@@ -88,11 +92,17 @@ func (s *source) makeSlot(ctx context.Context, name string, temporary bool) (pos
 // slotError says what a person can do about a slot that cannot be made or
 // read.
 func (s *source) slotError(ctx context.Context, slot string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || ctx.Err() != nil {
+	if !errors.As(err, &pg) {
 		return s.connectError(ctx, err)
 	}
-	says := fmt.Sprintf("%s says: %s; ", s.address(), pg.Message)
+	says := fmt.Sprintf("replication slot %s: %s says: %s; ", slot, s.address(), pg.Message)
 	switch pg.Code {
 	case "55000":
 		return &setup.Problem{Code: "wal_level", Message: says + "a superuser can run: ALTER SYSTEM SET wal_level = 'logical', and restart the server"}
@@ -111,6 +121,9 @@ func busy(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "55006"
 }
+
+// waitForOthers is how long a new slot waits for transactions that are running.
+const waitForOthers = 10 * time.Minute
 
 // waitForSlot is how long a sync waits for somebody else to let go of the
 // slot: whoever it was may not know yet that they have gone.
