@@ -41,6 +41,7 @@ type serveCmd struct {
 	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
+	Followers       int               `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
 	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
 	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
@@ -120,7 +121,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	r := runner.New(runner.Config{
 		Store: p.store, Connectors: services, Destinations: destinations.Services, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
 	})
-	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
+	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Followers: c.Followers, Log: p.log, Metrics: metrics})
 	policy, err := c.policy()
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func TestContinuous(t *testing.T) {
 	if b := e.ok("GET", ours+"/backlog", "").data; b["what"] != "replication slot s" || b["retained_bytes"] != 7.0 || b["limit_bytes"] != 9.0 || b["free_bytes"] != nil || b["lag_seconds"] != 1.0 {
 		t.Errorf("backlog %v", b)
 	}
-	e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded, Followed: true})
+	e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded, Follows: true})
 	if w := at(e.ok("GET", conn, "").data, "status", "warnings").([]any); len(w) != 1 || at(w[0], "code") != "source_log" {
 		t.Errorf("a sync's end leaves %v", w)
 	}

@@ -27,6 +27,27 @@ func (e *InProcess) Follows(ctx context.Context, id string) (bool, error) {
 	return e.Runner.Follows(c)
 }
 
+// surplusTime is how long a run waits that was to stay on while enough others
+// did.
+const surplusTime = time.Minute
+
+// goOn makes a connection sync whose syncs waited for something to end.
+func (e *InProcess) goOn(ctx context.Context, id string) {
+	c, err := e.Store.Connection(ctx, id)
+	if err == nil && c.Continuous && c.FollowAt.After(e.Now()) {
+		_, err = e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+			if now := e.Now(); c.FollowAt.After(now) {
+				c.FollowAt = now
+			}
+			return nil
+		})
+		e.poke()
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		e.Log.Error("make a connection go on", "connection", id, "error", err) // in a while it does
+	}
+}
+
 // landed is told what has got into the destination.
 func (e *InProcess) landed(l *live, until time.Time, commits []runner.Commits) {
 	now := e.Now()

@@ -10,6 +10,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/schema"
 )
 
 // logged is a source with a log, which its server keeps back.
@@ -186,7 +187,7 @@ const Apart = schedule.Apart + time.Second
 // on, of which there are only so many.
 func TestStayingTakesNoPlace(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.engine.Followers = 6
+		w.engine.Followers = 6 // the others sync every minute
 		w.become(staying(time.Second))
 		w.start()
 		for i := range 8 {
@@ -344,6 +345,38 @@ func TestWhatTheSourceKeeps(t *testing.T) {
 		all, err := w.store.Backlogs(ctx)
 		if err != nil || len(all) != 0 {
 			t.Errorf("%v, %v", all, err)
+		}
+	})
+}
+
+// both is a source with a log that can be verified.
+type both struct{ logged }
+
+func (b both) Digest(ctx context.Context, state json.RawMessage, q schema.DigestQuery, yield func(schema.Digest) error) error {
+	return digesting{b.source}.Digest(ctx, state, q, yield)
+}
+
+// TestStayingIsVerified: a verification ends a run that stays on, and has time
+// before the next; when it has ended another stays on.
+func TestStayingIsVerified(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(staying(time.Second))
+		w.start()
+		w.connection("digesting_log", continuous)
+		w.pass(time.Minute)
+		w.want(1)
+		v := w.verify("digesting_log")
+		w.pass(50 * time.Second)
+		w.states("digesting_log", store.Connected, store.Scheduled, store.OnSchedule, false)
+		w.pass(time.Minute)
+		if got := w.verification(v); got != "done 1/1 waiting false" {
+			t.Error(got)
+		}
+		w.want(2)
+		w.states("digesting_log", store.Connected, store.Syncing, store.OnSchedule, false)
+		w.pass(time.Minute)
+		if w.engine.followers() != 1 {
+			t.Error("it does not stay on")
 		}
 	})
 }

@@ -30,8 +30,8 @@ type Config struct {
 	Concurrency int
 
 	// Followers is how many syncs may stay on with their sources beside those,
-	// once they have caught up; 0: 16. More are as syncs that do not stay on,
-	// by their schedules.
+	// once they have caught up; 0: 16. More end then, and begin again after a
+	// minute.
 	Followers int
 
 	// Stay is how long a sync stays on before the next begins; 0: 15 minutes.

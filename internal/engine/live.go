@@ -116,7 +116,9 @@ func (e *InProcess) sync(l *live, resumed bool) {
 		stop()
 		beating.Wait()
 		e.noteFresh(context.Background(), l)
-		o.Followed = o.Followed && !l.surplus.Load()
+		if l.surplus.Load() {
+			o.Hold = surplusTime
+		}
 	}
 	e.count(l, o.Rows)
 	kind := e.record(l, o)

@@ -86,7 +86,10 @@ func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name,
 		k.end(nil)
 		return nil, ErrStopping
 	}
-	return &begun, nil
+	if e.follows(c) { // it would wait for ever
+		err = e.stopSoon(ctx, c)
+	}
+	return &begun, err
 }
 
 // begin runs a verification, unless this process is about to end.
@@ -147,6 +150,7 @@ func (k *checking) run() {
 	stop()
 	beat.Wait()
 	k.end(err)
+	k.e.goOn(context.WithoutCancel(k.ctx), k.v.ConnectionID)
 }
 
 // beat tells the store how the verification stands when that has changed, and

@@ -261,6 +261,9 @@ func (w *world) openSource(config json.RawMessage, env connector.Env) (connector
 	var c struct{ Schema string }
 	err := json.Unmarshal(config, &c)
 	s := &source{w, c.Schema}
+	if c.Schema == "digesting_log" {
+		return both{logged{s}}, err
+	}
 	if strings.HasPrefix(c.Schema, "digesting") {
 		return digesting{s}, err
 	}

@@ -20,14 +20,14 @@ type Backlog = connector.Backlog
 // watchBacklog has the source asked from now on what it keeps back, if it keeps
 // anything.
 func (s *syncing) watchBacklog(ctx context.Context, src *openSource) error {
-	if keeper(src.Source) == nil {
+	if keeping(src.Source) == nil {
 		return nil
 	}
 	return ofStore("watch what the source keeps back", s.runner.Store.WatchBacklog(ctx, s.run.ConnectionID, s.runner.Now().Add(time.Minute)))
 }
 
-// keeper returns a source that keeps something back, or nil.
-func keeper(src connector.Source) connector.Keeper {
+// keeping returns a source that keeps something back, or nil.
+func keeping(src connector.Source) connector.Keeper {
 	if k, ok := src.(connector.Keeper); ok && k.Keeps() {
 		return k
 	}
@@ -67,7 +67,7 @@ func (r *Runner) ask(ctx context.Context, c *store.Connection, f func(context.Co
 			return struct{}{}, err
 		}
 		defer src.Close()
-		k := keeper(src.Source)
+		k := keeping(src.Source)
 		if k == nil {
 			return struct{}{}, nil
 		}
@@ -88,7 +88,7 @@ func (r *Runner) Farewell(ctx context.Context, c *store.Connection) (func(contex
 	if err != nil {
 		return nil, err
 	}
-	k := keeper(src.Source)
+	k := keeping(src.Source)
 	if k == nil {
 		return nil, src.Close()
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -38,6 +39,20 @@ func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	}
 	defer src.Close()
 	return follows(src), nil
+}
+
+// verifyTime is how long a verification has between two syncs of a connection
+// that stays on; its end makes the next one due.
+const verifyTime = 15 * time.Minute
+
+// verified returns for how long no sync is to begin because somebody compares
+// what the connection's syncs have copied, which is done between syncs.
+func (s *syncing) verified(ctx context.Context) (time.Duration, error) {
+	all, err := s.runner.Store.Verifications(ctx, s.run.ConnectionID, s.runner.Now())
+	if len(all) > 0 && all[0].State == store.VerificationRunning {
+		return verifyTime, nil
+	}
+	return 0, ofStore("verifications", err)
 }
 
 // until returns how long the sync stays on: no longer than the connection's

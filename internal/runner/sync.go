@@ -58,7 +58,7 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 		err = nil
 	}
 	o := outcome(ctx, out, err)
-	o.Followed = s.follows
+	o.Follows, o.Hold = s.follows, s.hold
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
 	o.Events = s.events.end(run, &o)
@@ -90,8 +90,9 @@ type syncing struct {
 	source connector.Source
 	events *journal
 
-	follows  bool        // its connection stays on, be it in this sync or in the next
-	caughtUp atomic.Bool // it stays on, and has read all that there was when it began
+	follows  bool          // its connection stays on, be it in this sync or in the next
+	hold     time.Duration // for which it does not, because it is being verified
+	caughtUp atomic.Bool   // it stays on, and has read all that there was when it began
 
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
@@ -149,7 +150,12 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
-	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows && s.run.Cause != store.ByTrigger {
+	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows {
+		if s.hold, err = s.verified(ctx); err != nil {
+			return out, err
+		}
+	}
+	if s.follows && s.hold == 0 && s.run.Cause != store.ByTrigger {
 		p.Until, p.Every, p.Stop, p.Landed = s.until(c), checkpointEvery, s.watch.Stop, s.landed
 	}
 	out, err = pipe.Run(ctx, p)

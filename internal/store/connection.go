@@ -53,7 +53,7 @@ type Connection struct {
 	SchemaStatus      string          // SchemaReady or BlockedOnCapture
 
 	Continuous bool      // its runs stay on where its source can
-	Following  bool      // the last run to succeed stayed on
+	FollowAt   time.Time // when a continuous one is to run next; zero: by its schedule, because its source cannot stay on as far as is known
 	FreshAt    time.Time // all that was committed at the source until then is in the destination, by a run that stays on; zero: not known
 	LogLimit   int64     // of what the source keeps back, in bytes; 0: none
 	AtLogLimit string    // KeepLog or DropLog
@@ -88,7 +88,7 @@ var connectionColumns = columns{"id", "group_id", "service", "schema_name", "ser
 	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
 	"schema_names", "connect_card", "destination_config", "package_id",
 	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
-	"continuous", "following", "fresh_at", "log_limit", "at_log_limit",
+	"continuous", "follow_at", "fresh_at", "log_limit", "at_log_limit",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
 	"run_id", "due_at"}
 
@@ -100,7 +100,7 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
 		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig}, text{&c.PackageID},
 		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
-		&c.Continuous, &c.Following, stamp{&c.FreshAt}, &c.LogLimit, &c.AtLogLimit,
+		&c.Continuous, stamp{&c.FollowAt}, stamp{&c.FreshAt}, &c.LogLimit, &c.AtLogLimit,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
 		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
 		text{&c.RunID}, stamp{&c.DueAt})
@@ -142,7 +142,7 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
 		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig), orNull(c.PackageID),
 		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
-		c.Continuous, c.Following, micros(c.FreshAt), c.LogLimit, c.AtLogLimit,
+		c.Continuous, micros(c.FollowAt), micros(c.FreshAt), c.LogLimit, c.AtLogLimit,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
 		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
 		orNull(c.RunID), micros(c.DueAt)}, nil

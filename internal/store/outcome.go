@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/schedule"
 )
 
 // An Outcome is how a run ended.
@@ -17,7 +19,8 @@ type Outcome struct {
 	Warnings       []Alert   // replace those of the run before, unless it was canceled
 	RescheduledFor time.Time // with RunRescheduled
 	Rows, Bytes    int64
-	Followed       bool // it stayed on until it was told to end
+	Follows        bool          // the source can stay on, and is to
+	Hold           time.Duration // for how long it may not
 	Tables         []RunTable
 	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
@@ -128,7 +131,10 @@ func (c *Connection) end(o Outcome) {
 		c.RescheduledFor = o.RescheduledFor
 	case RunCaptured:
 	case RunSucceeded:
-		c.SucceededAt, c.Following = o.EndedAt, o.Followed
+		c.SucceededAt, c.FollowAt = o.EndedAt, time.Time{}
+		if o.Follows {
+			c.FollowAt = schedule.Follow(c.StartedAt, o.EndedAt, o.Hold)
+		}
 		c.Historical = c.Reset // a re-sync asked for meanwhile is still to come
 	}
 	c.SetupState, c.Tasks, c.Failures = Connected, nil, 0

@@ -2,7 +2,7 @@
 
 -- +goose Up
 alter table connections add column continuous boolean not null default false;
-alter table connections add column following boolean not null default false; -- the last run stayed on
+alter table connections add column follow_at bigint; -- when the next run that stays on is to begin; null: by the schedule
 alter table connections add column fresh_at bigint; -- all that was committed until then is in the destination
 alter table connections add column log_limit bigint not null default 0; -- bytes; 0: none
 alter table connections add column at_log_limit text not null default 'KEEP';
