@@ -12,9 +12,20 @@ import (
 	"github.com/penstock-data/penstock/internal/pgtest"
 )
 
-// viaLog makes a config one that reads the log.
+// viaLog makes a config one that reads the log. Servers of a test's own have
+// the slot penstock; where there are more databases, each has one.
 func viaLog(c *config) {
 	c.UpdateMethod, c.Publication, c.ReplicationSlot = byLog, "penstock", "penstock"
+	if c.Database != "postgres" {
+		c.ReplicationSlot = c.Database
+	}
+}
+
+// sharedLog is sharedDatabase for syncs by the log.
+func sharedLog(t testing.TB) string {
+	dsn := sharedDatabase(t)
+	t.Cleanup(func() { dropSlot(t, dsn, query(t, dsn, "select current_database()")) })
+	return dsn
 }
 
 // eachMethod runs a test once for each update method.
@@ -183,4 +194,57 @@ func compareAsRead(t *testing.T, when string, m *connectortest.Model, dsn string
 			t.Errorf("%s: %s differs (-queries +log):\n%s", when, table, diff)
 		}
 	}
+}
+
+// TestEveryTypeFromLog has the values of all types come by the log, and by
+// queries where the log has not what queries read.
+func TestEveryTypeFromLog(t *testing.T) {
+	t.Parallel()
+	dsn := sharedLog(t)
+	typesIn(t, dsn)
+	var tables, fill []string
+	for i, c := range typeCases {
+		tables = append(tables, fmt.Sprintf("t%d", i))
+		pgtest.Exec(t, dsn, fmt.Sprintf("create table t%d (id int primary key, v %s)", i, c.sql))
+		for j, v := range c.values {
+			fill = append(fill, fmt.Sprintf("insert into t%d values (%d, %s)", i, j, v[0]))
+		}
+		fill = append(fill, fmt.Sprintf("insert into t%d values (-1, null)", i))
+	}
+	for name, random := range map[string]string{
+		"numeric(38,19)": "(random() - 0.5) * 10 ^ (random() * 38 - 19)", "numeric(15,2)": "(random() - 0.5) * 1e12", "numeric": "(random() - 0.5) * 10 ^ (random() * 60 - 30)",
+		"numeric(10,-3)": "(random() - 0.5) * 1e9", "numeric(3,5)": "random() / 1000",
+		"timestamp": "timestamp '0001-01-01' + random() * interval '9998 years'", "timestamptz": "timestamptz '4700-01-01 BC' + random() * interval '12000 years'",
+		"date": "date '4700-01-01 BC' + (random() * 5000000)::int", "time": "time '00:00' + random() * interval '1 day'",
+		"real": "random() * 10 ^ (random() * 60 - 30)", "double precision": "random() * 10 ^ (random() * 600 - 300)", "bytea": "sha256(random()::text::bytea)",
+		"timestamp(0)": "timestamp '294246-01-01' + random() * interval '2 years'",
+	} {
+		table := fmt.Sprintf("r%d", len(tables))
+		tables = append(tables, table)
+		pgtest.Exec(t, dsn, fmt.Sprintf("create table %s (id int primary key, v %s)", table, name))
+		fill = append(fill, fmt.Sprintf("insert into %s select g, %s from generate_series(1, 300) g", table, random))
+	}
+	// A cast that gives another text than the type's output function.
+	pgtest.Exec(t, dsn, "create function shout(mark) returns text language sql as $$ select 'mark ' || ($1).a $$",
+		"create cast (mark as text) with function shout(mark)", "create table cast_away (id int primary key, v mark)")
+	tables, fill = append(tables, "cast_away"), append(fill, "insert into cast_away values (1, row(7))")
+
+	m := &connectortest.Model{}
+	for range 2 {
+		if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil || len(m.Failed) > 0 {
+			t.Fatal(err, m.Failed)
+		}
+		pgtest.Exec(t, dsn, fill...)
+		fill = nil
+	}
+	st, err := parseState(m.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if st.Tables["public"][table].Log == nil {
+			t.Errorf("table %s is not read by the log", table)
+		}
+	}
+	compareAsRead(t, "inserted", m, dsn, tables...)
 }
