@@ -136,7 +136,7 @@ func readCatalog(ctx context.Context, conn *pgx.Conn, version int, only func(sch
 	for _, r := range all {
 		byOID[r.OID] = r
 	}
-	var ids, partly []uint32
+	ids, partly := []uint32{}, []uint32{} // not nil, which would be NULL
 	for _, r := range all {
 		if r.Partition {
 			switch root := rootOf(r, byOID); {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
@@ -38,6 +37,9 @@ type follower struct {
 	target    position        // to read to after the last round
 	known     map[uint32]bool // relations that the catalog of the last round has
 	catalog   visibility      // of the last round
+
+	begun   time.Time // of the round
+	waiting bool      // tables were handed over before it
 
 	// A transaction below the first had ended when the log ended at the second.
 	horizon      uint64
@@ -75,11 +77,16 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	defer r.log.close(ctx)
 	for again := true; again; {
 		for round := 1; len(r.again) > 0; round++ {
+			r.log.begun, r.ranges, r.over = time.Now(), 0, false
+			r.log.waiting = len(r.log.tables) > 0
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
 			}
+			if r.over {
+				round--
+			}
 			err := r.log.readTo(ctx, r.log.target)
-			if unpublished(err) && round == 1 {
+			if unpublished(err) && round <= 1 {
 				err = r.log.beginAgain(ctx)
 			}
 			if err != nil {
@@ -99,6 +106,29 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	}
 	return r.log.save(ctx)
 }
+
+// roundOver reports whether loads should go on in another round, because the
+// log has waited for long: tables wait for what it has, or it has grown large.
+// Each round gets somewhere.
+func (r *run) roundOver(ctx context.Context) bool {
+	f := r.log
+	if f == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || r.ranges == 0 || time.Since(f.begun) < r.source.roundTime {
+		return r.over
+	}
+	if r.over = f.waiting; !r.over {
+		at, err := insertPosition(ctx, f.conn)
+		r.over = err == nil && at > f.position && at-f.position >= roundLog
+	}
+	return r.over
+}
+
+// roundLog is how many bytes the log may grow during a long load.
+const roundLog = 1 << 30
 
 // startLog sees to it that there is a slot that goes on where the state ends.
 func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
@@ -122,7 +152,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 		return nil, err
 	}
 	if standby {
-		return nil, &setup.Problem{Code: "standby", Message: r.source.address() + " is a standby server, and its log can only be read on the primary one; name that one as the host, or set update_method to " + queryBased}
+		return nil, r.source.standby()
 	}
 	r.belongTo(origin(ctx, f.conn))
 	if err := f.claimPublication(ctx); err != nil {
@@ -161,16 +191,7 @@ func (f *follower) claimPublication(ctx context.Context) error {
 		if err := cat.readLogged(ctx, f.conn, f.version); err != nil {
 			return err
 		}
-		var rels []*relation
-		for _, rel := range cat.tables {
-			if rel.Kind != "r" && rel.Kind != "p" || !rel.keyed() {
-				continue
-			}
-			if all(rel.holders(), func(h *relation) bool { return h.unidentified(nil) == "" }) {
-				rels = append(rels, rel)
-			}
-		}
-		if err := r.source.publish(ctx, f.conn, pub, rels); err != nil {
+		if err := r.source.publish(ctx, f.conn, pub, publishables(cat)); err != nil {
 			return err
 		}
 		if pub, err = readPublication(ctx, f.conn, f.version, r.source.Publication); err != nil {
@@ -183,10 +204,7 @@ func (f *follower) claimPublication(ctx context.Context) error {
 
 // unpublished reports whether a publication was not there when changes were
 // made that are to be read: the server looks for it as of then.
-func unpublished(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "42704"
-}
+func unpublished(err error) bool { return hasCode(err, "42704") }
 
 // beginAgain replaces a slot with which the log cannot be read.
 func (f *follower) beginAgain(ctx context.Context) error {
@@ -215,9 +233,8 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if err != nil {
 		return err
 	}
-	if slot != nil && (slot.plugin != "pgoutput" || !slot.here) {
-		return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
-			"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", name, r.source.address())}
+	if slot != nil && !slot.ours() {
+		return r.source.slotUnusable()
 	}
 	anew := gap != ""
 	switch {

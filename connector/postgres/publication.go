@@ -127,7 +127,7 @@ func all(rels []*relation, ok func(*relation) bool) bool {
 func (s *source) publish(ctx context.Context, conn *pgx.Conn, p *publication, tables []*relation) error {
 	name := pgx.Identifier{s.Publication}.Sanitize()
 	if p == nil {
-		return s.makePublication(ctx, conn, name, tables)
+		return s.makePublication(ctx, conn, tables)
 	}
 	if !p.mine || p.all {
 		return nil
@@ -136,7 +136,9 @@ func (s *source) publish(ctx context.Context, conn *pgx.Conn, p *publication, ta
 		if p.covers[r.OID] || len(r.leaves) > 0 && all(r.leaves, func(l *relation) bool { return p.covers[l.OID] }) {
 			continue
 		}
-		if _, err := conn.Exec(ctx, "alter publication "+name+" add table "+publishable(r)); err != nil && !refused(err) {
+		// That it has been added or dropped meanwhile will be seen.
+		_, err := conn.Exec(ctx, "alter publication "+name+" add table "+publishable(r))
+		if err != nil && !refused(err) && !hasCode(err, "42710", "42P01") {
 			return err
 		}
 	}
@@ -151,29 +153,40 @@ func publishable(r *relation) string {
 	return "only " + r.sql()
 }
 
-func (s *source) makePublication(ctx context.Context, conn *pgx.Conn, name string, tables []*relation) error {
-	var names []string
-	for _, r := range tables {
-		names = append(names, publishable(r))
-	}
-	sql := "create publication " + name
-	if len(names) > 0 {
-		sql += " for table " + strings.Join(names, ", ")
+func (s *source) makePublication(ctx context.Context, conn *pgx.Conn, tables []*relation) error {
+	sql := "create publication " + pgx.Identifier{s.Publication}.Sanitize()
+	if len(tables) > 0 {
+		sql += " for table " + strings.Join(publishableNames(tables), ", ")
 	}
 	_, err := conn.Exec(ctx, sql)
 	if !refused(err) {
 		return err
 	}
-	if more := len(names) - 20; more > 0 {
+	return s.publicationMissing(tables)
+}
+
+func publishableNames(tables []*relation) []string {
+	names := make([]string, len(tables))
+	for i, r := range tables {
+		names[i] = publishable(r)
+	}
+	return names
+}
+
+func (s *source) publicationMissing(tables []*relation) *setup.Problem {
+	names := publishableNames(tables)
+	if len(names) > 20 {
 		names = append(names[:20], "…")
 	}
 	return &setup.Problem{Code: "publication_missing", Message: fmt.Sprintf(
 		"there is no publication %s, and the role may not make it; the tables' owner or a superuser can run: CREATE PUBLICATION %s FOR TABLE %s",
-		s.Publication, name, strings.Join(names, ", "))}
+		s.Publication, pgx.Identifier{s.Publication}.Sanitize(), strings.Join(names, ", "))}
 }
 
 // refused reports whether the server does not let the role do something.
-func refused(err error) bool {
+func refused(err error) bool { return hasCode(err, "42501", "25006") }
+
+func hasCode(err error, codes ...string) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "25006")
+	return errors.As(err, &pg) && slices.Contains(codes, pg.Code)
 }

@@ -40,6 +40,7 @@ type reading struct {
 	whole   bool         // all parts are read from their beginning in this round
 	loaded  atomic.Int64 // rows sent by loads in this round
 	pending atomic.Int32 // range jobs not yet done
+	off     atomic.Bool  // the rest is left to another round
 
 	mu      sync.Mutex
 	failure error

@@ -20,6 +20,14 @@ type slotState struct {
 	confirmed position
 }
 
+// ours reports whether the slot is of a kind that a sync can read.
+func (s *slotState) ours() bool { return s.plugin == "pgoutput" && s.here }
+
+func (s *source) slotUnusable() *setup.Problem {
+	return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
+		"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", s.ReplicationSlot, s.address())}
+}
+
 func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*slotState, error) {
 	lost := "false"
 	if version >= 130000 {
@@ -117,10 +125,7 @@ func (s *source) slotError(ctx context.Context, slot string, err error) error {
 }
 
 // busy reports whether a slot is being read by somebody.
-func busy(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "55006"
-}
+func busy(err error) bool { return hasCode(err, "55006") }
 
 // waitForOthers is how long a new slot waits for transactions that are running.
 const waitForOthers = 10 * time.Minute

@@ -29,6 +29,8 @@ type run struct {
 	sent   map[schema.Name]bool // tables that rows were sent of in this sync
 	warned map[string]bool
 	again  []schema.Name // tables to read under another snapshot
+	ranges int           // that loads have finished in this round
+	over   bool          // the round ends before its loads do
 	unsafe int64         // bytes sent since the last checkpoint
 	dirty  bool          // something happened since then that the state must tell
 
