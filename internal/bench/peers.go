@@ -21,8 +21,10 @@ type peer struct {
 	// program finds it, or returns "" with what would show where it is.
 	program func() (path, hint string)
 
-	// load and changes return its arguments.
-	load, changes func(w *workplace) []string
+	// load and changes return its arguments. settle, which may be nil, copies
+	// the first few changes and is not measured: a log has what the others have
+	// written as well, and a first merge makes an index.
+	load, settle, changes func(w *workplace) []string
 }
 
 // A workplace is what peers work on in one turn.
@@ -49,8 +51,8 @@ var peers = []peer{
 		changes: func(w *workplace) []string {
 			return []string{"-c", fmt.Sprintf(`pg_recvlogical -d '%s' -S %s --start -o proto_version=1 -o publication_names=peers -f - --endpos %s --no-loop >/dev/null`, w.source, w.slot, w.end)}
 		}},
-	{name: "penstock, log", table: "public.account", load: byLog, changes: byLog},
-	{name: "penstock, queries", table: "q_public.account", load: byQueries, changes: byQueries},
+	{name: "penstock, log", table: "public.account", load: byLog, settle: byLog, changes: byLog},
+	{name: "penstock, queries", table: "q_public.account", load: byQueries, settle: byQueries, changes: byQueries},
 	{name: "ingestr", table: "peers.ingestr_account", program: on("ingestr", "PENSTOCK_PEER_INGESTR"), load: ingestr, changes: ingestr},
 	{name: "dlt", table: "peers.dlt_account", program: on("", "PENSTOCK_PEER_DLT"), load: dlt, changes: dlt},
 	{name: "sling", table: "peers.sling_account", program: on("sling", "PENSTOCK_PEER_SLING"), load: sling, changes: sling},
@@ -191,6 +193,16 @@ func (b *bench) peerTurn(ctx context.Context, there []peer, took []taken, turn i
 		if err := there[i].run(ctx, w, there[i].load, &took[i].load); err != nil {
 			fmt.Printf("%s cannot load: %v\n", there[i].name, err)
 			there[i].load, took[i] = nil, taken{}
+		}
+	}
+	if err := b.change(ctx, w.source, 0, "-t", "5"); err != nil {
+		return err
+	}
+	for i := range there {
+		if there[i].load != nil {
+			if err := there[i].run(ctx, w, there[i].settle, &usage{}); err != nil {
+				return err
+			}
 		}
 	}
 	if err := psql(ctx, w.source, "select pg_create_logical_replication_slot('limit_peers', 'pgoutput')"); err != nil {
