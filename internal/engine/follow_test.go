@@ -96,10 +96,12 @@ func TestStaysOn(t *testing.T) {
 		w.connection("log", continuous, func(c *store.Connection) {
 			c.DelaySensitivity, c.DelayThreshold = schedule.Custom, 1
 		})
+		w.want(1) // its history
+		w.pass(schedule.Apart)
 		w.want(1)
 		w.pass(14*time.Minute + 50*time.Second)
 		w.want(0)
-		w.states("log", store.Connected, store.Syncing, store.OnSchedule, true)
+		w.states("log", store.Connected, store.Syncing, store.OnSchedule, false)
 		if r := w.lastRuns("log", 1)[0]; r.Latency == nil || r.Latency.P50 < 1 || r.Latency.P99 > 1.1 || r.Latency.Changes < 2700 || r.Latency.Changes > 3100 ||
 			time.Since(r.FreshAt) > 15*time.Second {
 			t.Errorf("until %v, latency %+v", r.FreshAt, r.Latency)
@@ -134,11 +136,11 @@ func TestStayingEnds(t *testing.T) {
 		w.become(staying(time.Hour))
 		w.start()
 		w.connection("log", continuous)
-		w.want(1)
 		w.pass(time.Minute)
+		w.want(2)
 
 		w.check(w.engine.Sync(ctx, "log", false)) // it ends, one reads what there is, and another stays on
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(2)
 		runs := w.lastRuns("log", 3)
 		if runs[2].Outcome != store.RunSucceeded || runs[1].Outcome != store.RunSucceeded || runs[1].Cause != store.ByTrigger || runs[0].Outcome != "" {
@@ -146,15 +148,15 @@ func TestStayingEnds(t *testing.T) {
 		}
 		w.pass(time.Minute)
 		w.check(w.engine.Restart(ctx, "log"))
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(2)
 		w.pass(time.Minute)
 		w.update("log", func(c *store.Connection) { c.Config = json.RawMessage(`{"schema":"log","user":"other"}`) })
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(1)
 		w.pass(time.Minute)
 		w.check(w.engine.ResyncTables(ctx, "log", one))
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(2)
 		w.pass(time.Minute)
 		w.update("log", func(c *store.Connection) { c.Paused = true })
@@ -163,7 +165,7 @@ func TestStayingEnds(t *testing.T) {
 			t.Error("it goes on while it is paused")
 		}
 		w.update("log", func(c *store.Connection) { c.Paused = false })
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(1)
 		w.pass(time.Minute)
 		w.stop() // the server
@@ -172,7 +174,7 @@ func TestStayingEnds(t *testing.T) {
 		}
 		w.engine = w.another()
 		w.start()
-		w.pass(Apart)
+		w.pass(schedule.Apart + time.Second)
 		w.want(1)
 
 		w.update("log", func(c *store.Connection) { c.Continuous = false })
@@ -180,8 +182,6 @@ func TestStayingEnds(t *testing.T) {
 		w.want(1)
 	})
 }
-
-const Apart = schedule.Apart + time.Second
 
 // TestStayingTakesNoPlace lets other connections sync beside those that stay
 // on, of which there are only so many.
@@ -193,9 +193,9 @@ func TestStayingTakesNoPlace(t *testing.T) {
 		for i := range 8 {
 			w.connection(fmt.Sprint("log", i), continuous)
 		}
-		w.want(8)
 		w.pass(time.Minute)
-		if n := w.engine.followers(); n != 6 {
+		w.want(16)
+		if n := w.engine.followers(); n != 6 { // the others wait
 			t.Errorf("%d stay on", n)
 		}
 		w.begun()
@@ -226,9 +226,10 @@ func TestStayingFails(t *testing.T) {
 		w.start()
 		w.connection("log", continuous)
 		w.pass(time.Minute)
-		w.become(failing(errLater))
-		w.pass(14*time.Minute + time.Second)
 		w.want(2)
+		w.become(failing(errLater))
+		w.pass(14*time.Minute + 11*time.Second)
+		w.want(1)
 		w.pass(time.Minute)
 		w.want(1)
 		w.pass(time.Minute)
@@ -364,7 +365,7 @@ func TestStayingIsVerified(t *testing.T) {
 		w.start()
 		w.connection("digesting_log", continuous)
 		w.pass(time.Minute)
-		w.want(1)
+		w.want(2)
 		v := w.verify("digesting_log")
 		w.pass(50 * time.Second)
 		w.states("digesting_log", store.Connected, store.Scheduled, store.OnSchedule, false)
@@ -378,5 +379,28 @@ func TestStayingIsVerified(t *testing.T) {
 		if w.engine.followers() != 1 {
 			t.Error("it does not stay on")
 		}
+	})
+}
+
+// TestStayingFailsAfterAWhile does not wait longer each time: in between all
+// was well.
+func TestStayingFailsAfterAWhile(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(func(ctx context.Context, req connector.Request, out connector.Output) error {
+			if req.Until.IsZero() {
+				return fine(ctx, req, out)
+			}
+			req.Until = time.Now().Add(4 * time.Minute)
+			if err := staying(time.Second)(ctx, req, out); err != nil {
+				return err
+			}
+			return errLater
+		})
+		w.start()
+		w.connection("log", continuous)
+		w.pass(schedule.Apart)
+		w.want(2)
+		w.pass(50*time.Minute + time.Second) // four to follow and one to wait
+		w.want(10)
 	})
 }

@@ -15,8 +15,8 @@ const checkpointEvery = time.Second
 
 // stays reports whether a connection's syncs are to stay on with the source. One
 // that syncs only when somebody asks for it is done when it has done that; and
-// so is, of any connection, the one sync that somebody asked for: its end tells
-// them that the destination has what the source had when they asked.
+// so are, of any connection, a historical sync and one that somebody asked for:
+// their end tells people that the destination has what they wait for.
 func stays(c *store.Connection, src *openSource) bool {
 	return c.Continuous && c.ScheduleType == schedule.Auto && follows(src.Source)
 }

@@ -58,7 +58,7 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 		err = nil
 	}
 	o := outcome(ctx, out, err)
-	o.Follows, o.Hold = s.follows, s.hold
+	o.Follows, o.Hold, o.CaughtUp = s.follows, s.hold, s.caughtUp.Load()
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
 	o.Events = s.events.end(run, &o)
@@ -155,7 +155,7 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 			return out, err
 		}
 	}
-	if s.follows && s.hold == 0 && s.run.Cause != store.ByTrigger {
+	if s.follows && s.hold == 0 && s.run.Cause != store.ByTrigger && !s.run.Historical {
 		p.Until, p.Every, p.Stop, p.Landed = s.until(c), checkpointEvery, s.watch.Stop, s.landed
 	}
 	out, err = pipe.Run(ctx, p)

@@ -21,6 +21,7 @@ type Outcome struct {
 	Rows, Bytes    int64
 	Follows        bool          // the source can stay on, and is to
 	Hold           time.Duration // for how long it may not
+	CaughtUp       bool          // it stayed on, and had read all that there was when it began
 	Tables         []RunTable
 	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
@@ -122,6 +123,9 @@ func (c *Connection) end(o Outcome) {
 	switch o.Kind {
 	case RunFailed:
 		c.FailedAt = o.EndedAt
+		if o.CaughtUp { // which is as good as a success before
+			c.Failures = 0
+		}
 		c.Failures++
 		if o.Task != nil {
 			c.SetupState, c.Tasks = Broken, []Alert{*o.Task}
