@@ -519,6 +519,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 	}
+	f.stream.calm.Store(f.goesOn)
 	f.stream.ask()
 	for {
 		msg, sent, err := f.stream.next()

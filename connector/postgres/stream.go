@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,6 +62,7 @@ type stream struct {
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 	asked  chan struct{} // an answer is wanted
+	calm   atomic.Bool   // it is not urgent
 
 	mu       sync.Mutex // guards what follows, and writing
 	received position
@@ -75,6 +77,10 @@ const (
 	// askAfter is how long the reader waits before it asks again where the
 	// server is.
 	askAfter = 20 * time.Millisecond
+
+	// askCalmly is the same of a reader that takes changes as they come: it is
+	// how soon it notices that it is to end.
+	askCalmly = 200 * time.Millisecond
 )
 
 // streamOf starts to read a slot behind a position. What the server may forget
@@ -231,7 +237,7 @@ func (s *stream) report() {
 		case <-s.asked:
 			ask = true
 			select {
-			case <-time.After(askAfter):
+			case <-time.After(s.askAfter()):
 			case <-s.ctx.Done():
 				return
 			}
@@ -242,6 +248,13 @@ func (s *stream) report() {
 			return
 		}
 	}
+}
+
+func (s *stream) askAfter() time.Duration {
+	if s.calm.Load() {
+		return askCalmly
+	}
+	return askAfter
 }
 
 // tell sends a standby status update.
