@@ -28,7 +28,8 @@ func TestContinuous(t *testing.T) {
 		{`{"log_limit_bytes":-1}`, "Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit", false},
 		{`{"at_log_limit":"BURN"}`, "Invalid value for field 'at_log_limit': it is one of KEEP, DROP", false},
 		{`{"log_limit_bytes":5368709120,"at_log_limit":"DROP"}`, "", false},
-		{`{"continuous":true}`, "", true},
+		{`{"continuous":true}`, "", false},
+		{`{"continuous":false}`, "", true},
 		{`{"continuous":true}`, "", false},
 	} {
 		e.engine.restarted = nil

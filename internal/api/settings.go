@@ -43,11 +43,11 @@ func (s *server) updateSettings(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, followed, err := s.updateFollow(r, &req)
+	c, ends, err := s.updateFollow(r, &req)
 	if err != nil {
 		return nil, err
 	}
-	if changed || followed {
+	if changed || ends {
 		if err := s.Engine.Restart(r.Context(), r.id()); err != nil {
 			return nil, err
 		}
@@ -73,15 +73,20 @@ func (s *server) checkFollow(r *request, req *fivetran.Settings) error {
 }
 
 // updateFollow changes what is asked of a connection as a whole, and reports
-// whether its syncs stay on now, or no longer.
-func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Connection, changed bool, err error) {
+// whether a sync that runs is to end for it. One that runs when syncs are to
+// stay on goes on; another follows it.
+func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Connection, ends bool, err error) {
 	if req.Continuous == nil && req.LogLimit == nil && req.AtLogLimit == nil {
 		return r.connection, false, nil
 	}
 	c, err = s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
 		if v := req.Continuous; v != nil && *v != c.Continuous {
-			c.Continuous, changed = *v, true
-			if *v && c.RunID == "" && !c.Paused && c.SetupState != store.Incomplete {
+			c.Continuous, ends = *v, !*v
+			switch {
+			case !*v || c.Paused || c.SetupState == store.Incomplete:
+			case c.RunID != "":
+				c.TriggeredAt = s.now()
+			default:
 				c.StartedAt = time.Time{} // it need not wait for its slot
 			}
 		}
@@ -93,7 +98,10 @@ func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Conn
 		}
 		return nil
 	})
-	return c, changed, err
+	if err == nil && !ends {
+		err = s.Engine.Changed(r.Context(), c.ID)
+	}
+	return c, ends, err
 }
 
 func applySettings(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, req *fivetran.Settings) error {
