@@ -368,6 +368,13 @@ func (t *table) apply(ctx context.Context) error {
 	return nil
 }
 
+// small reports whether little was written that is not in the table yet.
+func (t *table) small() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bytes <= smallBytes && (t.stream == nil || t.into != "")
+}
+
 // keyed returns the table with the key that the staged batches have, and that
 // of a version.
 func (t *table) keyed(m Merge) *schema.Table {
