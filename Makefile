@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench bench-peers soak
+.PHONY: build demo test lint bench bench-peers bench-api soak fuzz-api e2e-clients e2e-plugins e2e-terraform
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -28,3 +28,21 @@ bench-peers: build ## the same loads and changes through Penstock and through wh
 
 soak: ## connections that stay on, through kills, crashes and DDL; make soak MINUTES=60
 	@PENSTOCK_SOAK_MINUTES=$(or $(MINUTES),20) PENSTOCK_TEST_FORMAT=standard-verbose scripts/test -timeout 25h -run '^TestSoak$$' ./cmd/penstock
+
+bench-api: build ## what requests cost the server, and its memory under very many
+	@scripts/need wrk
+	@go run ./internal/bench -run api $(ARGS)
+	@go test -run '^$$' -bench 'Details|List' -benchtime 3s ./internal/api
+
+fuzz-api: ## 2,000 odd requests of every API operation; make fuzz-api ARGS="-cases 100 -seed 7"
+	@go test -count=1 -timeout 2h -run 'TestFuzz$$' -v ./internal/api -cases 2000 $(ARGS)
+
+e2e-clients: ## Fivetran's own end-to-end suite, and what its other clients send, against a server; part of make test
+	@scripts/need go cc
+	@go test ./cmd/penstock -count=1 -v -run '^TestClient'
+
+e2e-plugins: build ## Airflow's and Dagster's plug-ins for Fivetran against a server; downloads 500 MB, once
+	@scripts/e2e-plugins
+
+e2e-terraform: build ## Fivetran's Terraform provider; make e2e-terraform ARGS=DIR, a checkout of it
+	@scripts/e2e-terraform $(ARGS)

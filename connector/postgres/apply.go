@@ -18,7 +18,14 @@ import (
 // with it.
 func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error) {
 	c := cursor{b: msg}
-	switch kind := c.uint8(); kind {
+	kind := c.uint8()
+	if f.part != nil && kind != msgStreamStop {
+		if kind == msgOrigin {
+			return false, nil
+		}
+		return false, f.spool.add(f.part, msg)
+	}
+	switch kind {
 	case msgInsert, msgUpdate, msgDelete:
 		if err := c.change(kind, &f.change); err != nil {
 			return false, err
@@ -26,22 +33,43 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		f.changes++
 		return false, f.changed(ctx, kind, len(msg))
 	case msgBegin:
-		if f.now, err = c.begin(); err != nil {
-			return false, err
-		}
-		f.within, f.changes = true, 0
-		f.past = f.now.commit < f.position
-		f.txns++
-		f.xid = near(f.catalog.xmax, f.now.xid)
-		return false, nil
+		b, err := c.begin()
+		f.begin(b)
+		return false, err
 	case msgCommit:
 		end, err := c.commitEnd()
+		f.commit(end)
+		return err == nil, err
+	case msgStreamStart:
+		xid := c.uint32()
+		c.uint8()
+		if err = c.done(); err == nil {
+			f.part, err = f.spool.open(xid)
+		}
+		return false, err
+	case msgStreamStop:
+		f.part = nil
+		return false, c.done()
+	case msgStreamAbort:
+		xid, sub := c.uint32(), c.uint32()
+		if c.bad {
+			return false, errProtocol
+		}
+		return false, f.spool.abort(xid, sub)
+	case msgStreamCommit:
+		b, end, err := c.streamCommit()
 		if err != nil {
 			return false, err
 		}
-		f.within = false
-		f.position = max(f.position, end)
-		f.early = append(f.early, f.xid)
+		f.begin(b)
+		err = f.spool.replay(b.xid, func(msg []byte) error {
+			_, err := f.apply(ctx, msg)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		f.commit(end)
 		return true, nil
 	case msgRelation:
 		d, err := c.relation()
@@ -60,6 +88,20 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 	default:
 		return false, fmt.Errorf("unexpected message %q in the log", kind)
 	}
+}
+
+func (f *follower) begin(b begin) {
+	f.now, f.within, f.changes = b, true, 0
+	f.past = b.commit < f.position
+	f.txns++
+	f.xid = near(f.catalog.xmax, b.xid)
+	f.clock = max(b.time+epochMicros, f.clock+1)
+}
+
+func (f *follower) commit(end position) {
+	f.within = false
+	f.position = max(f.position, end)
+	f.early = append(f.early, f.xid)
 }
 
 // describe takes note of how the log describes a relation from now on.
@@ -95,6 +137,9 @@ func (f *follower) describe(ctx context.Context, d described) error {
 			return nil
 		}
 		m.at = append(m.at, at)
+	}
+	if l.starts {
+		m.at = append(m.at, sinceWhen)
 	}
 	for _, dc := range d.columns {
 		if !older && !l.rel.has(dc.name) {
@@ -174,7 +219,7 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 		return w.readAgain(ctx, c.now, at)
 	case !l.unchanged(c.now, at):
 		return w.upsert(ctx, c.now, at, size)
-	case l.filter != "":
+	case l.filter != "" || l.starts: // each version is a whole row
 		return w.readAgain(ctx, c.now, at)
 	}
 	var set []int
@@ -272,7 +317,13 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	for _, c := range l.cols {
 		list = append(list, c.expr)
 	}
-	out := newDecoder(ctx, l.cols, schema.Batch{Op: schema.Upsert, Table: l.table}, l.run.source.batchBytes(), l.write,
+	table, cols := l.table, l.cols
+	if l.starts {
+		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
+		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.clock-epochMicros))
+	}
+	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
 	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
 	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, l.rel.sql(), where), make([]byte, 64<<10), out)

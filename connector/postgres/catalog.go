@@ -65,6 +65,11 @@ func (r *relation) table() schema.Table {
 	return t
 }
 
+// begins reports whether the log tells since when rows hold.
+func (r *relation) begins() bool {
+	return (r.Kind == "r" || r.Kind == "p") && r.keyed() && !r.has(schema.Start)
+}
+
 // columnID returns what a column keeps when it is renamed. The relation is
 // part of it: one that is made anew numbers its columns anew.
 func (r *relation) columnID(num int16) string { return fmt.Sprintf("%d.%d", r.OID, num) }
@@ -308,7 +313,11 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 			warn(setup.Warning{Code: "column_skipped", Message: fmt.Sprintf("table %s is read without %s: the role has no SELECT on them",
 				r.name(), strings.Join(r.hidden, ", "))})
 		}
-		tables = append(tables, r.table())
+		t := r.table()
+		if s.UpdateMethod == byLog && r.begins() {
+			t.Columns = append(t.Columns, startColumn)
+		}
+		tables = append(tables, t)
 	}
 	return tables, nil
 }

@@ -151,13 +151,20 @@ func decimal(b []byte, precision, scale int) (decimal128.Num, bool) {
 	return n, len(b) > 0
 }
 
-func dateText(v *vector, row int, b []byte) error {
+// infinite returns 1 or -1 for the infinities of dates and timestamps, else 0.
+func infinite(b []byte) int64 {
 	switch view(b) {
 	case "infinity":
-		v.i32[row] = schema.DateInfinity
-		return nil
+		return 1
 	case "-infinity":
-		v.i32[row] = -schema.DateInfinity
+		return -1
+	}
+	return 0
+}
+
+func dateText(v *vector, row int, b []byte) error {
+	if sign := infinite(b); sign != 0 {
+		v.i32[row] = int32(sign) * schema.DateInfinity
 		return nil
 	}
 	days, rest, err := dayOf(b)
@@ -177,12 +184,8 @@ func dateText(v *vector, row int, b []byte) error {
 // timestampText takes both kinds of timestamps: those with a zone are in UTC
 // and end in +00.
 func timestampText(v *vector, row int, b []byte) error {
-	switch view(b) {
-	case "infinity":
-		v.i64[row] = schema.TimeInfinity
-		return nil
-	case "-infinity":
-		v.i64[row] = -schema.TimeInfinity
+	if sign := infinite(b); sign != 0 {
+		v.i64[row] = sign * schema.TimeInfinity
 		return nil
 	}
 	days, rest, err := dayOf(b)

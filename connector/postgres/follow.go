@@ -2,11 +2,9 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,14 +44,20 @@ type follower struct {
 	horizonAfter position
 
 	// The transaction that is being read.
-	within  bool
-	now     begin
-	xid     uint64
-	txns    int   // that were read before, and this one
+	within bool
+	now    begin
+	xid    uint64
+	txns   int  // that were read before, and this one
+	past   bool // it was read before, too
+
 	changes int64 // of rows, in it
-	past    bool  // it was read before, too
+
+	spool     spool
+	part      *spooled // the transaction of which a part is being read that has not ended
+	unspooled bool     // the server keeps changes until transactions have ended
 
 	change change
+	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
@@ -161,157 +165,24 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early = r.state.Log.Position, slices.Clone(r.state.Log.Early)
+	f.position, f.early, f.clock = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
 	return f, nil
 }
 
 func (f *follower) close(ctx context.Context) {
-	if f.stream != nil {
-		f.stream.close()
-	}
+	f.endStream()
 	f.conn.Close(context.WithoutCancel(ctx))
 }
 
-// claimPublication sees to it that the publication has what is wanted.
-func (f *follower) claimPublication(ctx context.Context) error {
-	r := f.run
-	pub, err := readPublication(ctx, f.conn, f.version, r.source.Publication)
-	if err != nil {
-		return err
+// endStream ends the stream, and with it what was sent of transactions that
+// have not ended.
+func (f *follower) endStream() {
+	if f.stream != nil {
+		f.stream.close()
+		f.stream = nil
 	}
-	if pub == nil || pub.mine && !pub.all {
-		wanted := map[schema.Name]bool{}
-		for _, t := range r.req.Tables {
-			wanted[t.Name] = true
-		}
-		cat, err := readCatalog(ctx, f.conn, f.version, func(n schema.Name) bool { return wanted[n] })
-		if err != nil {
-			return err
-		}
-		if err := cat.readLogged(ctx, f.conn, f.version); err != nil {
-			return err
-		}
-		if err := r.source.publish(ctx, f.conn, pub, publishables(cat)); err != nil {
-			return err
-		}
-		if pub, err = readPublication(ctx, f.conn, f.version, r.source.Publication); err != nil {
-			return err
-		}
-	}
-	f.before = pub
-	return nil
-}
-
-// unpublished reports whether a publication was not there when changes were
-// made that are to be read: the server looks for it as of then.
-func unpublished(err error) bool { return hasCode(err, "42704") }
-
-// beginAgain replaces a slot with which the log cannot be read.
-func (f *follower) beginAgain(ctx context.Context) error {
-	r := f.run
-	f.stream.close()
-	f.stream = nil
-	for name := range f.tables {
-		f.drop(name)
-		r.again = append(r.again, name)
-	}
-	if err := f.claimPublication(ctx); err != nil {
-		return err
-	}
-	if err := f.claimSlot(ctx, "cannot be read: publication "+r.source.Publication+" was made after changes that it has"); err != nil {
-		return err
-	}
-	f.position, f.early, f.horizon = r.state.Log.Position, nil, 0
-	return nil
-}
-
-// claimSlot finds or makes the slot, and takes tables back from the log if it
-// has a gap. If it is known to have one, the slot is made anew.
-func (f *follower) claimSlot(ctx context.Context, gap string) error {
-	r, name, log := f.run, f.run.source.ReplicationSlot, f.run.state.Log
-	slot, err := readSlot(ctx, f.conn, f.version, name)
-	if err != nil {
-		return err
-	}
-	if slot != nil && !slot.ours() {
-		return r.source.slotUnusable()
-	}
-	anew := gap != ""
-	switch {
-	case anew:
-	case log != nil && log.Slot != name:
-		r.abandon(log)
-	case log == nil:
-	case slot == nil:
-		gap = "is gone"
-	case slot.lost:
-		anew, gap = true, "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
-	case slot.confirmed > log.Position:
-		gap = "was read by somebody else; give each connection a slot of its own"
-	default:
-		f.before = nil
-		return nil
-	}
-	if r.state.takeAllBack() && gap != "" {
-		r.out.Warn(setup.Warning{Code: "log_gap", Message: fmt.Sprintf(
-			"Replication slot %s %s. What changed is found by queries once, of rows that changed several times the last state.", name, gap)})
-	}
-	if slot != nil && anew {
-		if err := f.dropSlot(ctx, name); err != nil {
-			return err
-		}
-		slot = nil
-	}
-	var before visibility
-	at := position(0)
-	if slot == nil {
-		at, before, err = r.source.makeSlot(ctx, name, false)
-	} else {
-		// What was committed before the slot's position, but not yet seen by
-		// others, has been seen when another slot is complete.
-		_, before, err = r.source.makeSlot(ctx, name[:min(len(name), 58)]+"_look", true)
-		at = slot.confirmed
-	}
-	if err != nil {
-		return err
-	}
-	r.state.Log = &logState{Slot: name, Made: slot == nil, Position: at, Before: &before}
-	r.dirty = true
-	if slot != nil {
-		return nil
-	}
-	return r.own(ctx)
-}
-
-// own saves at once that this connection has made a slot: whatever happens, it
-// goes with the connection.
-func (r *run) own(ctx context.Context) error {
-	raw, err := json.Marshal(r.state)
-	if err != nil {
-		return err
-	}
-	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
-}
-
-func (f *follower) dropSlot(ctx context.Context, name string) error {
-	for deadline := time.Now().Add(waitForSlot); ; {
-		_, err := f.conn.Exec(ctx, "select pg_drop_replication_slot($1)", name)
-		if err == nil || !busy(err) || time.Now().After(deadline) {
-			return f.run.source.slotError(ctx, name, err)
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// abandon says that a slot is not read any more.
-func (r *run) abandon(log *logState) {
-	r.out.Warn(setup.Warning{Code: "slot_unused", Message: fmt.Sprintf(
-		"Replication slot %s is not read any more, and makes the server keep its log; run: SELECT pg_drop_replication_slot('%s')",
-		log.Slot, strings.ReplaceAll(log.Slot, "'", "''"))})
+	f.spool.clear()
+	f.within, f.part = false, nil
 }
 
 // fits reports whether a snapshot sees all that the log will not send: then
@@ -380,16 +251,17 @@ func (f *follower) aim(ctx context.Context, snap *snapshot) (err error) {
 // consider decides whether changes of a table can be taken from the log, now
 // or after it was read by queries, and leaves it to them if not.
 func (f *follower) consider(t *reading) {
-	if f.drop(t.table.Name) && t.st.Log == nil {
-		f.run.dirty = true
-	}
+	f.drop(t.table.Name)
 	mark, why, expected := "", "there is no publication any more", true
 	if f.published != nil {
 		mark, why, expected = t.unlogged(f.published)
 	}
-	t.loggable = why == ""
+	if t.loggable = why == ""; t.loggable {
+		t.st.Unlogged = ""
+	}
 	if !t.loggable {
-		if expected {
+		if expected && why != t.st.Unlogged {
+			t.st.Unlogged, f.run.dirty = why, true
 			f.run.out.Warn(setup.Warning{Code: "not_logged", Message: fmt.Sprintf("Table %s is read by queries: %s.", t.table.Name, why)})
 		}
 		f.run.state.takeBack(t.st)
@@ -435,6 +307,7 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
+	f.clock = max(f.clock, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
 	t.run.dirty = true
 	f.add(t)
 }
@@ -451,10 +324,7 @@ func (f *follower) add(t *reading) {
 		f.holders[r.OID] = l
 	}
 	clear(f.maps)
-	if f.stream != nil { // which has described the relations already
-		f.stream.close()
-		f.stream = nil
-	}
+	f.endStream() // which has described the relations already
 }
 
 // drop takes a table out, and reports whether it was in.
@@ -506,11 +376,13 @@ func (f *follower) settle(l *logged, err error) error {
 }
 
 // read applies the log until done says so, which is asked whenever a
-// transaction has ended or the server has told where it is.
-func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
+// transaction has ended or the server has told where it is, which it is asked
+// again after a pause.
+func (f *follower) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
 	if f.stream == nil {
 		log := f.run.state.Log
-		st, err := f.run.source.slotStream(ctx, log.Slot, f.run.source.Publication, max(f.position, log.Position))
+		options := streamOptions(f.run.source.Publication, f.version >= 140000 && !f.unspooled)
+		st, err := f.run.source.slotStream(ctx, log.Slot, options, max(f.position, log.Position))
 		if err != nil {
 			return err
 		}
@@ -519,8 +391,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 	}
-	f.stream.calm.Store(f.goesOn)
-	f.stream.ask()
+	f.stream.ask(0)
 	for {
 		msg, sent, err := f.stream.next()
 		if err != nil {
@@ -528,6 +399,11 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 		}
 		if msg != nil {
 			ended, err := f.apply(ctx, msg)
+			if errors.Is(err, errSpool) && !f.unspooled {
+				f.unspooled = true
+				f.endStream()
+				return f.read(ctx, pause, done)
+			}
 			if err != nil {
 				return err
 			}
@@ -538,7 +414,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 				f.fresh.committed(f)
 			}
 		} else {
-			if f.within {
+			if f.within || f.part != nil {
 				continue
 			}
 			f.position = max(f.position, sent)
@@ -551,7 +427,7 @@ func (f *follower) read(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 		if msg == nil {
-			f.stream.ask()
+			f.stream.ask(pause)
 		}
 	}
 }
@@ -561,7 +437,7 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 	idle := false // the server waited for more when it was last asked
 	stuck := 0
 	last := position(0)
-	err := f.read(ctx, func() (bool, error) {
+	err := f.read(ctx, 20*time.Millisecond, func() (bool, error) {
 		if stuck++; f.position != last {
 			last, stuck, idle = f.position, 0, false
 		}
@@ -588,12 +464,13 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 // readUntil applies the log until a time, or until a table has to be read by
 // queries.
 func (f *follower) readUntil(ctx context.Context, until time.Time) error {
+	pause := min(max(f.every()/4, 20*time.Millisecond), time.Second) // a checkpoint may be due
 	if err := f.fresh.start(ctx, f); err != nil {
 		return err
 	}
 	f.goesOn = true
 	defer func() { f.goesOn = false }()
-	err := f.read(ctx, func() (bool, error) {
+	err := f.read(ctx, pause, func() (bool, error) {
 		if f.stopped() {
 			return true, nil
 		}
@@ -688,7 +565,7 @@ func (f *follower) save(ctx context.Context) error {
 // note puts into the state how far the log was read. All windows are empty.
 func (f *follower) note() {
 	log := f.run.state.Log
-	log.Position, log.Early = f.position, slices.Clone(f.early)
+	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.clock
 	if f.position >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0

@@ -24,7 +24,7 @@ func TestWriters(t *testing.T) { eachMethod(t, testWriters) }
 
 func testWriters(t *testing.T, method func(*config)) {
 	s := newServer(t)
-	s.configure(t, "max_prepared_transactions = 20", "")
+	s.configure(t, "max_prepared_transactions = 20\nlogical_decoding_work_mem = 64kB", "") // so that parts of transactions are sent
 	pgtest.Exec(t, s.url,
 		"create table k (id int primary key, v int, pad text)",
 		"insert into k select g, 0, repeat('x', 600) from generate_series(1, 200) g",

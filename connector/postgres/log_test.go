@@ -3,13 +3,20 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/internal/pgtest"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // viaLog makes a config one that reads the log. Servers of a test's own have
@@ -35,10 +42,17 @@ func eachMethod(t *testing.T, test func(t *testing.T, method func(*config))) {
 	t.Run("log", func(t *testing.T) { t.Parallel(); test(t, viaLog) })
 }
 
+// byLogs reports whether a method is viaLog.
+func byLogs(method func(*config)) bool {
+	var c config
+	method(&c)
+	return c.UpdateMethod == byLog
+}
+
 // rewound returns an opener whose slot is put back to where it was first, each
 // time, so that every state that a sync ever saved can be gone on from.
 func rewound(t *testing.T, dsn string) func() connector.Source {
-	pgtest.Exec(t, dsn, "select pg_create_logical_replication_slot('first', 'pgoutput')")
+	pgtest.Exec(t, dsn, "create publication penstock for table item, event", "select pg_create_logical_replication_slot('first', 'pgoutput')")
 	open := opener(t, dsn, viaLog)
 	return func() connector.Source {
 		dropSlot(t, dsn, "penstock")
@@ -54,45 +68,6 @@ func dropSlot(t testing.TB, dsn, name string) {
 		query(t, dsn, "select count(pg_terminate_backend(active_pid)) from pg_replication_slots where slot_name = '"+name+"' and active")
 	}
 	query(t, dsn, "select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where slot_name = '"+name+"'")
-}
-
-// TestLogStopAnywhere is TestStopAnywhere with the log.
-func TestLogStopAnywhere(t *testing.T) {
-	t.Parallel()
-	dsn := newServer(t).url
-	pgtest.Exec(t, dsn,
-		"create table item (id int primary key, name text, price numeric(10,2))",
-		"insert into item select g, repeat('x', 700) || g, g / 7.0 from generate_series(1, 16) g",
-		"create table note (body text)",
-		"insert into note select repeat('y', 900) || g from generate_series(1, 3) g",
-		"create table event (day int, id int, primary key (day, id)) partition by list (day)",
-		"create table event_1 partition of event for values in (1)",
-		"create table event_2 partition of event for values in (2)",
-		"insert into event values (1, 1), (1, 2), (2, 1)",
-		"create publication penstock for table item, event",
-	)
-	m := connectortest.Run(t, rewound(t, dsn),
-		func() {
-			pgtest.Exec(t, dsn,
-				"update item set price = 99 where id in (3, 4)",
-				"delete from item where id in (5, 16)",
-				"insert into item values (41, 'new', null)",
-				"update item set id = 100 where id = 10",
-				"insert into event values (2, 2)", "delete from event where day = 1 and id = 1")
-		},
-		func() {
-			pgtest.Exec(t, dsn, "delete from note where body like '%1'", "insert into note values ('n')", "truncate item")
-		},
-		func() {
-			pgtest.Exec(t, dsn, "insert into item values (1, 'again', 1)", "delete from event", "insert into event values (1, 7)")
-		},
-	)
-	if diff := cmp.Diff([]string{"1|again|1"}, m.Rows("public.item")); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"1|7"}, m.Rows("public.event")); diff != "" {
-		t.Error(diff)
-	}
 }
 
 // TestLogChanges syncs after each of a list of changes, and compares with what
@@ -154,8 +129,12 @@ func TestLogChanges(t *testing.T) {
 		{"table renamed over", []string{"create table twin (id int primary key, title text)", "insert into twin values (1, 'twin')", "drop table item", "alter table twin rename to item"}},
 		{"slot dropped", []string{"update item set title = 'lost' where id = 1", "select pg_drop_replication_slot('penstock')", "insert into item values (2, 'then')"}},
 		{"slot read by somebody else", []string{"delete from item where id = 2", "select pg_replication_slot_advance('penstock', pg_current_wal_lsn())", "insert into item values (3, 'after')"}},
+		{"slot lost", []string{"alter system set max_slot_wal_keep_size = '1MB'", "select pg_reload_conf()", "update item set title = 'unkept'",
+			"select pg_switch_wal()", "insert into item values (20, 'a')", "select pg_switch_wal()", "insert into item values (21, 'b')", "select pg_switch_wal()",
+			"insert into item values (22, 'c')", "select pg_switch_wal()", "checkpoint", "alter system reset max_slot_wal_keep_size", "select pg_reload_conf()"}},
 		{"publication dropped", []string{"drop publication penstock", "update item set title = 'unseen'"}},
 	}
+	gaps := []string{"slot dropped", "slot read by somebody else", "slot lost", "publication dropped"}
 	m := &connectortest.Model{}
 	open := opener(t, dsn, viaLog)
 	for _, s := range steps {
@@ -167,6 +146,10 @@ func TestLogChanges(t *testing.T) {
 			}
 			if len(m.Failed) > 0 {
 				t.Fatalf("%s: %v", s.name, m.Failed)
+			}
+			gap := slices.ContainsFunc(m.Warnings, func(w setup.Warning) bool { return w.Code == "log_gap" })
+			if want := n == 0 && slices.Contains(gaps, s.name); gap != want {
+				t.Errorf("%s, sync %d: warnings %v", s.name, n+1, m.Warnings)
 			}
 			compare(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "item", "event", "loose", "whole")
 			compareAsRead(t, fmt.Sprintf("%s, sync %d", s.name, n+1), m, dsn, "tags")
@@ -247,4 +230,56 @@ func TestEveryTypeFromLog(t *testing.T) {
 		}
 	}
 	compareAsRead(t, "inserted", m, dsn, tables...)
+}
+
+// TestLogVersions is about history mode, in which rows come with the time
+// since when they hold, each version whole.
+func TestLogVersions(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v text, big text)", "alter table item alter big set storage external",
+		"insert into item values (1, 'a', repeat('x', 5000))")
+	src, err := open(configOf(t, dsn, viaLog), connector.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := src.Tables(t.Context(), func(setup.Warning) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := tables[0].Columns[3]; !last.IsStart() {
+		t.Fatalf("the last column is %v", last)
+	}
+	out := &keeping{}
+	began := time.Now()
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, Start: began}, out); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "update item set v = 'b'", "insert into item values (2, 'c', null)", "update item set v = 'd' where id = 2")
+	var got []string
+	var starts []arrow.Timestamp
+	out.onWrite = func(b schema.Batch) {
+		for i := range int(b.Rows()) {
+			row := []string{b.Op.String()}
+			for j, c := range b.Record.Columns() {
+				if b.Table.Columns[j].IsStart() {
+					starts = append(starts, c.(*array.Timestamp).Value(i))
+				} else {
+					row = append(row, fmt.Sprintf("%.3s", exact(c, i)))
+				}
+			}
+			got = append(got, strings.Join(row, " "))
+		}
+	}
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, State: out.state, Start: time.Now()}, out); err != nil {
+		t.Fatal(err)
+	}
+	// The row with the large value is read again.
+	want := []string{"upsert 2 c NUL", "upsert 2 d NUL", "upsert 1 b xxx"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	if len(starts) != 3 || starts[0] >= starts[1] || int64(starts[0]) <= began.UnixMicro() || int64(starts[1]) > time.Now().UnixMicro()+1000 {
+		t.Errorf("they hold since %v, the table was read at %v", starts, began.UnixMicro())
+	}
 }

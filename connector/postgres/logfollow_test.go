@@ -149,6 +149,7 @@ func TestLogTrouble(t *testing.T) {
 func TestLogLarge(t *testing.T) {
 	t.Parallel()
 	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "alter system set logical_decoding_work_mem = '64kB'", "select pg_reload_conf()")
 	pgtest.Exec(t, dsn, "create table big (id int primary key, v text, w text)", "alter table big alter w set storage external",
 		"create table many (id int primary key, v int, pad text)")
 	m := &connectortest.Model{}
@@ -166,8 +167,19 @@ func TestLogLarge(t *testing.T) {
 		"update many set v = id where id % 2 = 0", "delete from many where id % 3 = 0", "update many set id = -id where id % 5 = 0")
 	sync()
 	compare(t, "inserted", m, dsn, "big", "many")
-	pgtest.Exec(t, dsn, "update big set v = 'now small'", "update many set pad = 'q'")
+	pgtest.Exec(t, dsn, "update big set v = 'now small'", "update many set pad = 'q'",
+		`do $$ begin
+			begin insert into many select g, 7, 'gone' from generate_series(30000, 35000) g; raise 'no'; exception when others then null; end;
+			begin
+				insert into many select g, 8, 'stays' from generate_series(30000, 33000) g;
+				begin update many set v = 9; raise 'no'; exception when others then null; end;
+				delete from many where id % 7 = 0;
+			end;
+		end $$`)
 	sync()
+	if v := query(t, dsn, "select server_version_num::int < 140000 or stream_txns > 0 from pg_stat_replication_slots, current_setting('server_version_num') server_version_num"); v != "t" {
+		t.Error("no transaction was sent in parts")
+	}
 	compare(t, "changed", m, dsn, "big", "many")
 }
 
@@ -205,4 +217,171 @@ func TestLogBesideLoads(t *testing.T) {
 		t.Fatal(err, m.Failed)
 	}
 	compare(t, "loaded", m, dsn, "a", "b")
+}
+
+// TestLogTableRefused has the destination refuse one table in the middle of
+// the log: the others go on, and it is set right once it is taken again.
+func TestLogTableRefused(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	for _, n := range []string{"a", "b"} {
+		pgtest.Exec(t, dsn, "create table "+n+" (id int primary key, v int)", "insert into "+n+" select g, 0 from generate_series(1, 10) g")
+	}
+	m := &connectortest.Model{}
+	open := opener(t, dsn, viaLog)
+	if err := m.Sync(context.Background(), open()); err != nil {
+		t.Fatal(err)
+	}
+	b := schema.Name{Schema: "public", Table: "b"}
+	refusing := &watched{Source: open(), onWrite: func(batch schema.Batch) error {
+		if batch.Table.Name == b {
+			return &connector.TableError{Table: b, Err: errStop}
+		}
+		return nil
+	}}
+	pgtest.Exec(t, dsn, "update a set v = 1", "update b set v = 1", "delete from b where id = 3")
+	if err := m.Sync(context.Background(), refusing); err != nil || !errors.Is(m.Failed[b], errStop) || len(m.Failed) != 1 {
+		t.Fatal(err, m.Failed)
+	}
+	compare(t, "refused", m, dsn, "a")
+	pgtest.Exec(t, dsn, "update a set v = 2", "update b set v = 2 where id > 5")
+	for range 2 {
+		if err := m.Sync(context.Background(), open()); err != nil || len(m.Failed) > 0 {
+			t.Fatal(err, m.Failed)
+		}
+		compare(t, "taken again", m, dsn, "a", "b")
+		pgtest.Exec(t, dsn, "delete from b where id = 7")
+	}
+}
+
+// TestMethodChanges changes the update method to and fro: nothing is read again
+// that has not changed.
+func TestMethodChanges(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v int)", "insert into item select g, 0 from generate_series(1, 100) g",
+		"create table loose (v int)", "insert into loose values (1)")
+	m := &connectortest.Model{}
+	warned := func(code string) bool {
+		return slices.ContainsFunc(m.Warnings, func(w setup.Warning) bool { return w.Code == code })
+	}
+	for i, c := range []struct {
+		method  func(*config)
+		sent    int64
+		warning string
+	}{
+		{func(*config) {}, 100, ""}, {viaLog, 2, "not_logged"}, {viaLog, 2, ""}, {func(*config) {}, 3, "slot_unused"}, {func(*config) {}, 2, ""}, {viaLog, 2, "not_logged"},
+		{func(c *config) { viaLog(c); c.ReplicationSlot = "other" }, 3, "slot_unused"},
+	} {
+		src := &watched{Source: opener(t, dsn, c.method)()}
+		if err := m.Sync(context.Background(), src); err != nil || len(m.Failed) > 0 {
+			t.Fatal(err, m.Failed)
+		}
+		compare(t, fmt.Sprint("sync ", i), m, dsn, "item", "loose")
+		if n := src.tables["item"]; n > c.sent { // keys that are compared aside
+			t.Errorf("sync %d sent %d rows", i, n)
+		}
+		for _, code := range []string{"not_logged", "slot_unused"} {
+			if warned(code) != (code == c.warning) {
+				t.Errorf("sync %d warned: %v", i, m.Warnings)
+			}
+		}
+		pgtest.Exec(t, dsn, fmt.Sprintf("update item set v = v + 1 where id in (%d, %d)", i+1, i+2))
+	}
+}
+
+// TestLogUntil ends at its time, with all that came saved as often as was
+// asked.
+func TestLogUntil(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key)")
+	m := &connectortest.Model{}
+	saved := make(chan int)
+	src := &watched{Source: until{opener(t, dsn, viaLog)(), time.Second}, onCheckpoint: func(n int) error {
+		select {
+		case saved <- n:
+		default:
+		}
+		return nil
+	}}
+	done := make(chan error)
+	go func() { done <- m.Sync(context.Background(), src) }()
+	rows := 0
+	for running := true; running; {
+		select {
+		case <-saved:
+			rows++
+			pgtest.Exec(t, dsn, fmt.Sprintf("insert into item values (%d)", rows))
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		}
+	}
+	if rows == 0 {
+		t.Fatal("nothing was saved")
+	}
+	if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, "at the end", m, dsn, "item")
+}
+
+// until is a source that is followed for a while.
+type until struct {
+	connector.Source
+	d time.Duration
+}
+
+func (u until) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	req.Until, req.Every = time.Now().Add(u.d), time.Millisecond
+	return u.Source.Sync(ctx, req, out)
+}
+
+// TestLogBeforeOthers has a commit that waits for a standby: it is in the log,
+// and nobody else sees it yet. A table that is read by queries meanwhile must
+// not be handed over: the log has already told of it.
+func TestLogBeforeOthers(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	for _, n := range []string{"a", "b"} {
+		pgtest.Exec(t, dsn, "create table "+n+" (id int primary key, v int, tags int[])", "insert into "+n+" values (1, 0), (2, 0)")
+	}
+	m := &connectortest.Model{}
+	sync := func(when string) {
+		t.Helper()
+		if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil || len(m.Failed) > 0 {
+			t.Fatal(when, err, m.Failed)
+		}
+	}
+	values := func(table string) string { return fmt.Sprint(m.Rows("public."+table, "id", "v")) }
+	sync("load")
+	pgtest.Exec(t, dsn, "alter table a drop tags", "alter table b drop tags") // which would have to be read again
+	sync("without")
+	pgtest.Exec(t, dsn, "alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()")
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		pgtest.Exec(t, dsn, "set synchronous_commit = on; update a set v = 1; update b set v = 1; delete from b where id = 2")
+	}()
+	for query(t, dsn, "select count(*) from pg_stat_activity where wait_event = 'SyncRep'") == "0" {
+	}
+	sync("waiting")
+	if a, b := values("a"), values("b"); a != "[1|1 2|1]" || b != "[1|1]" {
+		t.Errorf("the log brought %s and %s", a, b)
+	}
+	var err error
+	if m.State, err = opener(t, dsn, viaLog)().(*source).Forget(m.State, []schema.Name{{Schema: "public", Table: "b"}}); err != nil {
+		t.Fatal(err)
+	}
+	sync("read again")
+	if b := values("b"); b != "[1|0 2|0]" {
+		t.Errorf("queries brought %s", b)
+	}
+	pgtest.Exec(t, dsn, "alter system reset synchronous_standby_names", "select pg_reload_conf()")
+	<-committed
+	sync("committed")
+	compare(t, "committed", m, dsn, "a", "b")
 }

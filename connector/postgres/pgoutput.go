@@ -116,6 +116,16 @@ func (c *cursor) commitEnd() (position, error) {
 	return end, c.done()
 }
 
+// streamCommit takes the end of a transaction that was sent in parts.
+func (c *cursor) streamCommit() (begin, position, error) {
+	b := begin{xid: c.uint32()}
+	c.uint8()
+	b.commit = position(c.uint64())
+	end := position(c.uint64())
+	b.time = int64(c.uint64())
+	return b, end, c.done()
+}
+
 // A described is what the log says of a relation before its rows.
 type described struct {
 	oid      uint32

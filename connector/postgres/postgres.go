@@ -114,26 +114,13 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
-	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
-
-// Service is PostgreSQL, read by queries or by its log.
-var Service = connector.Service{
-	ID:           "postgres",
-	Name:         "PostgreSQL",
-	Kind:         "Database",
-	Description:  "Copies the tables, views and foreign tables of a PostgreSQL database.",
-	SchemaFormat: connector.FormatSchemaPrefix,
-	Naming:       schema.DatabaseNaming,
-	Config:       setup.Describe("PostgreSQL", config{}),
-	Features:     []string{"CAPTURE_DELETES", "COLUMN_HASHING", "DATA_BLOCKING", "RE_SYNC"},
-	Open:         open,
-}
 
 // Values of config fields.
 const (
 	queryBased        = "QUERY_BASED"
+	xmin              = "XMIN" // what clients of Fivetran called queryBased before (go-fivetran 1.3.8, tests/e2e)
 	byLog             = "WAL_PGOUTPUT"
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
@@ -144,7 +131,7 @@ type config struct {
 	Host     string `json:"host" title:"Host" help:"Name or IP address of the database server." required:"true"`
 	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
 	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
-	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, and REPLICATION for WAL_PGOUTPUT." required:"true"`
+	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, and REPLICATION for WAL_PGOUTPUT." required:"true" external:"true"`
 	Password string `json:"password" title:"Password" help:"The role's password." secret:"true"`
 
 	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`
@@ -153,7 +140,7 @@ type config struct {
 	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID."`
 	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID."`
 
-	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
+	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
 	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may."`
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there."`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
@@ -199,7 +186,7 @@ func (s *source) usable() *setup.Problem {
 		return &setup.Problem{Code: "config_not_supported", Message: field + " " + got + " is not available; set it to " + want}
 	}
 	switch {
-	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != byLog:
+	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != xmin && s.UpdateMethod != byLog:
 		return refuse("update_method", s.UpdateMethod, queryBased+" or "+byLog)
 	case s.UpdateMethod == byLog && (s.Publication == "" || s.ReplicationSlot == ""):
 		return &setup.Problem{Code: "config_missing", Message: "update_method " + byLog + " needs publication_name and replication_slot"}

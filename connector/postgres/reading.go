@@ -33,6 +33,7 @@ type reading struct {
 	// loggable says that changes can be taken from the log once the table is
 	// complete.
 	loggable bool
+	starts   bool // it is asked since when rows hold
 
 	passes  bool         // rows go to the destination undecoded
 	resumed bool         // a part was begun under an earlier snapshot
@@ -107,6 +108,7 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 // choose takes those of the relation's columns that are wanted.
 func (t *reading) choose(want *schema.Table) {
 	offered := t.rel.table()
+	t.starts = t.rel.begins() && want.Index(schema.Start) >= 0
 	t.table = &schema.Table{Name: offered.Name}
 	for i, c := range t.rel.columns {
 		if want.Index(c.Name) >= 0 {
@@ -206,7 +208,11 @@ func (t *reading) columnsMissing() bool {
 func (t *reading) restart() {
 	t.run.dirty = t.run.dirty || t.mode != blind
 	t.anew = true
-	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
+	told := ""
+	if t.st != nil {
+		told = t.st.Unlogged
+	}
+	t.st = &tableState{Unlogged: told, Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
 	t.run.state.set(t.table.Name, t.st)
 }
 

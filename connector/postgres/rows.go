@@ -68,6 +68,8 @@ type decoder struct {
 	n, room int
 	wire    int // bytes of the tuples in the batch
 
+	since int64 // since when rows of the log hold, in microseconds; see schema.Start
+
 	rows, bytes int64
 }
 
@@ -152,6 +154,9 @@ func (d *decoder) full(size int) bool {
 	return d.n > 0 && (d.wire+size > d.limit || d.n*d.fixed > d.limit)
 }
 
+// sinceWhen is where a row of the log has when it began to hold.
+const sinceWhen = -2
+
 // put adds a row whose values stand in a tuple of the log, at the index of
 // each column there, or are not there (-1) and so NULL.
 func (d *decoder) put(tuple []datum, at []int, size int) error {
@@ -161,6 +166,10 @@ func (d *decoder) put(tuple []datum, at []int, size int) error {
 	}
 	for i := range d.vectors {
 		v := &d.vectors[i]
+		if at[i] == sinceWhen {
+			v.i64[row] = d.since
+			continue
+		}
 		if at[i] < 0 || tuple[at[i]].kind == isNull {
 			v.null(row)
 			continue

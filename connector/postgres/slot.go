@@ -23,6 +23,20 @@ type slotState struct {
 // ours reports whether the slot is of a kind that a sync can read.
 func (s *slotState) ours() bool { return s.plugin == "pgoutput" && s.here }
 
+// gapAfter says why the slot does not go on where a state ends, or "". It is nil
+// if there is none.
+func (s *slotState) gapAfter(log *logState) string {
+	switch {
+	case s == nil:
+		return "is gone"
+	case s.lost:
+		return "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
+	case s.confirmed > log.Position:
+		return "was read by somebody else; give each connection a slot of its own"
+	}
+	return ""
+}
+
 func (s *source) slotUnusable() *setup.Problem {
 	return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
 		"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", s.ReplicationSlot, s.address())}
@@ -135,9 +149,9 @@ const waitForOthers = 10 * time.Minute
 const waitForSlot = 20 * time.Second
 
 // slotStream is streamOf for a slot that somebody may still be reading.
-func (s *source) slotStream(ctx context.Context, slot, publication string, from position) (*stream, error) {
+func (s *source) slotStream(ctx context.Context, slot, options string, from position) (*stream, error) {
 	for deadline := time.Now().Add(waitForSlot); ; {
-		st, err := s.streamOf(ctx, slot, publication, from)
+		st, err := s.streamOf(ctx, slot, options, from)
 		if err == nil {
 			return st, nil
 		}

@@ -46,6 +46,10 @@ type logState struct {
 	// nothing of that. nil: snapshots see all of it.
 	Before *visibility `json:"before,omitempty"`
 
+	// Clock is when the last transaction before Position was committed, for
+	// history mode, in microseconds: later ones count as later.
+	Clock int64 `json:"clock"`
+
 	// Early are transactions before Position that others could not see yet.
 	Early []uint64 `json:"early,omitempty"`
 }
@@ -77,6 +81,9 @@ type tableState struct {
 
 	// Published is what is published of the table; nil: nothing.
 	Published *published `json:"published,omitempty"`
+
+	// Unlogged is why not, as people have been told.
+	Unlogged string `json:"unlogged,omitempty"`
 }
 
 // A handover is where the log took over from queries.
@@ -177,6 +184,15 @@ func (s *state) takeBack(t *tableState) {
 		t.raise(s.Log.Horizon)
 		t.Log = nil
 	}
+}
+
+// leaveLog leaves all tables to queries for good.
+func (s *state) leaveLog() {
+	s.takeAllBack()
+	for _, t := range s.all() {
+		t.Published, t.Unlogged = nil, ""
+	}
+	s.Log = nil
 }
 
 // takeAllBack leaves all tables to queries, and reports whether there were any

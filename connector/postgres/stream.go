@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,7 +31,10 @@ func (s *source) connectReplication(ctx context.Context) (*pgconn.PgConn, error)
 		return nil, s.replicationError(ctx, err)
 	}
 	// A new slot waits for the end of all transactions that are running.
-	if _, err := conn.Exec(ctx, session+"; set lock_timeout = 0").ReadAll(); err != nil {
+	settings := session + `; set lock_timeout = 0;
+		select set_config(name, '60s', false) from pg_settings
+		where name = 'wal_sender_timeout' and context = 'user' and setting::int between 1 and 59999`
+	if _, err := conn.Exec(ctx, settings).ReadAll(); err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, s.replicationError(ctx, err)
 	}
@@ -61,43 +63,42 @@ type stream struct {
 
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
-	asked  chan struct{} // an answer is wanted
-	calm   atomic.Bool   // it is not urgent
+	asked  chan time.Duration // an answer is wanted, after a while
 
 	mu       sync.Mutex // guards what follows, and writing
 	received position
 	durable  position
 }
 
-const (
-	// statusEvery is well below the server's wal_sender_timeout, which is a
-	// minute unless somebody has changed it.
-	statusEvery = 10 * time.Second
+// statusEvery is well below the server's wal_sender_timeout, which is a minute
+// unless somebody has changed it.
+const statusEvery = 10 * time.Second
 
-	// askAfter is how long the reader waits before it asks again where the
-	// server is.
-	askAfter = 20 * time.Millisecond
-
-	// askCalmly is the same of a reader that takes changes as they come: it is
-	// how soon it notices that it is to end.
-	askCalmly = 200 * time.Millisecond
-)
+// streamOptions are what pgoutput is told. early asks for changes of large
+// transactions before they have ended.
+func streamOptions(publication string, early bool) string {
+	how := "proto_version '1'"
+	if early {
+		how = "proto_version '2', streaming 'on'"
+	}
+	return fmt.Sprintf("%s, publication_names '%s'", how, strings.ReplaceAll(pgx.Identifier{publication}.Sanitize(), "'", "''"))
+}
 
 // streamOf starts to read a slot behind a position. What the server may forget
 // it is told by confirm.
-func (s *source) streamOf(ctx context.Context, slot, publication string, from position) (*stream, error) {
+func (s *source) streamOf(ctx context.Context, slot, options string, from position) (*stream, error) {
 	conn, err := s.connectReplication(ctx)
 	if err != nil {
 		return nil, err
 	}
-	st := &stream{conn: conn, nc: conn.Conn(), asked: make(chan struct{}, 1), received: from}
+	st := &stream{conn: conn, nc: conn.Conn(), asked: make(chan time.Duration, 1), received: from}
 	ctx, st.cancel = context.WithCancel(ctx)
 	st.ctx = ctx
 	if err = conn.SyncConn(ctx); err == nil {
 		st.stop = context.AfterFunc(ctx, func() { st.nc.SetDeadline(time.Unix(1, 0)) })
 		r := newBulkReader(ctx, st.nc)
 		st.frames = frames{r: r, buf: make([]byte, bulkBytes)}
-		err = st.start(slot, publication, from)
+		err = st.start(slot, options, from)
 	}
 	if err != nil {
 		st.cancel()
@@ -108,9 +109,8 @@ func (s *source) streamOf(ctx context.Context, slot, publication string, from po
 	return st, nil
 }
 
-func (s *stream) start(slot, publication string, from position) error {
-	sql := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (proto_version '1', publication_names '%s')",
-		pgx.Identifier{slot}.Sanitize(), from, strings.ReplaceAll(pgx.Identifier{publication}.Sanitize(), "'", "''"))
+func (s *stream) start(slot, options string, from position) error {
+	sql := fmt.Sprintf("START_REPLICATION SLOT %s LOGICAL %s (%s)", pgx.Identifier{slot}.Sanitize(), from, options)
 	query, err := (&pgproto3.Query{String: sql}).Encode(nil)
 	if err != nil {
 		return err
@@ -217,10 +217,10 @@ func (s *stream) confirm(p position) error {
 	return nil
 }
 
-// ask asks the server to say soon where it is.
-func (s *stream) ask() {
+// ask has the server asked, after a while, where it is.
+func (s *stream) ask(after time.Duration) {
 	select {
-	case s.asked <- struct{}{}:
+	case s.asked <- after:
 	default:
 	}
 }
@@ -234,10 +234,10 @@ func (s *stream) report() {
 		ask := false
 		select {
 		case <-tick.C:
-		case <-s.asked:
+		case after := <-s.asked:
 			ask = true
 			select {
-			case <-time.After(s.askAfter()):
+			case <-time.After(after):
 			case <-s.ctx.Done():
 				return
 			}
@@ -248,13 +248,6 @@ func (s *stream) report() {
 			return
 		}
 	}
-}
-
-func (s *stream) askAfter() time.Duration {
-	if s.calm.Load() {
-		return askCalmly
-	}
-	return askAfter
 }
 
 // tell sends a standby status update.

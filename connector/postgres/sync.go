@@ -63,9 +63,9 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	if s.UpdateMethod == byLog {
 		do = r.followLog
 	} else if st.Log != nil {
-		st.takeAllBack()
 		r.abandon(st.Log)
-		st.Log, r.dirty = nil, true
+		st.leaveLog()
+		r.dirty = true
 	}
 	if err := do(ctx); err != nil {
 		var out *outputError

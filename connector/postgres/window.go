@@ -84,6 +84,7 @@ func (w *window) upsert(ctx context.Context, tuple []datum, at []int, size int) 
 		w.hold(-w.upserts.wire)
 	}
 	w.hold(size)
+	w.upserts.since = w.t.follower.clock
 	return w.upserts.put(tuple, at, size)
 }
 
@@ -177,6 +178,9 @@ func (w *window) flush(ctx context.Context) error {
 	return nil
 }
 
+// startColumn says since when a row holds, in history mode.
+var startColumn = schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
+
 // decoder returns a decoder for batches of some columns.
 func (w *window) decoder(ctx context.Context, op schema.Op, columns []int) *decoder {
 	table := &schema.Table{Name: w.t.table.Name}
@@ -186,6 +190,9 @@ func (w *window) decoder(ctx context.Context, op schema.Op, columns []int) *deco
 		c.decode = c.logged
 		cols = append(cols, c)
 		table.Columns = append(table.Columns, w.t.table.Columns[i])
+	}
+	if w.t.starts && op == schema.Upsert {
+		cols, table.Columns = append(cols, column{Name: schema.Start, Type: startColumn.Type}), append(table.Columns, startColumn)
 	}
 	r := w.t.run
 	return newDecoder(ctx, cols, schema.Batch{Op: op, Table: table}, r.source.batchBytes(), w.write, func(column, code string, value func() string) {

@@ -76,7 +76,7 @@ func follow(ctx context.Context, b *bench, service string, target func(db string
 	if err != nil {
 		return nil, err
 	}
-	memory, err := memoryOf(s.pid)
+	memory, err := memoryOf(s.pid, "VmRSS")
 	return []figure{
 		{what: "changes", value: float64(l.Changes)},
 		{what: "latency, p50", value: l.P50, unit: "s", limit: 2},

@@ -95,8 +95,11 @@ func (t *table) wants(c schema.Column) bool {
 	return !t.treat.Column(c.Name).Blocked
 }
 
-// starts reports whether c says since when each version holds.
-func (t *table) starts(c schema.Column) bool { return t.treat.Mode == schema.History && c.IsStart() }
+// starts reports whether c says since when each version holds. Where there is
+// a filter only the last one is wanted, since others might not meet it.
+func (t *table) starts(c schema.Column) bool {
+	return t.treat.Mode == schema.History && c.IsStart() && t.filter == nil
+}
 
 // name gives every table and column its destination's name and returns the
 // tables that can be synced. Two things of one source that would get the same
