@@ -55,7 +55,12 @@ func TestGoingOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Join(m.Rows("public.item"), " "); got != "1 2 4" {
+	var ids []string
+	for _, row := range m.Rows("public.item") {
+		id, _, _ := strings.Cut(row, "|") // and when it changed
+		ids = append(ids, id)
+	}
+	if got := strings.Join(ids, " "); got != "1 2 4" {
 		t.Errorf("rows %s", got)
 	}
 	if err := m.Sync(t.Context(), g); err != nil { // stopped from the beginning

@@ -38,10 +38,15 @@ type table struct {
 	shape   *schema.Table // of the stream's batches
 
 	stages map[string]*schema.Table // shape of each stage that has rows
-	empty  map[string]*schema.Table // shape of each stage that is kept for the next merge
-	kept   schema.Mode              // the table's, when they were made
+	empty  map[string]emptyStage    // stages that are kept for the next merge
 	seq    int64
 	bytes  int64 // staged
+}
+
+// An emptyStage is a stage without rows, and the table's mode when it was made.
+type emptyStage struct {
+	shape *schema.Table
+	mode  schema.Mode
 }
 
 func compare(a, b schema.Name) int {
@@ -298,7 +303,7 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 		}
 	}
 	if have := t.stages[stage]; have != nil {
-		if sameColumns(have, shape) && t.kept == t.found.Table.Mode {
+		if sameColumns(have, shape) {
 			return nil
 		}
 		if stage == present {
@@ -322,9 +327,9 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 // shape.
 func (t *table) makeStage(ctx context.Context, stage string, shape *schema.Table) error {
 	var statements []string
-	if have := t.empty[stage]; have != nil {
+	if have, ok := t.empty[stage]; ok {
 		delete(t.empty, stage)
-		if sameColumns(have, shape) && t.kept == t.found.Table.Mode {
+		if sameColumns(have.shape, shape) && have.mode == t.found.Table.Mode {
 			return nil
 		}
 		statements = append(statements, t.w.d.dropStage(stage))
@@ -394,12 +399,11 @@ func (t *table) apply(ctx context.Context) error {
 // keep notes which stages were emptied by a merge and not dropped.
 func (t *table) keep(m Merge) {
 	if t.empty == nil {
-		t.empty = map[string]*schema.Table{}
+		t.empty = map[string]emptyStage{}
 	}
-	t.kept = t.found.Table.Mode
 	for stage, shape := range map[string]*schema.Table{upserts: m.Upserts, updates: m.Updates, deletes: m.Deletes} {
 		if shape != nil {
-			t.empty[stage] = shape
+			t.empty[stage] = emptyStage{shape, m.Table.Mode}
 		}
 	}
 }
