@@ -68,7 +68,7 @@ func TestDocumentTypes(t *testing.T) {
 	unnamed := maps.Clone(d.doc.Components.Schemas)
 	for name, v := range map[string]any{
 		"Run": fivetran.Run{}, "RunTable": fivetran.RunTable{}, "LogLine": fivetran.LogLine{}, "TableStatus": fivetran.TableStatus{},
-		"Settings": fivetran.Settings{}, "SettingsChange": fivetran.Settings{}, "Mask": fivetran.Mask{}, "StateVersion": fivetran.StateVersion{},
+		"Settings": fivetran.Settings{}, "SettingsChange": fivetran.Settings{}, "Mask": fivetran.Mask{}, "StateVersion": fivetran.StateVersion{}, "Backlog": fivetran.Backlog{},
 		"VerificationRequest": fivetran.VerificationRequest{}, "Verification": fivetran.Verification{}, "VerifiedTable": fivetran.VerifiedTable{},
 		"RowDifference": fivetran.RowDifference{}, "PlanRequest": fivetran.PlanRequest{}, "Plan": fivetran.Plan{}, "TablePlan": fivetran.TablePlan{},
 		"ColumnPlan": fivetran.ColumnPlan{}, "NewAPIKey": fivetran.NewAPIKey{}, "APIKey": fivetran.APIKey{}, "WebhookDelivery": fivetran.WebhookDelivery{},
