@@ -82,7 +82,6 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	for again := true; again; {
 		for round := 1; len(r.again) > 0; round++ {
 			r.log.begun, r.ranges, r.over = time.Now(), 0, false
-			r.log.waiting = len(r.log.tables) > 0
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
 			}

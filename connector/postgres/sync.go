@@ -140,6 +140,9 @@ func (r *run) round(ctx context.Context, last bool) error {
 			q.add(t.start)
 		}
 	}
+	if r.log != nil {
+		r.log.waiting = len(r.log.tables) > 0
+	}
 	if err := r.work(ctx, snap, &q); err != nil {
 		return err
 	}
