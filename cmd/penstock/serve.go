@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -30,6 +31,7 @@ import (
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/web"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
 
@@ -58,6 +60,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if p.key != "" {
 		fmt.Printf("This is the first start. The API key is shown only now:\n\n  key     %s\n  secret  %s\n\n", p.key, p.secret)
 	}
+	if p.link != "" {
+		fmt.Printf("Choose a password for the pages here, once, within two days:\n\n  %s\n\n", cmp.Or(c.PublicURL, "http://"+c.Listen)+p.link)
+	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return err
@@ -76,6 +81,7 @@ type platform struct {
 	log         *slog.Logger
 	public      string // the server's address, "": as requests have it
 	key, secret string // the API key, if this is the first start
+	link        string // the path where the owner chooses a password, then
 }
 
 func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *platform, err error) {
@@ -110,7 +116,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if c.Seed != "" {
 		err = applySeed(ctx, p.store, c.Seed)
 	} else {
-		p.key, p.secret, err = firstStart(ctx, p.store)
+		p.key, p.secret, p.link, err = firstStart(ctx, p.store)
 	}
 	if err != nil {
 		return nil, err
@@ -150,10 +156,11 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 	return policy, nil
 }
 
-// mux leaves every path but its own three to the API, as it came: a ServeMux
-// would answer an unclean one with a redirect in HTML.
+// mux leaves the API's paths to it as they came: a ServeMux would answer an
+// unclean one with a redirect in HTML.
 func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler {
 	rest := api.New(c)
+	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -168,7 +175,11 @@ func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler 
 			}
 			fmt.Fprintln(w, "ok")
 		default:
-			rest.ServeHTTP(w, r)
+			if strings.HasPrefix(r.URL.Path, "/v1") || strings.HasPrefix(r.URL.Path, "/public") {
+				rest.ServeHTTP(w, r)
+			} else {
+				pages.ServeHTTP(w, r)
+			}
 		}
 	})
 }
