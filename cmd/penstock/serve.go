@@ -160,7 +160,7 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 // unclean one with a redirect in HTML.
 func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler {
 	rest := api.New(c)
-	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL})
+	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL, Closing: c.Closing})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -17,8 +17,15 @@ var funcs = template.FuncMap{
 	"ago":    func(t, now time.Time) string { return ago(now.Sub(t)) },
 	"under":  func(path, section string) bool { return path == section || strings.HasPrefix(path, section+"/") },
 	"number": number,
+	"size":   size,
+	"span":   span,
+	"date":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
+	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"states": func() []string { return states },
+	"levels": func() []string { return levels },
 }
+
+func itoa(n int) string { return fmt.Sprint(n) }
 
 // static returns the address of a file with its version, so that browsers
 // keep each version for ever.

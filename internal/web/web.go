@@ -26,14 +26,29 @@ type Config struct {
 	Log       *slog.Logger     // nil: no log
 	Now       func() time.Time // nil: time.Now
 	PublicURL string           // by which people reach the server; "": as the request did
+
+	// Closing is closed when the server is about to stop: pages that follow
+	// something let go of it then. nil: it never does.
+	Closing <-chan struct{}
 }
 
 type server struct {
 	Config
-	log   *slog.Logger
-	now   func() time.Time
-	guard *http.CrossOriginProtection
-	tries *tries
+	log     *slog.Logger
+	now     func() time.Time
+	guard   *http.CrossOriginProtection
+	tries   *tries
+	watches *watches
+}
+
+// stopping reports whether the server is about to stop.
+func (s *server) stopping() bool {
+	select {
+	case <-s.Closing:
+		return true
+	default:
+		return false
+	}
 }
 
 //go:embed static
@@ -41,7 +56,7 @@ var files embed.FS
 
 // New returns the handler of all pages.
 func New(c Config) http.Handler {
-	s := &server{Config: c, log: c.Log, now: c.Now, guard: http.NewCrossOriginProtection(), tries: newTries()}
+	s := &server{Config: c, log: c.Log, now: c.Now, guard: http.NewCrossOriginProtection(), tries: newTries(), watches: &watches{open: map[string]*watch{}}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -66,6 +81,11 @@ func (s *server) routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /{$}", s.signedIn(func(v *visit) error { return v.redirect("/connections") }))
 	mux.Handle("GET /connections", s.signedIn(s.connections))
+	mux.Handle("GET /connections/{id}", s.signedIn(s.connection))
+	mux.Handle("GET /connections/{id}/live", s.signedIn(s.liveFeed))
+	mux.Handle("POST /connections/{id}/do/{what}", s.signedIn(s.act))
+	mux.Handle("GET /connections/{id}/runs/{run}", s.signedIn(s.run))
+	mux.Handle("GET /connections/{id}/runs/{run}/log", s.signedIn(s.logFeed))
 	mux.HandleFunc("/", s.missing)
 }
 
