@@ -63,7 +63,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if !c.Exit {
-		fmt.Printf("\nServing on %s until Ctrl-C. Look around:\n\n  curl -u %s:%s %s/v1/connections\n", d.base, d.key, d.secret, d.base)
+		fmt.Printf("\nServing on %s until Ctrl-C. Look around:\n\n  %s\n  curl -u %s:%s %s/v1/connections\n", d.base, d.base+p.link, d.key, d.secret, d.base)
 		<-ctx.Done()
 	}
 	stop()

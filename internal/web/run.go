@@ -35,7 +35,7 @@ func (l *line) shows(level, search string) bool {
 // A runPage is a run with its log.
 type runPage struct {
 	head
-	Run           run
+	Run           *run
 	Lines         []line
 	Last          int64 // the last line that is shown or left out
 	Level, Search string
@@ -49,9 +49,9 @@ func (s *server) run(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page := runPage{head: h, Level: v.FormValue("level"), Search: strings.TrimSpace(v.FormValue("q"))}
+	page := runPage{head: h, Run: new(run), Level: v.FormValue("level"), Search: strings.TrimSpace(v.FormValue("q"))}
 	path := "/v1/penstock/connections/" + v.escaped("id") + "/runs/" + v.escaped("run")
-	if err := v.api("GET", path, nil, &page.Run); err != nil {
+	if err := v.api("GET", path, nil, page.Run); err != nil {
 		return err
 	}
 	var log struct {
