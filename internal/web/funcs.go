@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -13,16 +14,19 @@ import (
 
 // funcs are what templates can say beyond html/template.
 var funcs = template.FuncMap{
-	"static": static,
-	"ago":    func(t, now time.Time) string { return ago(now.Sub(t)) },
-	"under":  func(path, section string) bool { return path == section || strings.HasPrefix(path, section+"/") },
-	"number": number,
-	"size":   size,
-	"span":   span,
-	"date":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"states": func() []string { return states },
-	"levels": func() []string { return levels },
+	"static":    static,
+	"ago":       func(t, now time.Time) string { return ago(now.Sub(t)) },
+	"under":     func(path, section string) bool { return path == section || strings.HasPrefix(path, section+"/") },
+	"number":    number,
+	"size":      size,
+	"span":      span,
+	"date":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
+	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"states":    func() []string { return states },
+	"levels":    func() []string { return levels },
+	"handlings": func() [][2]string { return handlings },
+	"modes":     func() [][2]string { return modes },
+	"pathpart":  url.PathEscape,
 }
 
 func itoa(n int) string { return fmt.Sprint(n) }
