@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -67,8 +69,18 @@ func New(c Config) http.Handler {
 	s.routes(mux)
 	static, _ := fs.Sub(files, "static")
 	mux.Handle("GET /static/", http.StripPrefix("/static/", forever(http.FileServerFS(static))))
-	return secure(s.guard.Handler(mux))
+	return secure(compressed(s.guard.Handler(mux)))
 }
+
+// compressed returns h with its pages, style and scripts compressed; what is
+// sent piece by piece is not.
+var compressed = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.ContentTypes([]string{"text/html", "text/css", "text/javascript", "text/csv", "image/svg+xml"}))
+	if err != nil {
+		panic(err)
+	}
+	return wrap
+}()
 
 // routes is the table of contents: who may see a page is said by what stands
 // around its handler.
