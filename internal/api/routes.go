@@ -155,6 +155,7 @@ func (s *server) routes() []route {
 		on(grouped(access.Connections),
 			route{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
 			route{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
+			route{method: get, path: "/v1/penstock/connections", handle: s.listOverviews, message: fivetran.ConnectionsListed},
 		),
 		on(aConnection,
 			route{method: get, path: connections + id, handle: s.showConnection, message: fivetran.ConnectionRetrieved},
@@ -190,6 +191,8 @@ func (s *server) routes() []route {
 			route{method: get, path: connections + fingerprints + hash, handle: connectionFingerprints.show, message: fivetran.ConnectionFingerprintShown},
 			route{method: del, path: connections + fingerprints + hash, does: access.Edit, handle: connectionFingerprints.revoke, message: fivetran.ConnectionFingerprintRevoked},
 
+			route{method: get, path: ours, handle: s.overview, message: fivetran.ConnectionRetrieved},
+			route{method: get, path: ours + "/events", handle: s.connectionEvents, message: fivetran.EventsListed},
 			route{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
 			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},

@@ -64,12 +64,9 @@ func (v *visit) head(section string) (h head, err error) {
 	if err := v.api("GET", "/v1/connections/"+v.escaped("id"), nil, h.Connection); err != nil {
 		return h, err
 	}
-	var group struct{ Name string }
-	if err := v.api("GET", "/v1/groups/"+url.PathEscape(h.Connection.GroupID), nil, &group); err != nil && !refused(err) {
-		return h, err
-	}
-	h.Group = group.Name
-	return h, nil
+	err = v.api("GET", v.oursPath(), nil, &h.Connection.Standing)
+	h.Group = h.Connection.Standing.GroupName
+	return h, err
 }
 
 // escaped returns a value of the path as it goes into another path.
@@ -96,7 +93,7 @@ func (s *server) connection(v *visit) error {
 // runs returns the latest runs of a connection, the latest first.
 func (v *visit) runs(id string) ([]run, error) {
 	var list struct{ Items []run }
-	err := v.api("GET", "/v1/penstock/connections/"+url.PathEscape(id)+"/runs?limit="+itoa(runsShown), nil, &list)
+	err := v.api("GET", "/v1/penstock/connections/"+url.PathEscape(id)+"/runs?order=desc&limit="+itoa(runsShown), nil, &list)
 	return list.Items, err
 }
 

@@ -96,7 +96,7 @@ func (b *browser) do(method, path string, form url.Values) (status int, at, body
 
 func TestSigningIn(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/connections", `{"items":[]}`)
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
 	b := s.browser()
 	if status, at, body := b.do("GET", "/connections?state=broken", nil); status != 200 || at != "/signin?next=%2Fconnections%3Fstate%3Dbroken" || !strings.Contains(body, "Sign in") {
 		t.Fatalf("%d %s\n%s", status, at, body)
@@ -160,7 +160,7 @@ func (s *site) signedIn() *browser {
 
 func TestOtherSitesCannotAct(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/connections", `{"items":[]}`)
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
 	b := s.signedIn()
 	for _, from := range []string{"cross-site", "same-site"} {
 		b.from = from
@@ -179,7 +179,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	s := newSite(t)
 	const hostile = `<script>alert(1)</script>\"'><img src=x onerror=alert(1)>`
-	s.answers("GET /v1/connections", `{"items":[{"id":"c","schema":"`+hostile+`","service":"`+hostile+`","status":{"setup_state":"broken","tasks":[{"code":"x","message":"`+hostile+`"}]}}]}`)
+	s.answers("GET /v1/penstock/connections", `{"total":1,"found":1,"items":[{"id":"c","schema":"`+hostile+`","service":"`+hostile+`","group_name":"`+hostile+`","state":"broken","problem":"`+hostile+`"}]}`)
 	_, _, body := s.signedIn().do("GET", "/connections?q=%3Cscript%3Ealert", nil)
 	if strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") {
 		t.Error(body)
