@@ -5,10 +5,12 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,12 +131,11 @@ func BenchmarkConnections(b *testing.B) {
 	}
 }
 
-// BenchmarkTree makes the page of a source of 5,000 tables.
-func BenchmarkTree(b *testing.B) {
-	f := newFull(b, 1)
-	_, _, err := f.store.UpdateSchema(b.Context(), f.ids[0], func(_ *schemaconfig.Config, cat *schemaconfig.Catalog) error {
+// tables gives the first connection's source a number of tables.
+func (f *full) tables(n int) {
+	_, _, err := f.store.UpdateSchema(context.Background(), f.ids[0], func(_ *schemaconfig.Config, cat *schemaconfig.Catalog) error {
 		cat.CapturedAt = time.Now()
-		for i := range 5000 {
+		for i := range n {
 			t := schemaconfig.CatalogTable{Name: schema.Name{Schema: "public", Table: fmt.Sprintf("table_%04d", i)}}
 			for j := range 20 {
 				t.Columns = append(t.Columns, schemaconfig.CatalogColumn{Column: schema.Column{Name: fmt.Sprintf("column_%d", j)}})
@@ -143,7 +144,13 @@ func BenchmarkTree(b *testing.B) {
 		}
 		return nil
 	})
-	must(b, err)
+	must(f.tb, err)
+}
+
+// BenchmarkTree makes the page of a source of 5,000 tables.
+func BenchmarkTree(b *testing.B) {
+	f := newFull(b, 1)
+	f.tables(5000)
 	b.Run("tree", func(b *testing.B) { bench(b, f, "/connections/"+f.ids[0]+"/schema") })
 	b.Run("search", func(b *testing.B) { bench(b, f, "/connections/"+f.ids[0]+"/schema?q=table_49") })
 }
@@ -207,4 +214,29 @@ func cpu(tb testing.TB) time.Duration {
 	var u syscall.Rusage
 	must(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestLongTreesComeInParts reads all tables of a source of 500 by following
+// what a page says comes next.
+func TestLongTreesComeInParts(t *testing.T) {
+	f := newFull(t, 1)
+	f.tables(500)
+	seen := map[string]bool{}
+	parts := 0
+	for next := "/connections/" + f.ids[0] + "/schema"; next != ""; parts++ {
+		page, _ := f.get(next)
+		for _, m := range regexp.MustCompile(`aria-label="Copy (table_\d+)"`).FindAllStringSubmatch(page, -1) {
+			if seen[m[1]] {
+				t.Errorf("%s comes twice", m[1])
+			}
+			seen[m[1]] = true
+		}
+		next = ""
+		if m := regexp.MustCompile(`<a href="([^"]+)">More tables`).FindStringSubmatch(page); m != nil {
+			next = html.UnescapeString(m[1])
+		}
+	}
+	if len(seen) != 500 || parts != 3 {
+		t.Errorf("%d tables in %d parts", len(seen), parts)
+	}
 }
