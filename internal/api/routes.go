@@ -71,6 +71,7 @@ func (s *server) routes() []route {
 			route{method: get, path: users + id, handle: s.showUser, message: fivetran.UserRetrieved},
 			route{method: patch, path: users + id, handle: s.updateUser, message: fivetran.UserUpdated},
 			route{method: del, path: users + id, handle: s.deleteUser, message: fivetran.UserDeleted},
+			route{method: post, path: "/v1/penstock/users/{id}/login-link", handle: s.createLoginLink, message: fivetran.LoginLinkCreated, status: 201},
 			route{method: del, path: users + id + "/role", does: access.Edit, handle: s.removeUserRole, message: fivetran.UserRoleRemoved},
 		),
 		on(aUser, memberRoutes(users+id+"/groups", memberships{s, store.UserMember, access.GroupLevel}, fivetran.UserGroupsListed, fivetran.UserGroupRetrieved)...),
@@ -293,6 +294,7 @@ func (s *server) routes() []route {
 		),
 
 		on(grouped(access.Destinations),
+			route{method: get, path: "/v1/penstock/log-services", handle: s.listLogServiceKinds, message: fivetran.LogServicesListed},
 			route{method: get, path: logs, handle: s.listLogServices, message: fivetran.LogServicesListed},
 			route{method: post, path: logs, does: access.Edit, handle: s.createLogService, message: fivetran.LogServiceCreated, status: 201},
 		),

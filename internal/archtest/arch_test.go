@@ -18,7 +18,7 @@ var may = []struct{ pkg, imports string }{
 	{"cmd/penstock", "*"},
 	{"internal/bench", ""},
 	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/logship internal/outside internal/schedule internal/schemaconfig internal/secret internal/store internal/webhook schema setup"},
-	{"internal/web", "internal/store internal/secret"},
+	{"internal/web", "internal/access internal/store internal/secret"},
 	{"internal/web/browsertest", ""},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/logship", "internal/fivetran internal/outside internal/rounds internal/store setup"},

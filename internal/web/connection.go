@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A run is one sync as the API has it.
@@ -54,6 +56,7 @@ type head struct {
 	Group      string
 	Section    string
 	Now        time.Time
+	MayEdit    bool // whoever looks may change the connection
 }
 
 // base is the address of the connection's pages.
@@ -66,6 +69,7 @@ func (v *visit) head(section string) (h head, err error) {
 	}
 	err = v.api("GET", v.oursPath(), nil, &h.Connection.Standing)
 	h.Group = h.Connection.Standing.GroupName
+	h.MayEdit = v.caller.Grants.May(access.Connections, access.Edit, access.Place{Group: h.Connection.GroupID, ID: h.Connection.ID})
 	return h, err
 }
 

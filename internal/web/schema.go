@@ -56,6 +56,7 @@ func (p patch) Why() string {
 type tableRow struct {
 	Base, Schema, Name string
 	*tableConfig
+	Fixed   bool // whoever looks may change nothing
 	Columns []columnRow
 	Problem string // why the columns cannot be shown
 	Error   string // why a change was not made
@@ -176,7 +177,7 @@ func (v *visit) tree(problem string) (*schemaTree, error) {
 				tree.Chosen++
 			}
 			if strings.Contains(strings.ToLower(name+"."+table), strings.ToLower(tree.Search)) {
-				row.Tables = append(row.Tables, tableRow{Base: h.Base(), Schema: name, Name: table, tableConfig: t})
+				row.Tables = append(row.Tables, tableRow{Base: h.Base(), Schema: name, Name: table, tableConfig: t, Fixed: !h.MayEdit})
 			}
 		}
 		row.Count = len(row.Tables)
@@ -267,6 +268,7 @@ func (s *server) table(v *visit) error {
 	if err != nil {
 		return err
 	}
+	t.Fixed = !h.MayEdit
 	if v.Header.Get("HX-Request") != "" {
 		return v.part("schema", "columns", t)
 	}

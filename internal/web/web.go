@@ -103,9 +103,11 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("POST /connections/{id}/schema/{schema}/{table}/{column}", s.signedIn(s.changeColumn))
 	mux.Handle("GET /connections/{id}/checks", s.signedIn(s.checks))
 	mux.Handle("POST /connections/{id}/checks", s.signedIn(s.check))
+	mux.Handle("GET /connections/{id}/changes", s.signedIn(s.changes))
 	mux.Handle("GET /connections/{id}/plan", s.signedIn(s.plan))
 	mux.Handle("GET /connections/{id}/runs/{run}", s.signedIn(s.run))
 	mux.Handle("GET /connections/{id}/runs/{run}/log", s.signedIn(s.logFeed))
+	s.accountRoutes(mux)
 	mux.HandleFunc("/", s.missing)
 }
 
