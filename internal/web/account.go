@@ -115,9 +115,9 @@ var errNothing = &apiError{Status: http.StatusBadRequest, Message: "Nothing was 
 type user struct {
 	ID         string
 	Email      string
-	GivenName  string `json:"given_name"`
-	FamilyName string `json:"family_name"`
-	Role       *string
+	GivenName  string     `json:"given_name"`
+	FamilyName string     `json:"family_name"`
+	Role       string     // "": none in the account
 	LoggedInAt *time.Time `json:"logged_in_at"`
 }
 

@@ -5,7 +5,7 @@ import "time"
 // A team is one as the API has it.
 type team struct {
 	ID, Name, Description string
-	Role                  *string
+	Role                  string // "": none in the account
 }
 
 // A named is anything with an id and a name.

@@ -29,6 +29,8 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 	PublicURL string           // by which people reach the server; "": as the request did
 
+	SSO *SSO // nil: people sign in with passwords only
+
 	// Closing is closed when the server is about to stop: pages that follow
 	// something let go of it then. nil: it never does.
 	Closing <-chan struct{}
@@ -87,6 +89,10 @@ var compressed = func() func(http.Handler) http.HandlerFunc {
 func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /signin", s.showSignIn)
 	mux.HandleFunc("POST /signin", s.signIn)
+	if s.SSO != nil {
+		mux.HandleFunc("GET "+ssoPath, s.beginSSO)
+		mux.HandleFunc("GET "+ssoReturn, s.endSSO)
+	}
 	mux.HandleFunc("GET /welcome", s.showWelcome)
 	mux.HandleFunc("POST /welcome", s.welcome)
 	mux.Handle("POST /signout", s.signedIn(s.signOut))

@@ -25,7 +25,7 @@ type site struct {
 	now   time.Time
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, with ...func(*Config)) *site {
 	t.Helper()
 	ctx := context.Background()
 	db, err := store.Open(ctx, t.TempDir(), secret.Key{1})
@@ -36,7 +36,11 @@ func newSite(t *testing.T) *site {
 	u := &store.User{AccountID: account.ID, Email: "ann@example.com", GivenName: "Ann", Role: "Account Administrator"}
 	must(t, db.CreateUser(ctx, u))
 	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
-	srv := httptest.NewServer(New(Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}))
+	c := Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
+	for _, f := range with {
+		f(&c)
+	}
+	srv := httptest.NewServer(New(c))
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
 	return s

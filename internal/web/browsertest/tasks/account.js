@@ -42,7 +42,7 @@ module.exports = async ({ page, base, look, visitor, expects }) => {
 	await page.getByLabel('User').selectOption('eve@example.com');
 	await page.getByRole('button', { name: 'Add' }).first().click();
 	await page.getByRole('cell', { name: 'eve@example.com' }).waitFor();
-	await page.getByLabel('Group', { exact: true }).selectOption('Demo');
+	await page.locator('select[name=id]').selectOption({ label: 'Demo' });
 	await page.getByRole('button', { name: 'Add' }).last().click();
 	await page.getByRole('cell', { name: 'Demo' }).waitFor();
 	await look(page, 'account-team');
