@@ -39,8 +39,8 @@ func clean(text string) string {
 
 type connectionsCmd struct {
 	client
-	Search string `help:"Only those whose name, service or id has this text."`
-	State  string `help:"Only those that are so: broken, incomplete, failing, delayed, syncing, waiting, paused, fine."`
+	Search string `env:"-" help:"Only those whose name, service or id has this text."`
+	State  string `env:"-" help:"Only those that are so: broken, incomplete, failing, delayed, syncing, waiting, paused, fine."`
 	JSON   bool   `name:"json" help:"Print JSON, as the API has it."`
 }
 
@@ -91,7 +91,7 @@ func (c *connectionsCmd) Run(ctx context.Context) error {
 type syncsCmd struct {
 	client
 	Connection string `arg:"" help:"Name or id."`
-	Limit      int    `default:"20" help:"How many, the latest first."`
+	Limit      int    `default:"20" env:"-" help:"How many, the latest first."`
 	JSON       bool   `name:"json" help:"Print JSON, as the API has it."`
 }
 
@@ -145,7 +145,7 @@ type logsCmd struct {
 	Connection string `arg:"" help:"Name or id."`
 	Sync       string `arg:"" optional:"" help:"Id of a sync; by default the latest."`
 	Follow     bool   `short:"f" help:"Go on until the sync has ended."`
-	Level      string `default:"INFO" enum:"INFO,WARNING,SEVERE" help:"Only what is at least as grave: INFO, WARNING or SEVERE."`
+	Level      string `default:"INFO" enum:"INFO,WARNING,SEVERE" env:"-" help:"Only what is at least as grave: INFO, WARNING or SEVERE."`
 	JSON       bool   `name:"json" help:"Print a line of JSON for each, as the API has it."`
 }
 
@@ -268,7 +268,7 @@ func (c *logsCmd) feed(ctx context.Context, path string, last *string) (ended bo
 type schemaCmd struct {
 	client
 	Connection string `arg:"" help:"Name or id."`
-	Search     string `help:"Only tables whose name has this text."`
+	Search     string `env:"-" help:"Only tables whose name has this text."`
 	JSON       bool   `name:"json" help:"Print JSON, as the API has it."`
 }
 

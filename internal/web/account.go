@@ -39,7 +39,7 @@ type accountHead struct {
 // May reports whether whoever is signed in may change things of a kind, as the
 // account's pages call them.
 func (h accountHead) May(kind string) bool {
-	r := map[string]access.Resource{"users": access.Users, "teams": access.Teams, "webhooks": access.Webhooks, "agents": access.Agents, "account": access.Account}[kind]
+	r := map[string]access.Resource{"users": access.Users, "teams": access.Teams, "webhooks": access.Webhooks, "agents": access.Agents, "account": access.Account, "destinations": access.Destinations}[kind]
 	return h.grants.Anywhere(r, access.Edit)
 }
 

@@ -60,7 +60,7 @@ module.exports = async ({ page, base, look, visitor, expects }) => {
 
 	await go('system-keys', 'systemkeys');
 	await page.getByLabel('Name', { exact: true }).fill('Terraform');
-	await page.getByLabel('Connections', { exact: true }).selectOption('MANAGE');
+	await page.locator('select[name=CONNECTOR]').selectOption('MANAGE');
 	await page.getByRole('button', { name: 'Make it' }).click();
 	await once();
 
