@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -40,9 +41,42 @@ type Service struct {
 	// endpoint lists: "CAPTURE_DELETES", "RE_SYNC", …
 	Features []string
 
+	// Auth describes what requests give beside the config, as "auth", to log
+	// in. It is kept as the config is, and never shown. nil: nothing.
+	Auth *setup.Description
+
+	Listing
+
 	// Open makes a Source from a config that the Description has checked.
 	// It must not touch the network: problems that need it belong in Test.
 	Open func(config json.RawMessage, env Env) (Source, error)
+
+	// Absent is why this program cannot open the service's sources, in place
+	// of Open: connections of it are kept, and never sync. nil: it can.
+	Absent *setup.Problem
+}
+
+// A Listing is what a catalogue of services shows beside names. Its zero value
+// says nothing.
+type Listing struct {
+	Class       string   // "standard" or "lite"; "": standard
+	Status      string   // "general_availability", "beta", "sunset", …; "": general_availability
+	StatusSince string   // when it came to have that status, RFC 3339; "": not known
+	Icons       []string // addresses of pictures, the usual one first
+	Docs, ERD   string   // addresses of documents
+}
+
+// AuthField is where the config that Open is given has what Auth describes. No
+// config has a field of that name.
+const AuthField = ".auth"
+
+// Whole describes the config that Open is given: what Config describes and,
+// under [AuthField], what Auth does.
+func (s *Service) Whole() *setup.Description {
+	if s.Config == nil || s.Auth == nil {
+		return s.Config
+	}
+	return s.Config.With(setup.Field{Name: AuthField, Type: setup.Object, Fields: s.Auth.Fields})
 }
 
 // A SchemaFormat says how a connection's config names its destination schema
@@ -95,12 +129,29 @@ type Env struct {
 	// servers' certificates. nil: there are none.
 	Authorities *x509.CertPool
 
+	// Rotate stores secrets that the vendor replaced. nil: nothing stores them,
+	// and the source goes on with them until it is closed.
+	Rotate Rotate
+
 	// Dial reaches a host that this machine may not reach or even know by
 	// name: a Source whose config asks for a tunnel connects by it alone, and
 	// opens nothing without it. nil: hosts are reached directly. HTTP goes
 	// the same way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// A Rotate exchanges secrets of a connection's config, such as a refresh token
+// that is good for one use. It calls exchange with the config as it is stored
+// now, which may have other secrets than the one that the source was opened
+// with, and no other exchange of the connection runs in this process. What
+// exchange returns, by the paths of the fields, is stored when Rotate returns
+// nil, and only then may it be used. A secret that somebody has changed
+// meanwhile stays as they gave it. Errors of exchange come through; nil
+// secrets change nothing.
+//
+// A process that dies between the vendor's answer and the storing has lost the
+// new secret: the next one tries the old.
+type Rotate func(ctx context.Context, exchange func(config json.RawMessage) (setup.Secrets, error)) error
 
 // A Source reads one account or database. Its methods are called one at a
 // time, in any order.
@@ -125,7 +176,8 @@ type Source interface {
 	// req.Tables, and nothing else. Rows that are to be marked as deleted only
 	// when it has ended well are [Deferred]. It returns nil when it has sent all of
 	// it, a [setup.Reschedule] when the vendor wants a pause, and otherwise
-	// what went wrong, a [setup.Problem] if only a person can mend it.
+	// what went wrong, a [setup.Problem] if only a person can mend it, or
+	// [ErrSchemaChanged].
 	Sync(ctx context.Context, req Request, out Output) error
 
 	// Close ends the source's connections. The Source is not used again.
@@ -144,6 +196,14 @@ type Forgetter interface {
 	// A Sync with what it returns reads the tables whole, and marks as
 	// deleted, when it has met all rows of one, those that it did not meet.
 	Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error)
+}
+
+// A Learner is a Source that finds out, in its setup tests, what its config
+// shows and nobody enters: who is logged in, for example.
+type Learner interface {
+	// Learned returns texts for readonly fields of the config, by name, as the
+	// last Test found them. What it leaves out stays as it is.
+	Learned() map[string]string
 }
 
 // Knows reports whether rows of a table are part of a state, which is never
@@ -183,7 +243,24 @@ type Request struct {
 
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
+
+	// Until, if not zero, asks a source that follows a log of changes to go on
+	// when it has sent what was there: to send changes as they come, with a
+	// checkpoint at most Every after the first change that it is to save, and
+	// to return nil soon after Until. A Sync that ends earlier has sent all
+	// that it could. Sources without such a log look at neither.
+	Until time.Time
+
+	// Every is how old changes may become before a checkpoint, about; 0: as
+	// the source sees fit.
+	Every time.Duration
 }
+
+// ErrSchemaChanged ends a Sync that has met tables or columns which were not
+// there, or were others, when Tables listed them. What was sent before is
+// checkpointed. Whoever called Sync asks Tables again, and then calls Sync
+// with the state of the last checkpoint, in the same sync.
+var ErrSchemaChanged = errors.New("tables have changed since they were listed")
 
 // An Output takes what a source found. All methods may be called from several
 // goroutines; they block while the destination is busy, which is how memory

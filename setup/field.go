@@ -18,7 +18,8 @@ import (
 //	required:"true"          must be given before the first setup test
 //	default:"5432"           filled in when absent
 //	enum:"A,B"               the values allowed
-//	secret:"true"            stored encrypted, shown as ******
+//	secret:"true"            stored encrypted, shown as ******; of a []string, each item. An external secrets manager may keep a string
+//	external:"true"          an external secrets manager may keep it, although it is not secret
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests
 //	quoted:"true"            a [Port] that responses show as a string; requests may use either
@@ -60,6 +61,7 @@ type Field struct {
 
 	Required  bool
 	Secret    bool
+	External  bool // an external secrets manager may keep it
 	Immutable bool
 	Readonly  bool
 	Quoted    bool // an Integer shown as a string
@@ -171,8 +173,11 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 	if f.Quoted && ft != reflect.TypeFor[Port]() || strings.Contains(opts, "string") {
 		wrong("only a Port is shown as a string, by its tag quoted")
 	}
-	if f.Secret && f.Type != String {
-		wrong("only strings can be secret")
+	if f.Secret && f.Type != String && f.Item != String {
+		wrong("only strings can be secret, or arrays of them")
+	}
+	if f.External = f.Secret && f.Type == String || flag("external"); f.External && f.Type != String {
+		wrong("only strings can be kept by a secrets manager")
 	}
 	if s, ok := sf.Tag.Lookup("enum"); ok {
 		if f.Type != String && f.Item != String {

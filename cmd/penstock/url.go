@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/penstock-data/penstock/connector/all"
 	"github.com/penstock-data/penstock/destination"
 	destinations "github.com/penstock-data/penstock/destination/all"
+	"github.com/penstock-data/penstock/destination/mysql"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -26,8 +28,8 @@ var (
 // passwordVariable names the variable in which a database's own tools find a
 // password that a URL does not have.
 func passwordVariable(scheme string) string {
-	switch scheme {
-	case "mysql", "mysql_warehouse", "mariadb", "maria_warehouse":
+	id := cmp.Or(destinationAliases[scheme], scheme)
+	if slices.ContainsFunc(mysql.Services, func(s destination.Service) bool { return s.ID == id }) {
 		return "MYSQL_PWD"
 	}
 	return "PGPASSWORD"
@@ -53,7 +55,7 @@ func openSource(raw string, env connector.Env) (connector.Source, *connector.Ser
 	// The destination's schema is not the source's business here, but its
 	// config asks for it.
 	config := map[string]any{"schema": s.ID, "schema_prefix": s.ID}
-	js, err := fill(u, s.Config, config)
+	js, err := fill(u, s.Whole(), config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("source %s: %w", s.ID, err)
 	}
@@ -146,14 +148,43 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		query.Del("sslmode")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.ContainsFunc(d.Fields, func(f setup.Field) bool { return f.Name == name }) {
+		path := pathOf(d.Fields, name)
+		if path == nil {
 			return nil, fmt.Errorf("there is no field %q", name)
 		}
-		set(name, query.Get(name))
+		in, f := config, d.Field(name)
+		for _, object := range path[:len(path)-1] {
+			if in[object] == nil {
+				in[object] = map[string]any{}
+			}
+			in = in[object].(map[string]any)
+		}
+		if in[name] = query.Get(name); f != nil && f.Type == setup.Array { // repeated: pats=a&pats=b
+			in[name] = query[name]
+		}
 	}
 	js, err := json.Marshal(config)
 	if err != nil {
 		return nil, err
 	}
 	return d.Check(js)
+}
+
+// pathOf returns the names that lead to a field, which may be within objects;
+// nil if there is none of that name.
+func pathOf(fields []setup.Field, name string) []string {
+	for _, f := range fields {
+		if f.Name == name && f.Type != setup.Object {
+			return []string{name}
+		}
+	}
+	for _, f := range fields {
+		if f.Type != setup.Object {
+			continue
+		}
+		if path := pathOf(f.Fields, name); path != nil {
+			return append([]string{f.Name}, path...)
+		}
+	}
+	return nil
 }

@@ -4,11 +4,15 @@ package all
 import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive"
+	"github.com/penstock-data/penstock/connector/github"
 	"github.com/penstock-data/penstock/connector/postgres"
+	"github.com/penstock-data/penstock/connector/salesforce"
 )
 
-// Services are all of them, by id.
-var Services = []connector.Service{
+// Services are all of them.
+var Services = append([]connector.Service{
 	fifteenfive.Service,
-	postgres.Service,
-}
+	github.Service,
+	salesforce.Service,
+	salesforce.Sandbox,
+}, postgres.Services...)

@@ -95,7 +95,10 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		return results
 	}
 	add(testVersion, setup.Passed, "")
-	return append(results, testPermissions(ctx, db, version))
+	if results = append(results, testPermissions(ctx, db, version)); s.UpdateMethod == byLog {
+		results = append(results, s.testLog(ctx, db, version)...)
+	}
+	return results
 }
 
 func (s *source) dial(ctx context.Context) (net.Conn, error) {

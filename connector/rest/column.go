@@ -1,7 +1,9 @@
 package rest
 
 import (
-	"strings"
+	"bytes"
+	"math"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,6 +19,7 @@ import (
 type column struct {
 	typ    schema.Type
 	free   bool // nobody declared the type
+	near   bool // a double takes the nearest
 	filled bool // has had a value since the batch began
 	bytes  int  // of the values, about
 	buf    []byte
@@ -36,7 +39,7 @@ type column struct {
 // setType makes the column an empty one of type t. Types that JSON has no
 // values of are kept as text.
 func (c *column) setType(t schema.Type) {
-	*c = column{typ: t, free: c.free || t.Kind == schema.Unspecified, buf: c.buf}
+	*c = column{typ: t, free: c.free || t.Kind == schema.Unspecified, near: c.near, buf: c.buf}
 	c.builder = array.NewBuilder(memory.DefaultAllocator, t.Arrow())
 	switch b := c.builder.(type) {
 	case *array.BooleanBuilder:
@@ -131,13 +134,15 @@ func (c *column) isText() bool {
 }
 
 func (c *column) appendText(s []byte) bool {
+	if !utf8.Valid(s) {
+		s = bytes.ToValidUTF8(s, []byte("\uFFFD"))
+	}
+	if c.typ.Length > 0 && len(s) > int(c.typ.Length) {
+		return false
+	}
 	c.filled = true
 	c.bytes += len(s) + 4
-	if utf8.Valid(s) {
-		c.strings.BinaryBuilder.Append(s)
-	} else {
-		c.strings.Append(strings.ToValidUTF8(string(s), "\uFFFD"))
-	}
+	c.strings.BinaryBuilder.Append(s)
 	return true
 }
 
@@ -167,6 +172,35 @@ func (c *column) appendString(s []byte) bool {
 		return wholeNumber(s) && c.appendNumber(s)
 	}
 	return false
+}
+
+// appendCSV appends what a text says, which may be a number or a boolean.
+func (c *column) appendCSV(s []byte) bool {
+	switch {
+	case len(s) > 0 && c.bools != nil:
+		if string(s) != "true" && string(s) != "false" {
+			return false
+		}
+		c.bools.Append(string(s) == "true")
+		return c.fixed()
+	case len(s) > 0 && (c.longs != nil || c.ints != nil || c.shorts != nil || c.doubles != nil || c.decimals != nil || c.typ.Unbounded()):
+		return c.appendNumber(s)
+	case c.typ.Kind == schema.JSON && len(s) > 0:
+		return fastjson.ValidateBytes(s) == nil && c.appendText(s)
+	case c.typ.Kind == schema.JSON:
+		c.null()
+		return true
+	}
+	return c.appendString(s)
+}
+
+// typeOfText returns the type that holds a text which the column's type did
+// not hold: that of a number, or text.
+func typeOfText(s []byte) schema.Type {
+	if n, ok := parseNumber(s, nil); ok {
+		return n.typ()
+	}
+	return schema.Type{Kind: schema.String}
 }
 
 func (c *column) fixed() bool {
@@ -204,6 +238,14 @@ func (c *column) appendNumber(s []byte) bool {
 			c.ints.Append(int32(v))
 			return c.fixed()
 		}
+	}
+	if c.near && c.doubles != nil {
+		v, err := strconv.ParseFloat(string(s), 64)
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			return false
+		}
+		c.doubles.Append(v)
+		return c.fixed()
 	}
 	var buf [64]byte
 	n, ok := parseNumber(s, buf[:0])

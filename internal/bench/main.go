@@ -66,9 +66,13 @@ var benchmarks = []benchmark{
 	{"wide to duckdb", wideToDuckDB},
 	{"lineitem to postgres", lineitemToPostgres},
 	{"increment into duckdb", incrementIntoDuckDB},
+	{"log: 60,000 changes into duckdb", logIntoDuckDB},
+	{"log: 500,000 changes into postgres", logIntoPostgres},
+	{"log: a million changes into duckdb", millionIntoDuckDB},
 	{"lineitem treated", treated},
 	{"merges into duckdb", merges},
 	{"15five pulse to duckdb", pulseToDuckDB},
+	{"salesforce lead to duckdb", leadsToDuckDB},
 	{"api", apiRequests},
 }
 

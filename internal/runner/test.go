@@ -2,12 +2,14 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -30,28 +32,43 @@ const rounds = 4
 // its tasks, and makes it due at once if it waited for that.
 func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*store.Connection, error) {
 	log := r.Log.With("connection", id)
+	learned := make(chan map[string]string, rounds) // of a round that ended too late, nobody asks
 	results, err := r.test(ctx, store.ConnectionOwner, id, trust, func(ctx context.Context) ([]setup.TestResult, error) {
 		c, err := r.Store.Connection(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		if svc := r.connectors[c.Service]; svc != nil && svc.Config != nil {
-			if missing := svc.Config.Missing(config(c.Config)); len(missing) > 0 {
-				return incomplete(missing), nil
-			}
-		}
-		src, err := r.source(ctx, c, log)
+		k, err := r.keptSource(c)
 		if err != nil {
 			return refused(err)
 		}
-		defer src.Close()
-		return testThrough(ctx, src.tunnel, src.Test), nil
+		return r.testWhole(ctx, k, func(whole json.RawMessage) ([]setup.TestResult, error) {
+			src, err := r.openSource(ctx, c, whole, log)
+			if err != nil {
+				return nil, err
+			}
+			defer src.Close()
+			results := testThrough(ctx, src.tunnel, src.Test)
+			if l, ok := src.Source.(connector.Learner); ok {
+				select {
+				case learned <- l.Learned():
+				default:
+				}
+			}
+			return results, nil
+		})
 	}, log)
 	if err != nil {
 		return nil, err
 	}
 	return r.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		if err := r.learn(c, learned); err != nil {
+			return err
+		}
 		c.SetupTests = results
+		if store.Untested(results) {
+			return nil
+		}
 		c.SetupState = store.Tested(c.SetupState, results)
 		c.Tasks = tasks(results)
 		if c.SetupState == store.Connected {
@@ -59,6 +76,23 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		}
 		return nil
 	})
+}
+
+// learn keeps what a connection's source has found out, by the last test that
+// it ended.
+func (r *Runner) learn(c *store.Connection, learned chan map[string]string) (err error) {
+	for len(learned) > 0 {
+		about := r.connectors[c.Service].Whole()
+		for name, value := range <-learned {
+			if f := about.Field(name); f == nil || !f.Readonly {
+				return fmt.Errorf("connector %s learned %q, which is no readonly field of its config", c.Service, name)
+			}
+			if c.Config, err = about.Set(config(c.Config), name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // TestDestination runs a destination's setup tests, keeps what they show, and
@@ -70,17 +104,18 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 		if err != nil {
 			return nil, err
 		}
-		if svc := r.destinations[d.Service]; svc != nil && svc.Config != nil {
-			if missing := svc.Config.Missing(config(d.Config)); len(missing) > 0 {
-				return incomplete(missing), nil
-			}
-		}
-		dst, err := r.destination(ctx, d, log)
+		k, err := r.keptDestination(d)
 		if err != nil {
 			return refused(err)
 		}
-		defer dst.tunnel.Close()
-		return testThrough(ctx, dst.tunnel, dst.Test), nil
+		return r.testWhole(ctx, k, func(whole json.RawMessage) ([]setup.TestResult, error) {
+			dst, err := r.openDestination(ctx, d, whole, log)
+			if err != nil {
+				return nil, err
+			}
+			defer dst.tunnel.Close()
+			return testThrough(ctx, dst.tunnel, dst.Test), nil
+		})
 	}, log)
 	if err != nil {
 		return nil, err
