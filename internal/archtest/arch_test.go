@@ -18,6 +18,8 @@ var may = []struct{ pkg, imports string }{
 	{"cmd/penstock", "*"},
 	{"internal/bench", ""},
 	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/logship internal/outside internal/schedule internal/schemaconfig internal/secret internal/secretsmanager internal/store internal/webhook schema setup"},
+	{"internal/web", "internal/access internal/store internal/secret"},
+	{"internal/web/browsertest", ""},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/logship", "internal/amazon internal/fivetran internal/outside internal/rounds internal/store setup"},
 	{"internal/records", "connector destination internal/fivetran schema setup"},

@@ -198,6 +198,8 @@ const (
 	VerificationRetrieved  = "Verification retrieved successfully"
 	VerificationCanceled   = "Verification has been canceled"
 	PlanMade               = "Plan has been made"
+	LoginLinkCreated       = "Login link has been created"
+	EventsListed           = "Events retrieved successfully"
 	RunsListed             = "Runs retrieved successfully"
 	RunRetrieved           = "Run details retrieved successfully"
 	RunLogRetrieved        = "Run log retrieved successfully"
