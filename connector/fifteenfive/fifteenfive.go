@@ -176,11 +176,12 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		return []setup.TestResult{{Title: testConnect, Status: setup.Failed, Message: c.Base.Host + " could not be reached: " + cause(err) +
 			". Check that this server may open connections to it, through a firewall or proxy if there is one, and try again."}}
 	}
-	results := []setup.TestResult{{Title: testConnect, Status: setup.Passed}}
+	results := setup.NewResults(ctx)
+	results.Add(setup.TestResult{Title: testConnect, Status: setup.Passed})
 	if p := keyProblem(err); p != nil {
-		return append(results, setup.TestResult{Title: testKey, Status: setup.Failed, Message: p.Message})
+		return results.Add(setup.TestResult{Title: testKey, Status: setup.Failed, Message: p.Message})
 	}
-	results = append(results, setup.TestResult{Title: testKey, Status: setup.Passed})
+	results.Add(setup.TestResult{Title: testKey, Status: setup.Passed})
 	permission := setup.TestResult{Title: testPermission, Status: setup.Passed}
 	switch {
 	case status == http.StatusForbidden:
@@ -191,7 +192,7 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	case err != nil:
 		permission.Status, permission.Message = setup.Failed, cause(err)
 	}
-	return append(results, permission)
+	return results.Add(permission)
 }
 
 // keyProblem returns what is wrong with the key if err says so, or nil.

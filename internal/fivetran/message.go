@@ -196,6 +196,7 @@ const (
 	VerificationsListed    = "Verifications retrieved successfully"
 	VerificationRetrieved  = "Verification retrieved successfully"
 	VerificationCanceled   = "Verification has been canceled"
+	QueryAnswered          = "Query has been answered"
 	PlanMade               = "Plan has been made"
 	RunsListed             = "Runs retrieved successfully"
 	RunRetrieved           = "Run details retrieved successfully"
