@@ -145,7 +145,7 @@ func (c *card) page(v *visit) *cardPage {
 
 func (c *card) tests(v *visit) testsView {
 	view := v.tests(c.subject, &c.stored)
-	if c.used && !view.Running && view.State == "connected" {
+	if (c.used || view.ended) && !view.Running && view.State == "connected" {
 		view.Done = c.back()
 	}
 	return view

@@ -21,6 +21,7 @@ import (
 type form struct {
 	Fields []input
 	Error  string // of the whole; that of a field stands beside it
+	Again  bool   // secrets were entered and are not in the form
 	Style  string // address of the rules that show what matters only
 }
 
@@ -37,10 +38,14 @@ type input struct {
 	Rows   [][]input // of "rows", the last one empty
 }
 
-// Required says whether browsers ask for a value: not for what may not matter.
+// Must says whether browsers ask for a value: not for what may not matter, nor
+// for parts of what may be left out as a whole.
 func (in *input) Must() bool {
-	return in.Field.Required && in.Field.When == nil && !in.Kept && !in.Fixed
+	return in.Field.Required && in.Field.When == nil && !in.Kept && !in.Fixed && strings.Count(in.Name, ".") == 1
 }
+
+// Optional reports whether nothing need be there.
+func (in *input) Optional() bool { return !in.Field.Required && in.Default == nil && in.When == nil }
 
 // Class names the rule by which the input is shown, "" if it always is.
 func (in *input) Class() string { return whenClass(in.When) }
@@ -164,7 +169,7 @@ func readInputs(fields []setup.Field, at string, entered url.Values, exists bool
 		}
 		if v := readInput(f, name, entered, exists); v != nil {
 			out[f.Name] = v
-		} else if exists && !f.Secret && f.Type != setup.Object {
+		} else if exists && !f.Secret && !f.Immutable && f.Type != setup.Object {
 			out[f.Name] = json.RawMessage("null")
 		}
 	}
@@ -242,7 +247,7 @@ func unsecret(fields []setup.Field, config, stored map[string]json.RawMessage) m
 		v, given := config[f.Name]
 		old, kept := stored[f.Name]
 		switch {
-		case f.Secret || f.Item == setup.Object: // rows may have secrets
+		case f.Secret, f.Item == setup.Object, f.Immutable && kept: // rows may have secrets
 			if kept {
 				out[f.Name] = old
 			}
@@ -255,6 +260,14 @@ func unsecret(fields []setup.Field, config, stored map[string]json.RawMessage) m
 		}
 	}
 	return out
+}
+
+// hasSecret reports whether somebody has entered a secret.
+func hasSecret(fields []setup.Field, config map[string]json.RawMessage) bool {
+	return slices.ContainsFunc(fields, func(f setup.Field) bool {
+		v, given := config[f.Name]
+		return given && (f.Secret || f.Type == setup.Object && hasSecret(f.Fields, object(v)))
+	})
 }
 
 var namedField = regexp.MustCompile(`(?:Invalid 'config' object: )?(?:Invalid value for )?[Ff]ield '([^']+)'`)

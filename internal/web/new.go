@@ -148,6 +148,7 @@ func (v *visit) create(page *newPage, kind string, full bool, more map[string]ra
 	}
 	config := readForm(page.Service.Fields, v.PostForm, false)
 	page.Form = newForm(page.Service.Fields, encode(unsecret(page.Service.Fields, config, nil)), false)
+	page.Form.Again = hasSecret(page.Service.Fields, config)
 	page.Group, page.GroupName = v.PostFormValue("group"), v.PostFormValue("group_name")
 	id, err := v.chosenGroup()
 	if refused(err) {

@@ -112,7 +112,7 @@ func (v *visit) save(t subject, svc *service, f **form) error {
 		return err
 	}
 	config := readForm(svc.Fields, v.PostForm, true)
-	again := unsecret(svc.Fields, config, object(stored.Config))
+	again, secrets := unsecret(svc.Fields, config, object(stored.Config)), hasSecret(svc.Fields, config)
 	body := svc.request(config)
 	body["run_setup_tests"] = rawJSON("false")
 	err := v.api("PATCH", t.api(), body, nil)
@@ -120,6 +120,7 @@ func (v *visit) save(t subject, svc *service, f **form) error {
 		return err
 	}
 	*f = newForm(svc.Fields, encode(again), true)
+	(*f).Again = secrets
 	(*f).refuse(err)
 	return nil
 }

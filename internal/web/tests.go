@@ -93,8 +93,12 @@ type testsView struct {
 	Error   string // why they could not be run
 	State   string // of the setup: "connected", "incomplete", "broken"
 	Fresh   bool   // of a connection: nothing has been synced yet
+	ended   bool   // a run of this process has just ended
 	Done    string // where to go when all is well, "": nowhere
 }
+
+// Subject is what is tested.
+func (t *testsView) Subject() subject { return t.subject }
 
 // Passed reports whether the tests have shown that all is well.
 func (t *testsView) Passed() bool {
@@ -107,7 +111,8 @@ type testRun struct {
 	mu      sync.Mutex
 	results []testResult
 	done    bool
-	err     string
+	end     tested // what the tests have led to
+	err     string // why they could not be run
 }
 
 // testRuns are the runs of setup tests, the last of each subject, by its path in
@@ -140,13 +145,13 @@ func (ts *testRuns) begin(v *visit, t subject, then func(context.Context, *tests
 		if w.end.Status.SetupState+w.end.SetupStatus != "" && then != nil {
 			then(ctx, w.view(t))
 		}
-		run.finish(w.failed())
+		run.finish(w.end, w.failed())
 		time.AfterFunc(testsKept, func() { ts.forget(t, run) })
 	}()
 }
 
-// testsKept is how long what could not be run is told.
-const testsKept = 10 * time.Minute
+// testsKept is how long it is told how a run has ended; later it is as stored.
+const testsKept = time.Minute
 
 func (ts *testRuns) forget(t subject, run *testRun) {
 	ts.mu.Lock()
@@ -169,10 +174,10 @@ func (r *testRun) ended() bool {
 	return r.done
 }
 
-func (r *testRun) finish(err string) {
+func (r *testRun) finish(end tested, err string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done, r.err = true, err
+	r.done, r.end, r.err = true, end, err
 }
 
 func (r *testRun) add(t testResult) {
@@ -258,8 +263,11 @@ func (v *visit) tests(t subject, stored *configured) testsView {
 	if run := v.s.testings.of(t); run != nil {
 		run.mu.Lock()
 		defer run.mu.Unlock()
-		if view.Running = !run.done; view.Running {
-			view.Results = slices.Clone(run.results)
+		switch {
+		case !run.done:
+			view.Running, view.Results = true, slices.Clone(run.results)
+		case run.err == "": // what is stored may have been read before the end
+			view.ended, view.Results, view.State = true, run.end.SetupTests, run.end.state()
 		}
 		view.Error = run.err
 	}
