@@ -49,6 +49,10 @@ func (s *server) carded(f func(*visit, *card) error) http.HandlerFunc {
 		}
 		s.frame(w, origin(c.redirectURI), s.logins.origin(c.stored.Service))
 		c.used = errors.Is(why, store.ErrCardUsed)
+		if c.used && r.FormValue("step") == testsStep { // whoever has waited for the tests to pass
+			http.Redirect(w, r, c.back(), http.StatusSeeOther)
+			return
+		}
 		if why != nil && !(c.used && strings.HasSuffix(r.URL.Path, "/tests")) {
 			s.cardRefused(w, c, why)
 			return
@@ -85,6 +89,12 @@ func (v *visit) card(held *store.ConnectCard) (*card, error) {
 	}
 	return c, nil
 }
+
+// testsStep is the step of a setup in which its tests run.
+const testsStep = "tests"
+
+// waiting is the address where an outsider waits for the tests.
+func (c *card) waiting() string { return c.Back() + "&step=" + testsStep }
 
 // use makes the card useless when the tests have passed.
 func (c *card) use(ctx context.Context, view *testsView) {
@@ -169,12 +179,12 @@ func (s *server) fillCard(v *visit, c *card) error {
 		return nil
 	}
 	s.testings.begin(v, c.subject, c.use)
-	return v.redirect(c.Back())
+	return v.redirect(c.waiting())
 }
 
 func (s *server) testCard(v *visit, c *card) error {
 	s.testings.begin(v, c.subject, c.use)
-	return v.redirect(c.Back())
+	return v.redirect(c.waiting())
 }
 
 func (s *server) cardTests(v *visit, c *card) error {
@@ -189,7 +199,7 @@ func (s *server) approveByCard(v *visit, c *card) error {
 	if err := v.approve(c.subject, c.use); err != nil {
 		return err
 	}
-	return v.redirect(c.Back())
+	return v.redirect(c.waiting())
 }
 
 func (s *server) loginByCard(v *visit, c *card) error {

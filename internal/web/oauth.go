@@ -190,22 +190,25 @@ func (s *server) loginDone(w http.ResponseWriter, r *http.Request) {
 			"It took too long, or it did not begin here. Go back to the setup and log in again."}})
 		return
 	}
-	finish := func(v *visit, t subject, then func(context.Context, *testsView)) error {
-		if err := v.finishLogin(t, &st, then); err != nil {
-			return err
-		}
-		return v.redirect(t.Back())
-	}
 	if st.Card != "" {
 		r.Form.Set("auth", st.Card)
-		s.carded(func(v *visit, c *card) error { return finish(v, c.subject, c.use) })(w, r)
+		s.carded(func(v *visit, c *card) error {
+			if err := v.finishLogin(c.subject, &st, c.use); err != nil {
+				return err
+			}
+			return v.redirect(c.waiting())
+		})(w, r)
 		return
 	}
 	s.signedIn(func(v *visit) error {
 		if v.user.ID != st.User {
 			return &apiError{Status: http.StatusForbidden, Message: "Somebody else began this login."}
 		}
-		return finish(v, subject{Kind: "connections", ID: st.ID, Page: setupPage("connections", st.ID)}, nil)
+		t := subject{Kind: "connections", ID: st.ID, Page: setupPage("connections", st.ID)}
+		if err := v.finishLogin(t, &st, nil); err != nil {
+			return err
+		}
+		return v.redirect(t.Page)
 	}).ServeHTTP(w, r)
 }
 

@@ -31,15 +31,15 @@ type testResult struct {
 }
 
 // Word is the outcome in one word.
-func (t *testResult) Word() string { return strings.ToLower(t.Status) }
+func (t testResult) Word() string { return strings.ToLower(t.Status) }
 
 // Asks reports whether a person is asked to approve something.
-func (t *testResult) Asks() bool {
+func (t testResult) Asks() bool {
 	return t.Status == "FAILED" && t.Details != nil && (t.Details.EncodedCert != "" || t.Details.PublicKey != "")
 }
 
 // Certificate is the certificate to be approved, nil if it is a key.
-func (t *testResult) Certificate() *x509.Certificate {
+func (t testResult) Certificate() *x509.Certificate {
 	der, err := base64.StdEncoding.DecodeString(t.Details.EncodedCert)
 	if err != nil || len(der) == 0 {
 		return nil
@@ -50,7 +50,7 @@ func (t *testResult) Certificate() *x509.Certificate {
 
 // Digest is the hash of what is to be approved, as other programs show it: in
 // hexadecimal of a certificate, as ssh-keygen does of a key.
-func (t *testResult) Digest() string {
+func (t testResult) Digest() string {
 	if c := t.Certificate(); c != nil {
 		sum := sha256.Sum256(c.Raw)
 		return strings.TrimSuffix(strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":")), ":")
