@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench
+.PHONY: build demo test screenshots lint bench
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -13,6 +13,10 @@ demo: build ## the whole platform at work; make demo ARGS=--exit ends by itself
 
 test: ## all tests, with the servers they need
 	@scripts/test
+
+screenshots: build ## pictures of every page, in a fresh folder or in PICTURES=DIR
+	@scripts/need chromium node npm
+	@scripts/screenshots "$(abspath bin/penstock)" $(PICTURES)
 
 lint: ## formatting, vet, staticcheck, tidy go.mod
 	@scripts/need go cc

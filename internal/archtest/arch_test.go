@@ -19,6 +19,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/bench", ""},
 	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/logship internal/outside internal/schedule internal/schemaconfig internal/secret internal/store internal/webhook schema setup"},
 	{"internal/web", "connector destination internal/access internal/secret internal/store setup"},
+	{"internal/web/browsertest", ""},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/logship", "internal/fivetran internal/outside internal/rounds internal/store setup"},
 	{"internal/engine", "destination internal/runner internal/schedule internal/schemaconfig internal/store schema setup"},
