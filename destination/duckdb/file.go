@@ -31,6 +31,8 @@ type file struct {
 
 	define sync.Mutex // held while tables are defined: DuckDB refuses two definitions at a time in one schema
 
+	closed chan struct{} // closed with the file
+
 	// Guarded by files.mu.
 	writers int
 	memory  int64 // what the writers may take, together
@@ -55,27 +57,32 @@ type asking struct {
 // errSyncNeeds ends a query for a sync.
 var errSyncNeeds = errors.New("a sync needs the file")
 
-// reading begins to read a file in another process, when whoever does so now has
+// reading begins to read a file in another process, when whoever has it now has
 // ended: done ends it, and ctx does when a sync needs the file.
 func reading(ctx context.Context, path string) (_ context.Context, done func(), err error) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
 	for {
-		files.mu.Lock()
-		if files.open[path] != nil {
-			files.mu.Unlock()
-			return nil, nil, &destination.QueryError{Message: "A sync is writing the file. Try again when it is done."}
-		}
-		before := files.reading[path]
-		if before == nil {
+		var busy chan struct{}
+		said := "A sync is writing the file. Try again when it is done."
+		if f := files.open[path]; f != nil {
+			busy = f.closed
+		} else if r := files.reading[path]; r != nil {
+			busy, said = r.done, "Another query is being answered. Try again when it is done."
+		} else {
 			break
 		}
 		files.mu.Unlock()
 		select {
-		case <-before.done:
+		case <-busy:
 		case <-ctx.Done():
-			return nil, nil, &destination.QueryError{Message: "Another query is being answered. Try again when it is done."}
+			err = &destination.QueryError{Message: said}
+		}
+		files.mu.Lock()
+		if err != nil {
+			return nil, nil, err
 		}
 	}
-	defer files.mu.Unlock()
 	r := &asking{done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	files.reading[path] = r
@@ -141,7 +148,7 @@ func acquire(ctx context.Context, path string, memory int64, threads int) (*file
 		if err != nil {
 			return nil, err
 		}
-		f = &file{path: path, db: db}
+		f = &file{path: path, db: db, closed: make(chan struct{})}
 		if err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
 			db.Close()
 			return nil, explain(path, err)
@@ -173,6 +180,7 @@ func (f *file) release(memory int64) error {
 		return nil
 	}
 	delete(files.open, f.path)
+	defer close(f.closed)
 	return explain(f.path, f.db.Close())
 }
 

@@ -67,8 +67,18 @@ var queryTables = []string{
 
 var _ destination.Querier = (*duck)(nil)
 
-// Query implements [destination.Querier].
+// Query implements [destination.Querier]. It waits for a sync that has the file,
+// and begins again after one that has ended it.
 func (k *duck) Query(ctx context.Context, q destination.Query) (*destination.Answer, error) {
+	for {
+		a, err := k.query(ctx, q)
+		if !errors.Is(err, errSyncNeeds) || ctx.Err() != nil {
+			return a, err
+		}
+	}
+}
+
+func (k *duck) query(ctx context.Context, q destination.Query) (*destination.Answer, error) {
 	path, err := realPath(k.path)
 	if err != nil {
 		return nil, err
@@ -104,7 +114,7 @@ func (k *duck) Query(ctx context.Context, q destination.Query) (*destination.Ans
 func queryFailed(ctx context.Context, said string) error {
 	switch _, text, told := strings.Cut(said, queryErrorPrefix); {
 	case errors.Is(context.Cause(ctx), errSyncNeeds):
-		return &destination.QueryError{Message: "A sync needs the file, and has ended the query. Try again when it is done."}
+		return errSyncNeeds
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &destination.QueryError{Message: "The query took too long. Ask for less, or copy the file and query the copy."}
 	case ctx.Err() != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestQueryMemory(t *testing.T) {
 }
 
 // TestQueryEnds: a query ends when nobody waits for it, and when a sync needs
-// the file.
+// the file, after which it begins again.
 func TestQueryEnds(t *testing.T) {
 	k, _ := library(t)
 	const endless = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b WHERE a.range * b.range = 7"
@@ -222,20 +223,25 @@ func TestQueryEnds(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	go ask(t.Context())
+	ctx, cancel = context.WithCancel(t.Context())
+	go ask(ctx)
 	untilReading(k.path)
 	f, err := acquire(t.Context(), k.path, 64<<20, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "A sync needs the file") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := asked(k, "SELECT 1"); err == nil || !strings.Contains(err.Error(), "A sync is writing") {
+	short, end := context.WithCancel(t.Context())
+	end()
+	if _, err := k.Query(short, destination.Query{SQL: "SELECT 1", Rows: 1, Bytes: 1}); err == nil || !strings.Contains(err.Error(), "A sync is writing") {
 		t.Errorf("while a sync writes: %v", err)
 	}
 	if err := f.release(64 << 20); err != nil {
 		t.Fatal(err)
+	}
+	untilReading(k.path) // again
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 	if _, err := asked(k, "SELECT 1"); err != nil {
 		t.Error(err)
@@ -251,6 +257,7 @@ func untilReading(path string) {
 		if r != nil {
 			return
 		}
+		runtime.Gosched()
 	}
 }
 

@@ -56,6 +56,12 @@ type head struct {
 	Now        time.Time
 }
 
+// Fresh reports whether the connection waits to be started for the first time.
+func (h head) Fresh() bool {
+	c := h.Connection
+	return c.Paused && c.SucceededAt == nil && c.Status.SetupState == "connected"
+}
+
 // base is the address of the connection's pages.
 func (h head) Base() string { return "/connections/" + h.Connection.ID }
 
