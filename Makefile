@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test screenshots lint bench
+.PHONY: build demo test screenshots lint bench bench-api fuzz-api e2e-clients e2e-plugins e2e-terraform
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -25,3 +25,21 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)
+
+bench-api: build ## what requests cost the server, and its memory under very many
+	@scripts/need wrk
+	@go run ./internal/bench -run api $(ARGS)
+	@go test -run '^$$' -bench 'Details|List' -benchtime 3s ./internal/api
+
+fuzz-api: ## 2,000 odd requests of every API operation; make fuzz-api ARGS="-cases 100 -seed 7"
+	@go test -count=1 -timeout 2h -run 'TestFuzz$$' -v ./internal/api -cases 2000 $(ARGS)
+
+e2e-clients: ## Fivetran's own end-to-end suite, and what its other clients send, against a server; part of make test
+	@scripts/need go cc
+	@go test ./cmd/penstock -count=1 -v -run '^TestClient'
+
+e2e-plugins: build ## Airflow's and Dagster's plug-ins for Fivetran against a server; downloads 500 MB, once
+	@scripts/e2e-plugins
+
+e2e-terraform: build ## Fivetran's Terraform provider; make e2e-terraform ARGS=DIR, a checkout of it
+	@scripts/e2e-terraform $(ARGS)

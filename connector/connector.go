@@ -40,9 +40,29 @@ type Service struct {
 	// endpoint lists: "CAPTURE_DELETES", "RE_SYNC", …
 	Features []string
 
+	// Auth describes what requests give beside the config, as "auth", to log
+	// in. It is kept as the config is, and never shown. nil: nothing.
+	Auth *setup.Description
+
+	Listing
+
 	// Open makes a Source from a config that the Description has checked.
 	// It must not touch the network: problems that need it belong in Test.
 	Open func(config json.RawMessage, env Env) (Source, error)
+
+	// Absent is why this program cannot open the service's sources, in place
+	// of Open: connections of it are kept, and never sync. nil: it can.
+	Absent *setup.Problem
+}
+
+// A Listing is what a catalogue of services shows beside names. Its zero value
+// says nothing.
+type Listing struct {
+	Class       string   // "standard" or "lite"; "": standard
+	Status      string   // "general_availability", "beta", "sunset", …; "": general_availability
+	StatusSince string   // when it came to have that status, RFC 3339; "": not known
+	Icons       []string // addresses of pictures, the usual one first
+	Docs, ERD   string   // addresses of documents
 }
 
 // A SchemaFormat says how a connection's config names its destination schema
@@ -113,12 +133,29 @@ type Env struct {
 	// servers' certificates. nil: there are none.
 	Authorities *x509.CertPool
 
+	// Rotate stores secrets that the vendor replaced. nil: nothing stores them,
+	// and the source goes on with them until it is closed.
+	Rotate Rotate
+
 	// Dial reaches a host that this machine may not reach or even know by
 	// name: a Source whose config asks for a tunnel connects by it alone, and
 	// opens nothing without it. nil: hosts are reached directly. HTTP goes
 	// the same way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// A Rotate exchanges secrets of a connection's config, such as a refresh token
+// that is good for one use. It calls exchange with the config as it is stored
+// now, which may have other secrets than the one that the source was opened
+// with, and no other exchange of the connection runs in this process. What
+// exchange returns, by the paths of the fields, is stored when Rotate returns
+// nil, and only then may it be used. A secret that somebody has changed
+// meanwhile stays as they gave it. Errors of exchange come through; nil
+// secrets change nothing.
+//
+// A process that dies between the vendor's answer and the storing has lost the
+// new secret: the next one tries the old.
+type Rotate func(ctx context.Context, exchange func(config json.RawMessage) (setup.Secrets, error)) error
 
 // A Source reads one account or database. Its methods are called one at a
 // time, in any order.

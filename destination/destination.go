@@ -31,6 +31,9 @@ type Service struct {
 	// Open makes a Destination from a config that the Description has
 	// checked. It must not touch the network or the disk.
 	Open func(config json.RawMessage, env Env) (Destination, error)
+
+	// Absent is as in connector.Service.
+	Absent *setup.Problem
 }
 
 // Env is what a destination may use of the world. Its zero value works.

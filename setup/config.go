@@ -54,6 +54,11 @@ func (d *Description) Normalize(config json.RawMessage) (json.RawMessage, error)
 		f := &d.Fields[i]
 		if f.Readonly || f.Secret && isMask(obj[f.Name]) {
 			delete(obj, f.Name)
+		} else if f.Secret && f.Type == Array && obj[f.Name] != nil {
+			var err error
+			if obj[f.Name], err = keepListed(nil, obj[f.Name], f.Name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return rebuild(d.Fields, obj, "", true, (*Field).normal)
@@ -146,6 +151,8 @@ func merge(fields []Field, stored, patch map[string]json.RawMessage, path string
 			v, err = f.mergeObject(old, v, at)
 		case f.Item == Object && had:
 			v, err = f.keepItemSecrets(old, v, at)
+		case f.Secret && f.Type == Array:
+			v, err = keepListed(old, v, at)
 		}
 		if err != nil {
 			return err
@@ -199,6 +206,28 @@ func (f *Field) keepItemSecrets(old, v json.RawMessage, path string) (json.RawMe
 		}
 	}
 	return json.Marshal(after)
+}
+
+// keepListed fills each ****** in a list of secrets with the old one in its
+// place, and leaves those out that have none.
+func keepListed(old, v json.RawMessage, path string) (json.RawMessage, error) {
+	var before, after []json.RawMessage
+	if json.Unmarshal(v, &after) != nil {
+		return nil, invalid(path, "is an array")
+	}
+	if old != nil && json.Unmarshal(old, &before) != nil {
+		return nil, invalid(path, "is an array")
+	}
+	kept := []json.RawMessage{}
+	for i, item := range after {
+		switch {
+		case !isMask(item):
+			kept = append(kept, item)
+		case i < len(before):
+			kept = append(kept, before[i])
+		}
+	}
+	return json.Marshal(kept)
 }
 
 // Decode reads a config in normal form into the struct that v points to.

@@ -18,7 +18,8 @@ import (
 //	required:"true"          must be given before the first setup test
 //	default:"5432"           filled in when absent
 //	enum:"A,B"               the values allowed
-//	secret:"true"            stored encrypted, shown as ******
+//	secret:"true"            stored encrypted, shown as ******; of a []string, each item. An external secrets manager may keep a string
+//	external:"true"          an external secrets manager may keep it, although it is not secret
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests
 //	quoted:"true"            a [Port] that responses show as a string; requests may use either
@@ -61,6 +62,7 @@ type Field struct {
 
 	Required  bool
 	Secret    bool
+	External  bool // an external secrets manager may keep it
 	Immutable bool
 	Readonly  bool
 	Quoted    bool // an Integer shown as a string
@@ -132,7 +134,7 @@ func describe(t reflect.Type) []Field {
 	return fields
 }
 
-// checkWhen panics if a condition among fields can never hold.
+// checkWhen panics if a condition among fields is about none, or can never hold.
 func checkWhen(fields []Field) {
 	for _, f := range fields {
 		checkWhen(f.Fields)
@@ -140,7 +142,7 @@ func checkWhen(fields []Field) {
 			continue
 		}
 		i := slices.IndexFunc(fields, func(g Field) bool { return g.Name == f.When.Field })
-		if i < 0 || fields[i].Type != Boolean && !slices.ContainsFunc(f.When.Values, func(v string) bool { return slices.Contains(fields[i].Enum, v) }) {
+		if i < 0 || fields[i].Enum != nil && !slices.ContainsFunc(f.When.Values, func(v string) bool { return slices.Contains(fields[i].Enum, v) }) {
 			panic(fmt.Sprintf("field %s: when %s is %s, which never is", f.Name, f.When.Field, strings.Join(f.When.Values, ",")))
 		}
 	}
@@ -196,8 +198,11 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 	if f.Quoted && ft != reflect.TypeFor[Port]() || strings.Contains(opts, "string") {
 		wrong("only a Port is shown as a string, by its tag quoted")
 	}
-	if f.Secret && f.Type != String {
-		wrong("only strings can be secret")
+	if f.Secret && f.Type != String && f.Item != String {
+		wrong("only strings can be secret, or arrays of them")
+	}
+	if f.External = f.Secret && f.Type == String || flag("external"); f.External && f.Type != String {
+		wrong("only strings can be kept by a secrets manager")
 	}
 	if s, ok := sf.Tag.Lookup("when"); ok {
 		field, values, _ := strings.Cut(s, "=")

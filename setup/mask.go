@@ -88,17 +88,24 @@ func (m *masker) object(fields []Field) {
 
 func (m *masker) field(f *Field) {
 	switch {
+	case f.Secret && f.Type == Array && m.peek() == '[':
+		m.list(']', m.secret)
 	case f.Secret:
-		from := len(m.out)
-		if m.value(); len(m.out)-from > len(`""`) {
-			m.out = append(m.out[:from], masked...)
-		}
+		m.secret()
 	case f.Fields == nil || m.peek() != '{' && m.peek() != '[':
 		m.value()
 	case f.Type == Object:
 		m.object(f.Fields)
 	default:
 		m.list(']', func() { m.object(f.Fields) })
+	}
+}
+
+// secret copies a value masked.
+func (m *masker) secret() {
+	from := len(m.out)
+	if m.value(); len(m.out)-from > len(`""`) {
+		m.out = append(m.out[:from], masked...)
 	}
 }
 

@@ -58,6 +58,17 @@ func swap(fields []Field, config json.RawMessage, with func(path, v string) (str
 	var value func(f *Field, path string, v json.RawMessage) (json.RawMessage, error)
 	value = func(f *Field, path string, v json.RawMessage) (json.RawMessage, error) {
 		switch {
+		case f.Secret && f.Type == Array:
+			var items, kept []string
+			if err := json.Unmarshal(v, &items); err != nil {
+				return nil, invalid(path, "is an array")
+			}
+			for i, item := range items {
+				if s, keep := with(fmt.Sprintf("%s/%d", path, i), item); keep {
+					kept = append(kept, s)
+				}
+			}
+			return json.Marshal(kept)
 		case f.Secret:
 			var s string
 			if err := json.Unmarshal(v, &s); err != nil {
@@ -93,4 +104,37 @@ func swap(fields []Field, config json.RawMessage, with func(path, v string) (str
 		return v, nil
 	}
 	return rebuild(fields, obj, "", false, value)
+}
+
+// Replace returns a config in normal form with some of its secrets replaced,
+// unless somebody has given others since it was as before: what they gave
+// stays.
+func (d *Description) Replace(config, before json.RawMessage, secrets Secrets) (json.RawMessage, error) {
+	shown, have, err := d.Split(config)
+	if err != nil {
+		return nil, err
+	}
+	_, had, err := d.Split(before)
+	if err != nil {
+		return nil, err
+	}
+	for path, v := range secrets {
+		_, there := have[path]
+		switch {
+		case have[path] != had[path]:
+			continue
+		case !there:
+			if f := d.Field(path); f == nil || !f.Secret {
+				return nil, fmt.Errorf("config: there is no secret %q", path)
+			}
+			if shown, err = d.Set(shown, path, Masked); err != nil {
+				return nil, err
+			}
+			if have == nil {
+				have = Secrets{}
+			}
+		}
+		have[path] = v
+	}
+	return d.Join(shown, have)
 }

@@ -18,6 +18,10 @@ const (
 	Skipped Status = "SKIPPED"
 	Warned  Status = "WARNING"
 	Failed  Status = "FAILED"
+
+	// JobFailed is of a test that could not be made at the moment: it says
+	// nothing about the setup.
+	JobFailed Status = "JOB_FAILED"
 )
 
 // A TestResult is the outcome of one setup test.

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	github "github.com/penstock-data/penstock/connector/github/simulator"
 )
 
 // version is set when a release is built.
@@ -41,7 +42,7 @@ func main() {
 	k := kong.Parse(&c,
 		kong.Name("penstock"), kong.Description(description), kong.UsageOnError(),
 		kong.DefaultEnvars("PENSTOCK"), kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Vars{"fifteenfive_key": simulator.DefaultKey},
+		kong.Vars{"fifteenfive_key": simulator.DefaultKey, "github_token": github.DefaultToken},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	err := k.Run()

@@ -28,8 +28,10 @@ import (
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/logship"
 	"github.com/penstock-data/penstock/internal/outside"
+	"github.com/penstock-data/penstock/internal/records"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/secret"
+	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/web"
 	"github.com/penstock-data/penstock/internal/webhook"
@@ -41,12 +43,14 @@ type serveCmd struct {
 	PublicURL       string            `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
 	DatabaseURL     string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
 	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
+	Records         []string          `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
+	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	OAuthEndpoint   map[string]string `name:"oauth-endpoint" help:"Let people log in to a vendor at another address: salesforce=http://127.0.0.1:9000. Apps are given by PENSTOCK_OAUTH_… in the environment; see docs/operation.md." placeholder:"VENDOR=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers and log services may be signed by, beside the system's." placeholder:"FILE"`
-	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks and log services may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
+	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
+	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
@@ -122,24 +126,30 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if err != nil {
 		return nil, err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	r := runner.New(runner.Config{
-		Store: p.store, Connectors: services, Destinations: destinations.Services, Endpoints: c.Endpoint, Memory: int64(c.Memory), Log: p.log,
-	})
-	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
+	targets := destinations.Services
+	for _, file := range c.Records {
+		if services, targets, err = records.Add(file, services, targets); err != nil {
+			return nil, err
+		}
+	}
 	policy, err := c.policy()
 	if err != nil {
 		return nil, err
 	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r := runner.New(runner.Config{
+		Store: p.store, Connectors: services, Destinations: targets, Endpoints: c.Endpoint, Secrets: secretsmanager.New(policy, c.Endpoint), Memory: int64(c.Memory), Log: p.log,
+	})
+	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(web.NewLogins(os.Getenv, c.OAuthEndpoint), api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: destinations.Services, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
+	p.handler = p.mux(web.NewLogins(os.Getenv, c.OAuthEndpoint), api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
 }
 
-// policy says where webhooks and log services may lead.
+// policy says where webhooks, log services and secrets managers may lead.
 func (c *serveCmd) policy() (policy outside.Policy, err error) {
 	policy.Networks = c.OutsideNetworks
 	if c.OutsideCA != "" {
@@ -203,8 +213,7 @@ const patience = 30 * time.Second
 func (p *platform) serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	srv := &http.Server{Handler: p.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	srv := api.NewServer(p.handler, p.log)
 	var done sync.WaitGroup
 	var engineErr error
 	done.Go(func() {

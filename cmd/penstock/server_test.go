@@ -43,11 +43,17 @@ func serve(t testing.TB, data string, more ...string) *server {
 
 func serveArgs(t testing.TB, data string, more ...string) []string {
 	t.Helper()
-	seed := filepath.Join(t.TempDir(), "seed.json")
-	if err := os.WriteFile(seed, []byte(seedFile), 0o600); err != nil {
+	return seedArgs(t, data, seedFile, more...)
+}
+
+// seedArgs are the arguments of a server with a seed of the caller's.
+func seedArgs(t testing.TB, data, seed string, more ...string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "seed.json")
+	if err := os.WriteFile(file, []byte(seed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--seed", seed, "--log-format", "json", "--memory", "128MiB"}, more...)
+	return append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--seed", file, "--log-format", "json", "--memory", "128MiB"}, more...)
 }
 
 func serveBy(t testing.TB, cmd *exec.Cmd, data string) *server {

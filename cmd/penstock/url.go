@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/penstock-data/penstock/connector/all"
 	"github.com/penstock-data/penstock/destination"
 	destinations "github.com/penstock-data/penstock/destination/all"
+	"github.com/penstock-data/penstock/destination/mysql"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -26,8 +28,8 @@ var (
 // passwordVariable names the variable in which a database's own tools find a
 // password that a URL does not have.
 func passwordVariable(scheme string) string {
-	switch scheme {
-	case "mysql", "mysql_warehouse", "mariadb", "maria_warehouse":
+	id := cmp.Or(destinationAliases[scheme], scheme)
+	if slices.ContainsFunc(mysql.Services, func(s destination.Service) bool { return s.ID == id }) {
 		return "MYSQL_PWD"
 	}
 	return "PGPASSWORD"
@@ -146,10 +148,15 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		query.Del("sslmode")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !slices.ContainsFunc(d.Fields, func(f setup.Field) bool { return f.Name == name }) {
+		f := d.Field(name)
+		switch {
+		case f == nil:
 			return nil, fmt.Errorf("there is no field %q", name)
+		case f.Type == setup.Array: // repeated: pats=a&pats=b
+			config[name] = query[name]
+		default:
+			set(name, query.Get(name))
 		}
-		set(name, query.Get(name))
 	}
 	js, err := json.Marshal(config)
 	if err != nil {

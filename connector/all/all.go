@@ -4,11 +4,9 @@ package all
 import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive"
+	"github.com/penstock-data/penstock/connector/github"
 	"github.com/penstock-data/penstock/connector/postgres"
 )
 
-// Services are all of them, by id.
-var Services = []connector.Service{
-	fifteenfive.Service,
-	postgres.Service,
-}
+// Services are all of them.
+var Services = append([]connector.Service{fifteenfive.Service, github.Service}, postgres.Services...)

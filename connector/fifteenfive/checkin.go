@@ -58,7 +58,6 @@ func (r *reader) partsSent(v *fastjson.Value, all []hash) (sent []hash, add bool
 
 // sendParts sends the parts of a check-in that were not sent before.
 func (r *reader) sendParts(ctx context.Context, v *fastjson.Value, sent []hash) error {
-	id := v.GetInt64("id")
 	for _, l := range partLists {
 		rows := r.rows[l.table]
 		if rows == nil {
@@ -68,11 +67,9 @@ func (r *reader) sendParts(ctx context.Context, v *fastjson.Value, sent []hash) 
 			if slices.Contains(sent, hashOf(l.field, e)) {
 				continue
 			}
-			rows.Int(rows.Column("check_in_id"), id)
-			if o := e.GetObject(); o != nil && rows.Column("goals") < 0 {
-				rows.Record(o)
-			} else {
-				rows.Value(firstColumn(rows, "goals", "comment_text", "answer_text"), e, nil)
+			o := &rest.Object{Value: e, Parent: &rest.Object{Value: v}}
+			if err := rows.Set(ctx, o, nil); err != nil {
+				return err
 			}
 			if err := rows.End(ctx); err != nil {
 				return err
@@ -80,16 +77,6 @@ func (r *reader) sendParts(ctx context.Context, v *fastjson.Value, sent []hash) 
 		}
 	}
 	return nil
-}
-
-// firstColumn returns the first of the columns that the table has.
-func firstColumn(rows *rest.Rows, names ...string) int {
-	for _, n := range names {
-		if i := rows.Column(n); i >= 0 {
-			return i
-		}
-	}
-	return -1
 }
 
 // A hash tells a part of a check-in from others and from its later versions.

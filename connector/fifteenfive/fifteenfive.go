@@ -87,6 +87,7 @@ func service(budget *rest.Budget) connector.Service {
 		Naming:       schema.ApplicationNaming,
 		Config:       setup.Describe("15Five", config{}),
 		Features:     []string{"CAPTURE_DELETES", "DATA_BLOCKING", "COLUMN_HASHING", "RE_SYNC"},
+		Listing:      connector.Listing{Class: "lite"},
 		Open: func(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 			return open(raw, env, budget)
 		},
@@ -123,11 +124,10 @@ func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source,
 		t.MaxIdleConnsPerHost = ahead
 		h = &http.Client{Transport: t}
 	}
-	key := strings.TrimSpace(cfg.APIKey)
 	client := &rest.Client{
 		Name: "15Five", Base: base, HTTP: h, Budget: budget, Log: env.Log, Now: env.Now,
 		// The key as it is: vendor's documentation as quoted by Sling's (2026).
-		Auth: func(r *http.Request) { r.Header.Set("Authorization", key) },
+		Auth: rest.Header("Authorization", strings.TrimSpace(cfg.APIKey)),
 	}
 	return &source{client: client, details: 200, pages: 100}, nil
 }
@@ -164,33 +164,25 @@ const (
 
 // Test implements [connector.Source].
 func (s *source) Test(ctx context.Context) []setup.TestResult {
-	c := *s.client
-	c.Tries, c.Patience = 1, time.Minute // somebody sits and waits
+	c := s.client.Impatient()
 	err := c.Get(ctx, c.URL("user/", nil), &rest.Reply{})
-	status := rest.Status(err)
-	var pause *setup.Reschedule
-	if errors.As(err, &pause) {
-		return []setup.TestResult{{Title: testConnect, Status: setup.Failed, Message: pause.Reason + ". Try again then."}}
-	}
-	if err != nil && (status == 0 || status >= 500) {
-		return []setup.TestResult{{Title: testConnect, Status: setup.Failed, Message: c.Base.Host + " could not be reached: " + cause(err) +
-			". Check that this server may open connections to it, through a firewall or proxy if there is one, and try again."}}
-	}
 	results := setup.NewResults(ctx)
-	results.Add(setup.TestResult{Title: testConnect, Status: setup.Passed})
+	if reached := results.Add(c.Reached(err, testConnect)); reached[0].Status != setup.Passed {
+		return reached
+	}
 	if p := keyProblem(err); p != nil {
 		return results.Add(setup.TestResult{Title: testKey, Status: setup.Failed, Message: p.Message})
 	}
 	results.Add(setup.TestResult{Title: testKey, Status: setup.Passed})
 	permission := setup.TestResult{Title: testPermission, Status: setup.Passed}
 	switch {
-	case status == http.StatusForbidden:
+	case rest.Status(err) == http.StatusForbidden:
 		permission.Status, permission.Message = setup.Warned, restricted
 		if err := c.Get(ctx, c.URL("high-five/", nil), &rest.Reply{}); err != nil {
 			permission.Status, permission.Message = setup.Failed, noAccess
 		}
 	case err != nil:
-		permission.Status, permission.Message = setup.Failed, cause(err)
+		permission.Status, permission.Message = setup.Failed, rest.Cause(err)
 	}
 	return results.Add(permission)
 }
@@ -205,13 +197,4 @@ func keyProblem(err error) *setup.Problem {
 		return &setup.Problem{Code: "api_key_expired", Message: "The API key has expired: 15Five's keys are valid for one year. Enter a new one. " + newKey}
 	}
 	return &setup.Problem{Code: "authentication_failed", Message: "15Five does not accept this API key. Enter it again, all 32 characters and nothing else, or a new one. " + newKey}
-}
-
-// cause returns what went wrong without the address, which is named already.
-func cause(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return err.Error()
 }

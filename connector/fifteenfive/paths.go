@@ -39,12 +39,12 @@ var paths = []*path{
 	{path: "group-type", tables: []string{"group_type"}, objects: true, send: (*reader).row},
 	{path: "group", tables: []string{"groups"}, objects: true, send: (*reader).row},
 	{path: "question", tables: []string{"question"}, objects: true, send: (*reader).row},
-	{path: "user", tables: []string{"users", "company_group_id"}, objects: true, send: (*reader).user},
+	{path: "user", tables: []string{"users", "company_group_id"}, objects: true, send: (*reader).row},
 	{path: "vacation", tables: []string{"user_vacation"}, send: (*reader).row},
 	{path: "one-on-one", tables: []string{"one_on_one"}, filter: "scheduled_on_start", format: time.DateTime, at: "for_date",
-		lookBack: 35 * day, send: (*reader).oneOnOne},
+		lookBack: 35 * day, send: (*reader).row},
 	{path: "high-five", tables: []string{"high_five", "high_five_receiver", "high_five_email_receiver"},
-		filter: "created_on_start", format: time.DateTime, at: "create_ts", ordered: true, lookBack: 14 * day, send: (*reader).highFive},
+		filter: "created_on_start", format: time.DateTime, at: "create_ts", ordered: true, lookBack: 14 * day, send: (*reader).row},
 	{path: "pulse", tables: []string{"pulse"}, filter: "created_on_start", format: time.DateTime, at: "create_ts", ordered: true,
 		lookBack: 14 * day, send: (*reader).row},
 	{path: "security-audit", tables: []string{"security_audit"}, expires: true, send: (*reader).row},
@@ -64,117 +64,54 @@ func (e *path) time(v *fastjson.Value) time.Time {
 	return time.Time{}
 }
 
-// row sends an object that is one row of the path's first table.
+// row sends an object and the lists inside it: a row of the path's first
+// table, and rows of the others.
 func (r *reader) row(ctx context.Context, v *fastjson.Value) error {
+	o := &rest.Object{Value: v}
+	for n, name := range r.path.tables[1:] {
+		if t := tableOf(name); t.each != "" {
+			if err := r.list(ctx, t, n, o); err != nil {
+				return err
+			}
+		}
+	}
 	rows := r.rows[r.path.tables[0]]
 	if rows == nil {
 		return nil
 	}
-	rows.Fresh = r.fresh
-	rows.Record(v.GetObject())
-	return rows.End(ctx)
+	return r.put(ctx, rows, o)
 }
 
-func (r *reader) user(ctx context.Context, v *fastjson.Value) error {
-	id := v.GetInt64("id")
-	err := r.list(ctx, "company_group_id", id, v.GetArray("company_groups_ids"), func(rows *rest.Rows, index int64, e *fastjson.Value) {
-		rows.Int(rows.Column("index"), index)
-		rows.Int(rows.Column("users_id"), id)
-		rows.Value(rows.Column("company_group_id"), e, rest.LastSegment)
-	})
-	if err != nil {
+func (r *reader) put(ctx context.Context, rows *rest.Filler, o *rest.Object) error {
+	rows.Fresh = r.fresh
+	if err := rows.Set(ctx, o, nil); err != nil {
 		return err
 	}
-	return r.row(ctx, v)
-}
-
-func (r *reader) oneOnOne(ctx context.Context, v *fastjson.Value) error {
-	rows := r.rows["one_on_one"]
-	if rows == nil {
-		return nil
-	}
-	rows.Fresh = r.fresh
-	rows.Record(v.GetObject())
-	for _, side := range []string{"user_1", "user_2"} {
-		rows.Value(rows.Column(side+"_details_id"), first(v.Get(side+"_details", "id"), v.Get(side)), rest.LastSegment)
-	}
-	return rows.End(ctx)
-}
-
-// first returns the first of vs that is there.
-func first(vs ...*fastjson.Value) *fastjson.Value {
-	for _, v := range vs {
-		if v != nil && v.Type() != fastjson.TypeNull {
-			return v
-		}
-	}
-	return nil
-}
-
-func (r *reader) highFive(ctx context.Context, v *fastjson.Value) error {
-	id := v.GetInt64("id")
-	err := r.list(ctx, "high_five_receiver", id, v.GetArray("receivers"), func(rows *rest.Rows, index int64, e *fastjson.Value) {
-		rows.Int(rows.Column("index"), index)
-		rows.Int(rows.Column("high_five_id"), id)
-		if o := e.GetObject(); o != nil {
-			rows.Record(o)
-			rows.Value(rows.Column("receiver_id"), first(e.Get("id"), e.Get("url")), rest.LastSegment)
-		} else {
-			rows.Value(rows.Column("receiver_id"), e, rest.LastSegment)
-			rows.Value(rows.Column("url"), e, nil)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	err = r.list(ctx, "high_five_email_receiver", id, v.GetArray("email_receivers"), func(rows *rest.Rows, index int64, e *fastjson.Value) {
-		rows.Int(rows.Column("index"), index)
-		rows.Int(rows.Column("high_five_id"), id)
-		if o := e.GetObject(); o != nil {
-			rows.Record(o)
-		} else {
-			rows.Value(rows.Column("email"), e, nil)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	rows := r.rows["high_five"]
-	if rows == nil {
-		return nil
-	}
-	rows.Fresh = r.fresh
-	rows.Record(v.GetObject())
-	rows.Value(rows.Column("creator_detail_id"), first(v.Get("creator_details", "id"), v.Get("creator")), rest.LastSegment)
-	rows.Value(rows.Column("creator_id"), first(v.Get("creator_id"), v.Get("creator")), rest.LastSegment)
 	return rows.End(ctx)
 }
 
 // list sends the elements of a list inside an object, and deletes the keys
 // beyond its end where there may be rows of an earlier, longer one.
-func (r *reader) list(ctx context.Context, table string, parent int64, elements []*fastjson.Value,
-	set func(rows *rest.Rows, index int64, e *fastjson.Value)) error {
-	n := len(r.mark.Lists)
+func (r *reader) list(ctx context.Context, t *table, n int, o *rest.Object) error {
+	elements := o.Value.GetArray(t.each)
 	r.mark.Lists = append(r.mark.Lists, len(elements))
-	rows := r.rows[table]
+	rows := r.rows[t.name]
 	if rows == nil {
 		return nil
 	}
 	if !r.sweeps {
-		if err := r.beyond(ctx, table, n, parent, len(elements)); err != nil {
+		if err := r.beyond(ctx, t.name, n, o.Int("id"), len(elements)); err != nil {
 			return err
 		}
 	}
-	if len(elements) > r.progress.Widest[table] {
+	if len(elements) > r.progress.Widest[t.name] {
 		if r.progress.Widest == nil {
 			r.progress.Widest = map[string]int{}
 		}
-		r.progress.Widest[table] = len(elements)
+		r.progress.Widest[t.name] = len(elements)
 	}
-	rows.Fresh = r.fresh
 	for i, e := range elements {
-		set(rows, int64(i), e)
-		if err := rows.End(ctx); err != nil {
+		if err := r.put(ctx, rows, &rest.Object{Value: e, Parent: o, Index: i}); err != nil {
 			return err
 		}
 	}

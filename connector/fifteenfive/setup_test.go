@@ -10,6 +10,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/connector/simulate"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -22,9 +23,9 @@ func (refused) RoundTrip(*http.Request) (*http.Response, error) {
 func TestSetup(t *testing.T) {
 	healthy := company(simulator.Options{})
 	down := company(simulator.Options{})
-	down.Break(simulator.Fault{Status: 503, Count: -1})
+	down.Break(simulate.Fault{Status: 503, Count: -1})
 	busy := company(simulator.Options{})
-	busy.Break(simulator.Fault{Status: 429, RetryAfter: "120"})
+	busy.Break(simulate.Fault{Status: 429, RetryAfter: "120"})
 	locked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Error(w, `{"detail":"No."}`, http.StatusForbidden) })
 	moved := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://elsewhere.test/", http.StatusMovedPermanently)

@@ -77,8 +77,8 @@ type reader struct {
 	progress *progress // of the path, in state
 	last     bool      // no other path is read after this one
 
-	rows map[string]*rest.Rows // by table, of those wanted
-	gone map[string]*rest.Rows // the same, for keys to be deleted
+	rows map[string]*rest.Filler // by table, of those wanted
+	gone map[string]*rest.Rows   // the same, for keys to be deleted
 
 	sweeps  bool  // what the reading does not meet is deleted at its end
 	resumed bool  // the reading began in an earlier sync
@@ -93,14 +93,14 @@ type reader struct {
 func newReader(s *source, e *path, st *state, req connector.Request, out connector.Output) *reader {
 	r := &reader{
 		source: s, path: e, req: req, out: out, state: st, progress: st.Paths[e.path],
-		rows: map[string]*rest.Rows{}, gone: map[string]*rest.Rows{},
+		rows: map[string]*rest.Filler{}, gone: map[string]*rest.Rows{},
 	}
 	for _, t := range req.Tables {
 		if !slices.Contains(e.tables, t.Table) {
 			continue
 		}
 		r.wanted = append(r.wanted, t.Table)
-		rows := rest.NewRows(out, t, fieldsOf(t.Table)...)
+		rows := tableOf(t.Table).rest().Filler(out, t)
 		if t.Table == "security_audit" {
 			rows.Infer = customField
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
 	"github.com/penstock-data/penstock/connector/rest"
+	"github.com/penstock-data/penstock/connector/simulate"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -24,13 +25,13 @@ import (
 func TestReschedule(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		fault simulator.Fault
+		fault simulate.Fault
 		until time.Duration
 	}{
-		{"in a list", simulator.Fault{Path: "/pulse/", After: 2, Status: 429, RetryAfter: "1200"}, 1200 * time.Second},
-		{"between objects", simulator.Fault{Path: "/report/", After: 15, Status: 429, RetryAfter: "3600"}, time.Hour},
-		{"until a date", simulator.Fault{Path: "/answer/", After: 30, Status: 429, RetryAfter: later.Add(2 * time.Hour).Format(http.TimeFormat)}, 2 * time.Hour},
-		{"at once", simulator.Fault{Status: 503, RetryAfter: "1800"}, 30 * time.Minute},
+		{"in a list", simulate.Fault{Path: "/pulse/", After: 2, Status: 429, RetryAfter: "1200"}, 1200 * time.Second},
+		{"between objects", simulate.Fault{Path: "/report/", After: 15, Status: 429, RetryAfter: "3600"}, time.Hour},
+		{"until a date", simulate.Fault{Path: "/answer/", After: 30, Status: 429, RetryAfter: later.Add(2 * time.Hour).Format(http.TimeFormat)}, 2 * time.Hour},
+		{"at once", simulate.Fault{Status: 503, RetryAfter: "1800"}, 30 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sim := company(simulator.Options{})
@@ -73,7 +74,7 @@ func TestTrouble(t *testing.T) {
 	sim := company(simulator.Options{})
 	want := clocked(sim)
 	mustSync(t, want, account(t, sim, simulator.DefaultKey))
-	for _, f := range []simulator.Fault{
+	for _, f := range []simulate.Fault{
 		{Path: "/user/", After: 2, Status: 500, Count: 3},
 		{Path: "/pulse/", After: 1, Half: true},
 		{Path: "/report/", After: 20, Cut: true, Count: 2},
@@ -98,7 +99,7 @@ func TestTrouble(t *testing.T) {
 func TestTroubleThatStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := company(simulator.Options{})
-		sim.Break(simulator.Fault{Path: "/report/", After: 15, Status: 500, Count: -1})
+		sim.Break(simulate.Fault{Path: "/report/", After: 15, Status: 500, Count: -1})
 		m := clocked(sim)
 		src := account(t, sim, simulator.DefaultKey)
 		if err := m.Sync(t.Context(), src); rest.Status(err) != 500 || setup.AsProblem(err) != nil {

@@ -70,26 +70,13 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
-	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
-
-// Service is PostgreSQL, read by queries.
-var Service = connector.Service{
-	ID:           "postgres",
-	Name:         "PostgreSQL",
-	Kind:         "Database",
-	Description:  "Copies the tables, views and foreign tables of a PostgreSQL database.",
-	SchemaFormat: connector.FormatSchemaPrefix,
-	Naming:       schema.DatabaseNaming,
-	Config:       setup.Describe("PostgreSQL", config{}),
-	Features:     []string{"CAPTURE_DELETES", "COLUMN_HASHING", "DATA_BLOCKING", "RE_SYNC"},
-	Open:         open,
-}
 
 // Values of config fields.
 const (
 	queryBased        = "QUERY_BASED"
+	xmin              = "XMIN" // what clients of Fivetran called queryBased before (go-fivetran 1.3.8, tests/e2e)
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
@@ -99,7 +86,7 @@ type config struct {
 	Host     string `json:"host" title:"Host" help:"Name or IP address of the database server." required:"true"`
 	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
 	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
-	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true"`
+	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true" external:"true"`
 	Password string `json:"password" title:"Password" help:"The role's password." secret:"true" when:"auth_method=PASSWORD"`
 
 	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`
@@ -108,7 +95,7 @@ type config struct {
 	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
 	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
 
-	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source." enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
+	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
 	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT." when:"update_method=WAL_PGOUTPUT"`
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT." when:"update_method=WAL_PGOUTPUT"`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. It costs a count of each table per sync." default:"true"`
@@ -153,7 +140,7 @@ func (s *source) usable() *setup.Problem {
 		return &setup.Problem{Code: "config_not_supported", Message: field + " " + got + " is not available; set it to " + want}
 	}
 	switch {
-	case s.UpdateMethod != "" && s.UpdateMethod != queryBased:
+	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != xmin:
 		return refuse("update_method", s.UpdateMethod, queryBased)
 	case !setup.Reaches(s.ConnectionType, s.env.Dial != nil):
 		return refuse("connection_type", s.ConnectionType, directly)

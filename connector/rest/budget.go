@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"strconv"
 	"strings"
@@ -36,6 +37,39 @@ func OnDemand(n int, per time.Duration) *Budget {
 	b := NewBudget(n, per)
 	b.every = 0
 	return b
+}
+
+// ready returns how long a request would have to wait. A nil Budget lets all
+// go.
+func (b *Budget) ready() time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(time.Until(b.next), 0)
+}
+
+// A Budgets has the Budgets of a vendor that counts the requests of each
+// credential, whichever connection makes them. Its zero value is ready.
+type Budgets struct {
+	mu sync.Mutex
+	of map[[sha256.Size]byte]*Budget
+}
+
+// Of returns the Budget of a credential, which make makes for the first that
+// asks for it.
+func (b *Budgets) Of(credential string, make func() *Budget) *Budget {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := sha256.Sum256([]byte(credential))
+	if b.of == nil {
+		b.of = map[[sha256.Size]byte]*Budget{}
+	}
+	if b.of[key] == nil {
+		b.of[key] = make()
+	}
+	return b.of[key]
 }
 
 // Wait returns when the next request may go, and takes it off the budget.
@@ -83,6 +117,28 @@ func retryAfter(header string, now time.Time) (time.Duration, bool) {
 	}
 	if at, err := http.ParseTime(header); err == nil {
 		return max(at.Sub(now), 0), true
+	}
+	return 0, false
+}
+
+// exhausted returns how long it takes until a vendor's count of requests
+// begins anew, if its headers say that none is left: X-RateLimit-Remaining and
+// X-RateLimit-Reset, or RateLimit-Remaining and RateLimit-Reset, with the time
+// of the reset in seconds since 1970, or in seconds from now where it is small.
+func exhausted(h http.Header, now time.Time) (time.Duration, bool) {
+	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} {
+		if strings.TrimSpace(h.Get(prefix+"Remaining")) != "0" {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(h.Get(prefix+"Reset")), 10, 64)
+		if err != nil || n < 0 {
+			continue
+		}
+		const longAgo = 1e8 // 1973, or three years from now
+		if n < longAgo {
+			return time.Duration(n) * time.Second, true
+		}
+		return max(time.Unix(n, 0).Sub(now), 0) + time.Second, true // the clocks differ
 	}
 	return 0, false
 }

@@ -155,7 +155,7 @@ func TestCredentialsStayOnTheHost(t *testing.T) {
 		}
 		return answer(200, "", `{"id":7}`), nil
 	})
-	cl.Auth = func(r *http.Request) { r.Header.Set("Authorization", "key") }
+	cl.Auth = Header("Authorization", "key")
 	for address, want := range map[string]string{
 		"https://evil.test/v1/x":                                "https://evil.test/v1/x is not an address of https://api.test",
 		"http://api.test/v1/x":                                  "http://api.test/v1/x is not",

@@ -169,6 +169,35 @@ func (c *column) appendString(s []byte) bool {
 	return false
 }
 
+// appendCSV appends what a text says, which may be a number or a boolean.
+func (c *column) appendCSV(s []byte) bool {
+	switch {
+	case len(s) > 0 && c.bools != nil:
+		if string(s) != "true" && string(s) != "false" {
+			return false
+		}
+		c.bools.Append(string(s) == "true")
+		return c.fixed()
+	case len(s) > 0 && (c.longs != nil || c.ints != nil || c.shorts != nil || c.doubles != nil || c.decimals != nil || c.typ.Unbounded()):
+		return c.appendNumber(s)
+	case c.typ.Kind == schema.JSON && len(s) > 0:
+		return fastjson.ValidateBytes(s) == nil && c.appendText(s)
+	case c.typ.Kind == schema.JSON:
+		c.null()
+		return true
+	}
+	return c.appendString(s)
+}
+
+// typeOfText returns the type that holds a text which the column's type did
+// not hold: that of a number, or text.
+func typeOfText(s []byte) schema.Type {
+	if n, ok := parseNumber(s, nil); ok {
+		return n.typ()
+	}
+	return schema.Type{Kind: schema.String}
+}
+
 func (c *column) fixed() bool {
 	c.filled = true
 	c.bytes += 8

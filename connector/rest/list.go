@@ -1,53 +1,68 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"iter"
+	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/valyala/fastjson"
 )
 
-// A List is a list in pages, as Django REST framework's PageNumberPagination
-// gives it: {"count": N, "next": URL or null, "previous": …, "results": […]}.
-// An answer of another shape counts as a list of that one object.
+// A List is a list in pages. Its zero value, but for the first two fields,
+// reads lists as Django REST framework's PageNumberPagination gives them:
+// {"count": N, "next": URL or null, "previous": …, "results": […]}. There, an
+// answer of another shape counts as a list of that one object.
 type List struct {
 	Client *Client
-	Path   string
+	Path   string // or the address of the first page, if there is no Query
 	Query  url.Values
+	Header http.Header // nil: none
+	ETag   string      // of the first page when it was read before; "": none
+
+	Next  Pager    // nil: [NextURL] of "next"
+	Items []string // the path to the rows in a page; nil: "results", or the page itself if it is an array
+	Total string   // the field of a page that says how many rows there are; "": "count"
 
 	// Of the pages read so far.
-	Count int64 // rows in all, as the latest page says
-	Rows  int64 // rows read
+	Count int64  // rows in all, as the latest page says
+	Rows  int64  // rows read
+	Tag   string // ETag of the first page; "": it has none
+
+	// Unchanged says that the first page is as it was with ETag. No page is
+	// yielded.
+	Unchanged bool
 
 	// Shrunk says that rows went away while the list was read. As pages are
 	// cut by number, others may have moved to a page that had been read
 	// already: what the list does not have may exist all the same.
 	Shrunk bool
+
+	more  bool // there is a page after the latest
+	pages int  // read so far
 }
 
 // Pages reads the list from the beginning. What it yields is good until the
-// next page. An error ends it.
+// next page. An error ends it; pages that come a second time are one.
 func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
-		l.Count, l.Rows, l.Shrunk = 0, 0, false
-		address := l.Client.URL(l.Path, l.Query)
-		var r Reply
-		for first := true; address != ""; first = false {
-			err := l.Client.Get(ctx, address, &r)
-			if Status(err) == 404 && !first {
-				l.Shrunk = true // the page that was promised is gone
+		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk = 0, 0, "", false, false
+		at := Page{Reply: &Reply{}}
+		address := l.Path
+		if l.Query != nil || !strings.ContainsAny(address, "?:") {
+			address = l.Client.URL(l.Path, l.Query)
+		}
+		seen := map[uint64]bool{}
+		for address != "" {
+			rows, next, err := l.read(ctx, &at, address, seen)
+			l.more, l.pages = next != "", at.Number
+			if l.Unchanged || err == nil && at.URL == nil {
 				return
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			rows, next, err := l.page(r.Value, first)
-			if err == nil && next == address {
-				err = fmt.Errorf("%s: the next page of %s is the page itself", l.Client.Name, l.Path)
 			}
 			if !yield(rows, err) || err != nil {
 				return
@@ -57,25 +72,103 @@ func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	}
 }
 
-func (l *List) page(v *fastjson.Value, first bool) (rows []*fastjson.Value, next string, err error) {
-	if v.Type() != fastjson.TypeObject {
-		return nil, "", fmt.Errorf("%s: a page of %s is no object but %s", l.Client.Name, l.Path, v.Type())
+// read reads the page at an address, and finds the next one's. at.URL is nil if
+// there is none although it was promised.
+func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint64]bool) (rows []*fastjson.Value, next string, err error) {
+	q := Request{URL: address, Header: l.Header}
+	first := at.Number == 0
+	if first {
+		q.ETag = l.ETag
 	}
-	if !v.Exists("results") && first {
-		l.Count, l.Rows = 1, 1
-		return []*fastjson.Value{v}, "", nil
-	}
-	results := v.Get("results")
-	if results == nil || results.Type() != fastjson.TypeArray {
-		return nil, "", fmt.Errorf("%s: a page of %s has no results", l.Client.Name, l.Path)
-	}
-	rows = results.GetArray()
-	count := v.GetInt64("count")
-	if count < l.Count {
+	err = l.Client.Do(ctx, q, at.Reply)
+	if Status(err) == http.StatusNotFound && !first {
 		l.Shrunk = true
+		at.URL = nil
+		return nil, "", nil
 	}
-	l.Count, l.Rows = count, l.Rows+int64(len(rows))
-	return rows, string(v.GetStringBytes("next")), nil
+	if err != nil {
+		return nil, "", err
+	}
+	if first {
+		l.Tag, l.Unchanged = tag(at.Reply, l.ETag), at.Reply.Unchanged
+	}
+	if l.Unchanged {
+		return nil, "", nil
+	}
+	if at.URL, err = l.Client.Base.Parse(address); err != nil {
+		return nil, "", err
+	}
+	at.Number++
+	if rows, err = l.page(at.Reply.Value, first); err != nil {
+		return nil, "", err
+	}
+	at.Rows = len(rows)
+	if next, err = l.pager()(at); err != nil {
+		return nil, "", fmt.Errorf("%s: a page of %s: %w", l.Client.Name, l.Path, err)
+	}
+	if at.Last > 0 {
+		l.Shrunk = l.Shrunk || at.last > 0 && at.Last < at.last
+		at.last = at.Last
+	}
+	if len(rows) == 0 {
+		return rows, next, nil
+	}
+	seen[maphash.String(seed, at.URL.String())] = true
+	body := maphash.Bytes(seed, at.Reply.body.Bytes())
+	if seen[body] {
+		return rows, "", fmt.Errorf("%s: a page of %s came twice", l.Client.Name, l.Path)
+	}
+	seen[body] = true
+	if n, err := at.URL.Parse(next); next != "" && (err != nil || seen[maphash.String(seed, n.String())]) {
+		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
+	}
+	return rows, next, nil
+}
+
+// tag returns the ETag of an answer to a request with one.
+func tag(r *Reply, before string) string {
+	if t := r.Header.Get("ETag"); t != "" || !r.Unchanged {
+		return t
+	}
+	return before
+}
+
+var seed = maphash.MakeSeed()
+
+func (l *List) pager() Pager {
+	if l.Next != nil {
+		return l.Next
+	}
+	return NextURL("next")
+}
+
+// page returns the rows of a page.
+func (l *List) page(v *fastjson.Value, first bool) ([]*fastjson.Value, error) {
+	if v.Type() == fastjson.TypeArray && (len(l.Items) == 0 && l.Next != nil) {
+		l.Rows += int64(len(v.GetArray()))
+		return v.GetArray(), nil
+	}
+	if v.Type() != fastjson.TypeObject {
+		return nil, fmt.Errorf("%s: a page of %s is no object but %s", l.Client.Name, l.Path, v.Type())
+	}
+	items := l.Items
+	if items == nil {
+		items = []string{"results"}
+	}
+	if !v.Exists(items...) && first && l.Next == nil {
+		l.Count, l.Rows = 1, 1
+		return []*fastjson.Value{v}, nil
+	}
+	results := v.Get(items...)
+	if results == nil || results.Type() != fastjson.TypeArray {
+		return nil, fmt.Errorf("%s: a page of %s has no %s", l.Client.Name, l.Path, strings.Join(items, "."))
+	}
+	rows := results.GetArray()
+	l.Rows += int64(len(rows))
+	count := v.GetInt64(cmp.Or(l.Total, "count"))
+	l.Shrunk = l.Shrunk || count < l.Count
+	l.Count = count
+	return rows, nil
 }
 
 // GetAll requests many addresses, up to ahead of them at a time, and yields

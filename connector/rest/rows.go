@@ -79,10 +79,15 @@ type step struct {
 
 // A cell is a value of the row being set.
 type cell struct {
-	v   *fastjson.Value // nil: NULL, or n
-	cut func(string) string
-	n   int64
-	set bool // n counts
+	v    *fastjson.Value // nil: NULL, or one of the next
+	cut  func(string) string
+	text []byte // nil: there is none
+	n    int64
+	set  bool // n counts
+}
+
+func (c *cell) null() bool {
+	return !c.set && c.text == nil && (c.v == nil || c.v.Type() == fastjson.TypeNull)
 }
 
 // NewRows returns a Rows for t, with the fields that are not named as their
@@ -142,6 +147,16 @@ func (r *Rows) Int(column int, n int64) {
 func (r *Rows) Value(column int, v *fastjson.Value, cut func(string) string) {
 	if column >= 0 {
 		r.cells[column] = cell{v: v, cut: cut}
+	}
+}
+
+// Text sets a value of the row as text, such as a field of CSV; column -1 is
+// passed over. Numbers, dates and booleans are what the text says, in the
+// column's type; empty is NULL where the type is no text. nil is NULL. text
+// must stay as it is until End.
+func (r *Rows) Text(column int, text []byte) {
+	if column >= 0 {
+		r.cells[column] = cell{text: text}
 	}
 }
 
@@ -215,8 +230,7 @@ func (r *Rows) End(ctx context.Context) error {
 		if !c.Key {
 			continue
 		}
-		cell := &r.cells[i]
-		if !cell.set && (cell.v == nil || cell.v.Type() == fastjson.TypeNull) {
+		if r.cells[i].null() {
 			r.out.Warn(setup.Warning{Code: "row_without_key", Message: fmt.Sprintf(
 				"A row of %s has no %s and was left out.", r.name, c.Name)})
 			return nil
@@ -248,6 +262,8 @@ func (r *Rows) append(i int) bool {
 	switch {
 	case c.set:
 		return r.values[i].appendInt(c.n)
+	case c.text != nil:
+		return r.values[i].appendCSV(c.text)
 	case c.v == nil:
 		r.values[i].null()
 		return true
@@ -259,7 +275,10 @@ func (r *Rows) append(i int) bool {
 // in that column goes out first; then the row must be appended again.
 func (r *Rows) widen(ctx context.Context, i int) (again bool, err error) {
 	typ := schema.Type{Kind: schema.Long}
-	if c := &r.cells[i]; !c.set {
+	switch c := &r.cells[i]; {
+	case c.text != nil:
+		typ = typeOfText(c.text)
+	case !c.set:
 		typ = typeOf(c.v)
 	}
 	typ = r.values[i].wider(typ)

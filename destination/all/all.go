@@ -2,6 +2,8 @@
 package all
 
 import (
+	"slices"
+
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/duckdb"
 	"github.com/penstock-data/penstock/destination/mysql"
@@ -9,7 +11,7 @@ import (
 )
 
 // Services are the kinds of destination that there are.
-var Services = []destination.Service{duckdb.Service, postgres.Service, mysql.MySQL, mysql.MariaDB}
+var Services = slices.Concat([]destination.Service{duckdb.Service}, postgres.Services, mysql.Services)
 
 // Lookup returns the service with an id.
 func Lookup(id string) (destination.Service, bool) {

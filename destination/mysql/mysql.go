@@ -1,5 +1,6 @@
-// Package mysql is the destinations "mysql_warehouse" and "maria_warehouse": a
-// MySQL or MariaDB server. It finds out by itself which of the two it speaks to.
+// Package mysql is the destinations "mysql_warehouse" and "maria_warehouse", a
+// MySQL or MariaDB server, and those that are the same run by somebody else. It
+// finds out by itself which of the two it speaks to.
 //
 // What other destinations call a schema is a database here. Rows travel by LOAD
 // DATA LOCAL, or in INSERT statements where the server does not let them.
@@ -27,7 +28,7 @@ type Config struct {
 	Host            string     `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
 	Port            setup.Port `json:"port" title:"Port" help:"Port of the server." default:"3306" quoted:"true"`
 	Database        string     `json:"database" title:"Database" help:"The database that the user connects to, where rows wait in temporary tables. Tables are written to databases that are called like their schemas." required:"true"`
-	User            string     `json:"user" title:"User" help:"A user who may create databases." required:"true"`
+	User            string     `json:"user" title:"User" help:"A user who may create databases." required:"true" external:"true"`
 	Password        string     `json:"password" title:"Password" help:"The user's password." secret:"true"`
 	ConnectionType  string     `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel" default:"Directly"`
 	AlwaysEncrypted bool       `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
@@ -35,12 +36,16 @@ type Config struct {
 	setup.Tunnel `quoted:"true"`
 }
 
-// MySQL and MariaDB are the destinations "mysql_warehouse" and
-// "maria_warehouse". Names have up to 64 characters in both.
-var (
-	MySQL   = service("mysql_warehouse", "MySQL")
-	MariaDB = service("maria_warehouse", "MariaDB")
-)
+// Services are MySQL and MariaDB wherever they run. Fivetran has an id for each
+// of these places, and the same fields for all (its API definition, 2026-07).
+// Names have up to 64 characters in both.
+var Services = []destination.Service{
+	service("mysql_warehouse", "MySQL"),
+	service("maria_warehouse", "MariaDB"),
+	service("aurora_warehouse", "Amazon Aurora MySQL"),
+	service("maria_rds_warehouse", "Amazon RDS for MariaDB"),
+	service("mysql_rds_warehouse", "Amazon RDS for MySQL"),
+}
 
 func service(id, name string) destination.Service {
 	return destination.Service{

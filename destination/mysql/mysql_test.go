@@ -143,7 +143,7 @@ func openConfig(t testing.TB, c Config) own {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := MariaDB.Open(text, destination.Env{})
+	d, err := Services[1].Open(text, destination.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func selectText(t testing.TB, d destination.Destination, name schema.Name, colum
 // TestPort reads configs that were kept with the port as a number, and as text.
 func TestPort(t *testing.T) {
 	for _, port := range []string{`3307`, `"3307"`} {
-		d, err := MySQL.Open(json.RawMessage(`{"host":"h","port":`+port+`}`), destination.Env{})
+		d, err := Services[0].Open(json.RawMessage(`{"host":"h","port":`+port+`}`), destination.Env{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -357,7 +357,7 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for _, config := range []string{`{"host":"h","connection_type":"SshTunnel"}`, `{"host":7}`} {
-		if _, err := MySQL.Open([]byte(config), destination.Env{}); err == nil {
+		if _, err := Services[0].Open([]byte(config), destination.Env{}); err == nil {
 			t.Errorf("%s is taken", config)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package postgres is the destination "postgres_warehouse": a PostgreSQL
-// database.
+// Package postgres is the destination "postgres_warehouse", a PostgreSQL
+// database, and those that are the same run by somebody else.
 //
 // Rows travel in the binary format of COPY. A source that speaks it too, and
 // whose types are the table's, can hand its rows over as they are: to each is
@@ -26,7 +26,7 @@ type Config struct {
 	Host            string     `json:"host" title:"Host" help:"Name or address of the server." required:"true"`
 	Port            setup.Port `json:"port" title:"Port" help:"Port of the server." default:"5432" quoted:"true"`
 	Database        string     `json:"database" title:"Database" help:"The database that the tables are written to." required:"true"`
-	User            string     `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true"`
+	User            string     `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true" external:"true"`
 	Password        string     `json:"password" title:"Password" help:"The role's password." secret:"true" when:"auth_method=PASSWORD"`
 	AuthMethod      string     `json:"auth_method" title:"Authentication method" help:"How the role proves who it is." enum:"PASSWORD,CLIENT_CERTIFICATE,ENTRA_ID,AWS_IAM" default:"PASSWORD"`
 	ConnectionType  string     `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
@@ -39,13 +39,23 @@ type Config struct {
 	ExternalID    string `json:"external_id,omitempty" title:"External id" help:"For auth_method AWS_IAM." readonly:"true" when:"auth_method=AWS_IAM"`
 }
 
-// Service is the destination "postgres_warehouse".
-var Service = destination.Service{
-	ID:      "postgres_warehouse",
-	Name:    "PostgreSQL",
-	Config:  setup.Describe("PostgreSQL", Config{}),
-	MaxName: 63,
-	Open:    open,
+// Services are PostgreSQL wherever it runs. Fivetran has an id for each of these
+// places, and the same fields for all; in Amazon's there are fewer ways to log
+// in (its API definition, 2026-07).
+var Services = []destination.Service{
+	service("postgres_warehouse", "PostgreSQL"),
+	service("aurora_postgres_warehouse", "Amazon Aurora PostgreSQL", "PASSWORD", "AWS_IAM"),
+	service("azure_postgres_warehouse", "Azure Database for PostgreSQL"),
+	service("postgres_gcp_warehouse", "Google Cloud SQL for PostgreSQL"),
+	service("postgres_rds_warehouse", "Amazon RDS for PostgreSQL", "PASSWORD", "AWS_IAM"),
+}
+
+func service(id, name string, logins ...string) destination.Service {
+	d := setup.Describe(name, Config{})
+	if logins != nil {
+		d.Field("auth_method").Enum = logins
+	}
+	return destination.Service{ID: id, Name: name, Config: d, MaxName: 63, Open: open}
 }
 
 type warehouse struct {

@@ -75,7 +75,7 @@ func openConfig(t testing.TB, c Config) destination.Destination {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Service.Open(text, destination.Env{})
+	d, err := Services[0].Open(text, destination.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

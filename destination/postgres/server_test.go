@@ -371,7 +371,7 @@ func TestEncryption(t *testing.T) {
 	}
 	asked := ""
 	for _, trusts := range []bool{false, true} {
-		d, err := Service.Open(text, destination.Env{Trusts: func(hash string) bool { asked = hash; return trusts }})
+		d, err := Services[0].Open(text, destination.Env{Trusts: func(hash string) bool { asked = hash; return trusts }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -393,7 +393,7 @@ func TestEncryption(t *testing.T) {
 
 func TestUnsupportedConfig(t *testing.T) {
 	for _, config := range []string{`{"host":"h","auth_method":"AWS_IAM"}`, `{"host":"h","connection_type":"SshTunnel"}`} {
-		if _, err := Service.Open([]byte(config), destination.Env{}); setup.AsProblem(err) == nil {
+		if _, err := Services[0].Open([]byte(config), destination.Env{}); setup.AsProblem(err) == nil {
 			t.Errorf("%s: got %v, want a Problem", config, err)
 		}
 	}

@@ -33,6 +33,8 @@ type Config struct {
 	// ends then. nil: it never does.
 	Closing   <-chan struct{}
 	PublicURL string // by which people and agents reach the server; "": as the request did
+
+	GoogleProject string // whose service accounts the groups' are; "": penstock
 }
 
 type server struct {

@@ -23,16 +23,20 @@ func (s *server) columns(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := (&change{cfg, cat}).find(r.table())
-	if err != nil {
-		return nil, err
-	}
-	if t.Gone {
-		return nil, notFound(fivetran.NotFoundTable, "Table '%s' of schema '%s' does not exist in the source any more.", t.Table, r.table().Schema)
-	}
 	names, err := s.names(r.Context(), c, src)
 	if err != nil {
 		return nil, err
+	}
+	t, err := (&change{cfg, cat}).find(r.table())
+	if err != nil {
+		// Dagster's plug-in asks by the destination's names (dagster-fivetran
+		// 0.29, fivetran_event_iterator.py).
+		if t = arriving(cat, names, r.table()); t == nil {
+			return nil, err
+		}
+	}
+	if t.Gone {
+		return nil, notFound(fivetran.NotFoundTable, "Table '%s' of schema '%s' does not exist in the source any more.", t.Table, r.table().Schema)
 	}
 	var there []schemaconfig.ColumnView
 	for _, v := range schemaconfig.Columns(cfg, cat, t, names) {
@@ -41,6 +45,17 @@ func (s *server) columns(r *request) (any, error) {
 		}
 	}
 	return fivetran.TableColumns{Columns: wireColumns(there)}, nil
+}
+
+// arriving returns the table that the destination calls n, or nil.
+func arriving(cat *schemaconfig.Catalog, names schemaconfig.Names, n schema.Name) *schemaconfig.CatalogTable {
+	for i := range cat.Tables {
+		t := &cat.Tables[i]
+		if names.Table(t.Table) == n.Table && names.Schema(t.Schema) == n.Schema {
+			return t
+		}
+	}
+	return nil
 }
 
 func (s *server) dropColumn(r *request) (any, error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ func (s *server) updateConnection(r *request) (any, error) {
 	}
 	_, src, err := s.findConnection(r)
 	if err != nil {
+		return nil, err
+	}
+	if req.Config, err = src.withAuth(req.Config, req.Auth); err != nil {
 		return nil, err
 	}
 	switch {
@@ -35,7 +39,7 @@ func (s *server) updateConnection(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed, blocked := way != r.connection.Way(), false, false
-	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config) || req.ExternalSecretsKeys.Given)); err != nil {
 		return nil, err
 	}
 	c, err := s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
@@ -60,8 +64,12 @@ func (s *server) updateConnection(r *request) (any, error) {
 		if err := s.say(n, c.NetworkingMethod, &config); err != nil {
 			return err
 		}
-		if string(config) != string(c.Config) {
-			c.Config, c.Failures, changed = config, 0, true
+		keys, err := secretsKeys(src.config, c.SecretsKeys, c.SecretsManagerID, req.ExternalSecretsKeys)
+		if err != nil {
+			return err
+		}
+		if string(config) != string(c.Config) || !maps.Equal(keys, c.SecretsKeys) {
+			c.Config, c.SecretsKeys, c.Failures, changed = config, keys, 0, true
 		}
 		c.PackageID = packageOf(c.Service, c.Config)
 		return nil
@@ -108,11 +116,11 @@ func setSchemaStatus(c *store.Connection, status *string) (blocked bool) {
 // changesAnything reports whether a request has a field that lasts: how to
 // run setup tests is not enough.
 func changesAnything(req *fivetran.UpdateConnection) bool {
-	return given(req.Config) || given(req.DestinationConfiguration) ||
+	return given(req.Config) || given(req.Auth) || given(req.DestinationConfiguration) ||
 		req.Paused != nil || req.PauseAfterTrial != nil || req.SyncFrequency != nil || req.DailySyncTime.Given ||
 		req.ScheduleType != nil || req.Schedule.Given || req.DataDelaySensitivity != nil || req.DataDelayThreshold != nil ||
 		req.NetworkingMethod != nil || req.ProxyAgentID.Given || req.PrivateLinkID.Given ||
-		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given ||
+		req.HybridDeploymentAgentID.Given || req.ExternalSecretsManagerID.Given || req.ExternalSecretsKeys.Given ||
 		req.IsHistoricalSync != nil || req.SchemaStatus != nil
 }
 

@@ -1,13 +1,17 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 func (s *server) listConnections(r *request) (any, error) {
@@ -40,6 +44,10 @@ func (s *server) createConnection(r *request) (any, error) {
 		return nil, invalidInput("Unsupported connector service '%s'", req.Service)
 	}
 	if err := s.groupIn(r, req.GroupID, access.Connections, access.Create, noGroup(req.GroupID)); err != nil {
+		return nil, err
+	}
+	var err error
+	if req.Config, err = src.withAuth(req.Config, req.Auth); err != nil {
 		return nil, err
 	}
 	c, err := newConnection(src, &req)
@@ -85,8 +93,11 @@ func (s *server) complete(r *request, src *source, c *store.Connection, req *fiv
 	if err := s.say(n, way.Method, &c.Config); err != nil {
 		return err
 	}
+	if c.SecretsKeys, err = secretsKeys(src.config, nil, way.SecretsManager, req.ExternalSecretsKeys); err != nil {
+		return err
+	}
 	// What is missing may follow later, but not if it is to be tested now.
-	if missing := src.config.Missing(c.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+	if missing := lacking(src.config, c.Config, c.SecretsKeys); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return fieldRequired(missing[0])
 	}
 	c.PackageID = packageOf(c.Service, c.Config)
@@ -123,6 +134,7 @@ func newConnection(src *source, req *fivetran.NewConnection) (*store.Connection,
 			return nil, invalidInput("Invalid value for field 'destination_schema_names'")
 		}
 		c.SchemaNames = *v
+		c.Paused = c.Paused || req.Paused == nil && *v == "SOURCE_NAMING"
 	}
 	if given(req.ConnectCardConfig) {
 		if !isFalse(req.RunSetupTests) {
@@ -229,12 +241,27 @@ func (s *server) deleteConnection(r *request) (any, error) {
 }
 
 // findConnection returns the connection that the path names, and its service.
+// One whose service the server was started without can be looked at, but for
+// its config, of which nobody knows what is secret.
 func (s *server) findConnection(r *request) (*store.Connection, *source, error) {
-	src := s.sources[r.connection.Service]
-	if src == nil {
-		return nil, nil, errors.New("connection " + r.id() + ": this server has no service " + r.connection.Service)
+	c := r.connection
+	if src := s.sources[c.Service]; src != nil {
+		return c, src, nil
 	}
-	return r.connection, src, nil
+	if err := onlyRead(r, "connector", c.Service); err != nil {
+		return nil, nil, err
+	}
+	hidden := *c
+	hidden.Config = json.RawMessage("{}")
+	return &hidden, &source{Service: connector.Service{ID: c.Service, Name: c.Service}, config: &setup.Description{}}, nil
+}
+
+// onlyRead refuses to change what the server was started without.
+func onlyRead(r *request, what, service string) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	return conflict("This installation has no %s for service '%s'. Start it with one, or delete this.", what, service)
 }
 
 // noConnection is the error of a connection that does not exist which clients
@@ -289,6 +316,7 @@ func wireConnectionItem(c *store.Connection, now time.Time) fivetran.ConnectionI
 		LocalProcessingAgentID:   optional(c.HybridAgentID),
 		HybridDeploymentAgentID:  optional(c.HybridAgentID),
 		ExternalSecretsManagerID: optional(c.SecretsManagerID),
+		ExternalSecretsKeys:      c.SecretsKeys,
 		DestinationSchemaNames:   c.SchemaNames,
 
 		DestinationConfiguration: c.DestinationConfig,
@@ -320,7 +348,7 @@ func wireAlerts(alerts []store.Alert) []fivetran.Task {
 }
 
 func (s *server) wireConnection(src *source, c *store.Connection) (fivetran.Connection, error) {
-	config, err := src.config.Mask(c.Config)
+	config, err := src.shown(c.Config)
 	return fivetran.Connection{
 		ConnectionItem: wireConnectionItem(c, s.now()),
 		SetupTests:     wireTests(c.SetupTests),

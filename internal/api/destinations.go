@@ -1,7 +1,9 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schedule"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // regions are the processing locations that the API knows. Penstock works
@@ -74,7 +77,10 @@ func (s *server) createDestination(r *request) (any, error) {
 	if err := s.say(n, way.Method, &d.Config); err != nil {
 		return nil, err
 	}
-	if missing := target.Config.Missing(d.Config); len(missing) > 0 && !isFalse(req.RunSetupTests) {
+	if d.SecretsKeys, err = secretsKeys(target.Config, nil, way.SecretsManager, req.ExternalSecretsKeys); err != nil {
+		return nil, err
+	}
+	if missing := lacking(target.Config, d.Config, d.SecretsKeys); len(missing) > 0 && !isFalse(req.RunSetupTests) {
 		return nil, fieldRequired(missing[0])
 	}
 	if err := s.limitTests(r, !isFalse(req.RunSetupTests)); err != nil {
@@ -150,7 +156,7 @@ func (s *server) updateDestination(r *request) (any, error) {
 		return nil, err
 	}
 	moved, changed := way != r.destination.Way(), false
-	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config))); err != nil {
+	if err := s.limitTests(r, wantTests(req.Tests, moved || given(req.Config) || req.ExternalSecretsKeys.Given)); err != nil {
 		return nil, err
 	}
 	d, err := s.Store.UpdateDestination(r.Context(), r.id(), func(d *store.Destination) error {
@@ -169,8 +175,13 @@ func (s *server) updateDestination(r *request) (any, error) {
 				return err
 			}
 		}
-		err := s.say(n, d.NetworkingMethod, &d.Config)
-		changed = moved || string(d.Config) != before
+		keys, err := secretsKeys(target.Config, d.SecretsKeys, d.SecretsManagerID, req.ExternalSecretsKeys)
+		if err != nil {
+			return err
+		}
+		err = s.say(n, d.NetworkingMethod, &d.Config)
+		changed = moved || string(d.Config) != before || !maps.Equal(keys, d.SecretsKeys)
+		d.SecretsKeys = keys
 		return err
 	})
 	if err != nil {
@@ -231,17 +242,16 @@ func (s *server) testDestination(r *request) (any, error) {
 
 // findDestination returns the destination that the path names, and its service.
 func (s *server) findDestination(r *request) (*store.Destination, *destination.Service, error) {
-	target, err := s.target(r.destination)
-	return r.destination, target, err
-}
-
-// target returns a stored destination's service. It is missing only if the
-// server was started without it.
-func (s *server) target(d *store.Destination) (*destination.Service, error) {
+	d := r.destination
 	if t := s.targets[d.Service]; t != nil {
-		return t, nil
+		return d, t, nil
 	}
-	return nil, errors.New("destination " + d.ID + ": this server has no service " + d.Service)
+	if err := onlyRead(r, "destination", d.Service); err != nil {
+		return nil, nil, err
+	}
+	hidden := *d
+	hidden.Config = json.RawMessage("{}")
+	return &hidden, &destination.Service{ID: d.Service, Name: d.Service, Config: &setup.Description{}}, nil
 }
 
 func noDestination(id string) error {
@@ -272,5 +282,7 @@ func wireDestination(target *destination.Service, d *store.Destination) (fivetra
 		DestinationItem: wireDestinationItem(d),
 		SetupTests:      wireTests(d.SetupTests),
 		Config:          config,
+
+		ExternalSecretsKeys: d.SecretsKeys,
 	}, err
 }

@@ -40,7 +40,7 @@ var (
 				Host     string `json:"host" title:"Host" help:"DB instance host or IP address." required:"true"`
 				Port     int    `json:"port" title:"Port" default:"5432"`
 				Database string `json:"database" title:"Database" required:"true"`
-				User     string `json:"user" title:"User" required:"true"`
+				User     string `json:"user" title:"User" required:"true" external:"true"`
 				Password string `json:"password" title:"Password" secret:"true"`
 				Method   string `json:"update_method" title:"Update method" enum:"QUERY_BASED,WAL_PGOUTPUT" default:"QUERY_BASED"`
 				TLS      bool   `json:"always_encrypted" title:"Require TLS"`
@@ -78,7 +78,7 @@ var (
 				Host     string     `json:"host" required:"true"`
 				Port     setup.Port `json:"port" default:"5432" quoted:"true"`
 				Database string     `json:"database"`
-				User     string     `json:"user"`
+				User     string     `json:"user" external:"true"`
 				Password string     `json:"password" secret:"true"`
 				Way      string     `json:"connection_type" enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 

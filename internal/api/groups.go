@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -78,8 +79,8 @@ func (s *server) groupConnections(r *request) (any, error) {
 	return s.connectionsPage(r, r.group.ID)
 }
 
-// groupUsers lists the members of a group, and those who see it because of
-// their role in the account.
+// groupUsers lists the members of a group, with their roles in it, and those who
+// see it because of their role in the account, which is not shown here.
 func (s *server) groupUsers(r *request) (any, error) {
 	return paged(r, wireUser, func(page store.Page) ([]store.User, string, error) {
 		if r.wantsInactive() {
@@ -172,10 +173,10 @@ func (s *server) groupPublicKey(r *request) (any, error) {
 }
 
 // groupServiceAccount names the account by which a Google cloud would know
-// the group. Its form is the one that clients expect.
+// the group, in the server's project. Its form is the one that clients expect.
 func (s *server) groupServiceAccount(r *request) (any, error) {
 	return fivetran.GroupServiceAccount{
-		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@penstock.iam.gserviceaccount.com",
+		ServiceAccount: "g-" + strings.ReplaceAll(r.group.ID, "_", "-") + "@" + cmp.Or(s.GoogleProject, "penstock") + ".iam.gserviceaccount.com",
 	}, nil
 }
 

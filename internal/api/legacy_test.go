@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +73,37 @@ func TestDagster(t *testing.T) {
 		t.Errorf("max of %v and %v is what it polls", c["succeeded_at"], c["failed_at"])
 	}
 	e.ok("POST", connector+"/resync", "{}")
+}
+
+// TestOlderNames asks by the older names of paths for what the clients above
+// do not.
+func TestOlderNames(t *testing.T) {
+	e := newEnv(t)
+	idOf := strings.NewReplacer("+", "-", "/", "_", "=", "").Replace
+	function := e.id("/v1/connections", `{"group_id":"`+e.group("functions")+`","service":"aws_lambda","config":{"schema":"s"}}`)
+	ids := strings.NewReplacer("{c}", strings.Replace(e.database(), "/connections/", "/connectors/", 1), "{f}", "/v1/connectors/"+function,
+		"{der}", base64.StdEncoding.EncodeToString(testDER), "{hash}", testHash, "{key}", testKey, "{keyhash}", testKeyHash, "{id}", idOf(testHash), "{keyid}", idOf(testKeyHash))
+	for _, tt := range []struct{ method, path, body string }{
+		{"POST", "{c}/schemas", `{"schema_change_handling":"ALLOW_ALL","schemas":{}}`},
+		{"POST", "{c}/schemas/reload", ""},
+		{"PATCH", "{c}/schemas", `{"schema_change_handling":"ALLOW_COLUMNS"}`},
+		{"PATCH", "{c}/schemas/Sales", `{"enabled":true}`},
+		{"PATCH", "{c}/schemas/Sales/tables/Order", `{"columns":{"total":{"enabled":false}}}`},
+		{"DELETE", "{c}/schemas/Sales/tables/Order/columns/total", ""},
+		{"POST", "{c}/schemas/drop-columns", `{"schemas":{"Sales":{"tables":{"Order":{"columns":["total"]}}}}}`},
+		{"POST", "{c}/schemas/tables/resync", `{"Sales":["Order"]}`},
+		{"POST", "{c}/schemas/Sales/tables/Order/resync", ""},
+		{"POST", "{c}/sync", ""},
+		{"POST", "{c}/certificates", `{"hash":"{hash}","encoded_cert":"{der}"}`},
+		{"GET", "{c}/certificates/{id}", ""},
+		{"DELETE", "{c}/certificates/{id}", ""},
+		{"POST", "{c}/fingerprints", `{"hash":"{keyhash}","public_key":"{key}"}`},
+		{"GET", "{c}/fingerprints/{keyid}", ""},
+		{"DELETE", "{c}/fingerprints/{keyid}", ""},
+		{"PATCH", "{f}/state", `{"state":{"cursor":"a"}}`},
+		{"GET", "{f}/state", ""},
+		{"GET", "/v1/metadata/connectors/15five", ""},
+	} {
+		e.ok(tt.method, ids.Replace(tt.path), ids.Replace(tt.body))
+	}
 }

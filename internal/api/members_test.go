@@ -135,6 +135,7 @@ func TestTeams(t *testing.T) {
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"{eve}"}`, 201, "Success", "User has been added to the team"},
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"{eve}"}`, 409, "Conflict", ""},
 		{"POST", "/v1/teams/{t}/users", `{"user_id":"nobody"}`, 404, "NotFound", ""},
+		{"GET", "/v1/teams/{t}/users/{eve}", "", 200, "Success", "Team user details retrieved successfully"},
 		{"PATCH", "/v1/teams/{t}/users/{eve}", `{"role":"Team Manager"}`, 200, "Success", "User role has been updated"},
 		{"DELETE", "/v1/teams/{t}/users/{eve}", "", 200, "Success", "User has been removed from the team"},
 		{"GET", "/v1/teams/{t}/users/{eve}", "", 404, "NotFound", ""},
@@ -166,6 +167,15 @@ func TestGroupUsers(t *testing.T) {
 		{"DELETE", "/v1/groups/{g}/users/nobody", "", 404, "NotFound", ""},
 	})
 	if diff := cmp.Diff([]string{"owner@example.com", "billing@example.com", "reviewer@example.com", "new@example.com"}, emails()); diff != "" {
+		t.Error(diff)
+	}
+	roles := map[any]any{} // in the group
+	for _, u := range e.ok("GET", "/v1/groups/"+g+"/users", "").data["items"].([]any) {
+		u := u.(map[string]any)
+		roles[u["email"]] = u["role"]
+	}
+	want := map[any]any{"owner@example.com": roles["owner@example.com"], "reviewer@example.com": nil, "billing@example.com": "View Destination", "new@example.com": "Destination Administrator"}
+	if diff := cmp.Diff(want, roles); diff != "" {
 		t.Error(diff)
 	}
 	added, err := e.store.UserByEmail(t.Context(), "new@example.com")

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // A source is a connector service as the API knows it.
 type source struct {
 	connector.Service
-	config *setup.Description // the service's own fields after those that name the destination schema
+	config *setup.Description // the service's own fields after those that name the destination schema; see authField
 	detail fivetran.ConnectorType
 	item   fivetran.ConnectorType // detail without config
 }
@@ -30,8 +31,11 @@ func newSources(services []connector.Service) sources {
 	for _, svc := range services {
 		src := &source{Service: svc, config: svc.Config.With(svc.SchemaFormat.Fields()...)}
 		src.detail = connectorType(src)
+		if svc.Auth != nil {
+			src.config = src.config.With(setup.Field{Name: authField, Type: setup.Object, Fields: svc.Auth.Fields})
+		}
 		src.item = src.detail
-		src.item.Config, src.item.Auth = nil, nil
+		src.item.Config, src.item.Auth, src.item.SecretsKeys = nil, nil, nil
 		all[svc.ID] = src
 	}
 	return all
@@ -84,8 +88,11 @@ func connectorType(src *source) fivetran.ConnectorType {
 		Type:              src.Kind,
 		Description:       src.Description,
 		Icons:             []string{},
-		ConnectorClass:    "standard",
-		ServiceStatus:     "general_availability",
+		LinkToDocs:        src.Docs,
+		LinkToERD:         src.ERD,
+		ConnectorClass:    cmp.Or(src.Class, "standard"),
+		ServiceStatus:     cmp.Or(src.Status, "general_availability"),
+		StatusUpdatedAt:   src.StatusSince,
 		SupportedFeatures: []fivetran.Feature{},
 		Config:            properties(src.config.Fields),
 	}
@@ -93,6 +100,14 @@ func connectorType(src *source) fivetran.ConnectorType {
 		t.SupportedFeatures = append(t.SupportedFeatures, fivetran.Feature{ID: id})
 	}
 	t.Config.Title = src.Name + " config object"
+	if len(src.Icons) > 0 {
+		t.IconURL, t.Icons = src.Icons[0], src.Icons
+	}
+	if src.Auth != nil {
+		t.Auth = properties(src.Auth.Fields)
+		t.Auth.Title = src.Name + " auth object"
+	}
+	t.SecretsKeys = secretsFields(src.Service.Config)
 	return t
 }
 
@@ -123,8 +138,12 @@ func property(f setup.Field) *fivetran.Property {
 	p.Title, p.Description, p.FieldStatus = f.Title, f.Help, "general_availability"
 	p.Readonly, p.Immutable, p.Nullable = f.Readonly, f.Immutable, !f.Required
 	p.Default = f.Default
+	secret := p
+	if f.Type == setup.Array {
+		secret = p.Items
+	}
 	if f.Secret {
-		p.Format = "password"
+		secret.Format = "password"
 	}
 	return p
 }

@@ -63,3 +63,33 @@ func TestOracle(t *testing.T) {
 		})
 	}
 }
+
+// TestDocumentHears shows the same of what holds answers against our own
+// document.
+func TestDocumentHears(t *testing.T) {
+	d, err := loadDocument()
+	must(t, err)
+	const state = `{"code":"Success","message":"m","data":{"items":[{"version":1,"current":true,"run_id":null,"rows":0,"saved_at":"2026-07-01T12:00:00Z","bytes":3}],"next_cursor":null}}`
+	op := d.operation("GET", "/v1/penstock/connections/c/states")
+	for _, tt := range []struct {
+		name, old, new, media string
+		status                int
+		ok                    bool
+	}{
+		{"as it is", "", "", "application/json", 200, true},
+		{"field missing", `"rows":0,`, ``, "application/json", 200, false},
+		{"field unknown", `"rows":0,`, `"rows":0,"row":0,`, "application/json", 200, false},
+		{"null", `"rows":0`, `"rows":null`, "application/json", 200, false},
+		{"type", `"version":1`, `"version":"1"`, "application/json", 200, false},
+		{"time", `2026-07-01T12:00:00Z`, `yesterday`, "application/json", 200, false},
+		{"no cursor", `,"next_cursor":null`, ``, "application/json", 200, false},
+		{"code", `"Success"`, `"Error"`, "application/json", 200, false},
+		{"media type", "", "", "text/html", 200, false},
+		{"status", "", "", "application/json", 201, false},
+	} {
+		body := strings.Replace(state, tt.old, tt.new, 1)
+		if err := d.check(op, tt.status, http.Header{"Content-Type": {tt.media}}, []byte(body)); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

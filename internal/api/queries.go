@@ -52,7 +52,7 @@ func (s *server) queryDestination(r *request) (any, error) {
 	case err != nil:
 		return nil, err
 	}
-	w := fivetran.QueryAnswer{Rows: a.Rows, More: a.More, Milliseconds: s.now().Sub(start).Milliseconds()}
+	w := fivetran.QueryAnswer{Columns: []fivetran.QueryColumn{}, Rows: a.Rows, More: a.More, Milliseconds: s.now().Sub(start).Milliseconds()}
 	for _, c := range a.Columns {
 		w.Columns = append(w.Columns, fivetran.QueryColumn{Name: c.Name, Type: c.Type})
 	}

@@ -53,7 +53,9 @@ func TestQueries(t *testing.T) {
 func TestWhoMayQuery(t *testing.T) {
 	e := newEnv(t)
 	d := e.warehouse()
-	e.engine.answer = func(string, destination.Query) (*destination.Answer, error) { return &destination.Answer{}, nil }
+	e.engine.answer = func(string, destination.Query) (*destination.Answer, error) {
+		return &destination.Answer{Rows: [][]*string{}}, nil
+	}
 	for role, status := range map[string]int{"Account Administrator": 200, "Account Reviewer": 403, "Account Analyst": 403, "Account Billing": 404} {
 		e.login(t, role)
 		if a := e.do("POST", "/v1/penstock/destinations/"+d+"/query", `{"sql":"SELECT 1"}`); a.status != status {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -55,6 +56,9 @@ func (r *request) read(v any) error {
 	if err != nil || len(body) == 0 {
 		return err
 	}
+	if string(body) == "null" { // which the decoder takes for no change
+		return errNoObject
+	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return badJSON(err)
 	}
@@ -78,6 +82,8 @@ func (r *request) body() ([]byte, error) {
 }
 
 var (
+	errNoObject  = invalidInput("The request body is not a JSON object")
+	errTooSlow   = &apiError{http.StatusRequestTimeout, fivetran.BadRequest, "The request body did not arrive in time"}
 	errTooLarge  = &apiError{http.StatusRequestEntityTooLarge, fivetran.BadRequest, "The request body is too large"}
 	errMediaType = &apiError{http.StatusUnsupportedMediaType, fivetran.UnsupportedMediaType, "HTTP 415 Unsupported Media Type"}
 )
@@ -85,8 +91,11 @@ var (
 // unreadable says why a body could not be read.
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errTooSlow
 	}
 	return invalidInput("The request body cannot be read")
 }
@@ -98,7 +107,7 @@ func badJSON(err error) error {
 		field := wrongType.Field[strings.LastIndexByte(wrongType.Field, '.')+1:]
 		return invalidInput("Invalid value for field '%s'", field)
 	}
-	return invalidInput("The request body is not a JSON object")
+	return errNoObject
 }
 
 // checkAccept refuses a request whose client takes no JSON. Whatever the

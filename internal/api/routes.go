@@ -59,6 +59,8 @@ func (s *server) routes() []route {
 			route{method: post, path: "/v1/certificates", handle: s.approveNamed(&certificate), message: fivetran.CertificateApproved},
 			route{method: post, path: "/v1/fingerprints", handle: s.approveNamed(&fingerprint), message: fivetran.FingerprintApproved},
 			route{method: get, path: "/public/connector-types", handle: s.publicConnectorTypes, message: fivetran.PublicConnectorTypesShown, public: true},
+			route{method: get, path: "/openapi.json", handle: showDocument, public: true, download: true},
+			route{method: get, path: "/docs/api", handle: showPage, public: true, download: true},
 		),
 
 		on(grouped(access.Users),
@@ -157,6 +159,11 @@ func (s *server) routes() []route {
 		on(grouped(access.Connections),
 			route{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
 			route{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
+		),
+		on(aConnection, // the older metadata API
+			route{method: get, path: "/v1/metadata/connectors" + id + "/schemas", handle: s.sourceSchemas, message: fivetran.SourceObjectsListed},
+			route{method: get, path: "/v1/metadata/connectors" + id + "/tables", handle: s.sourceTables, message: fivetran.SourceObjectsListed},
+			route{method: get, path: "/v1/metadata/connectors" + id + "/columns", handle: s.sourceColumns, message: fivetran.SourceObjectsListed},
 		),
 		on(aConnection,
 			route{method: get, path: connections + id, handle: s.showConnection, message: fivetran.ConnectionRetrieved},

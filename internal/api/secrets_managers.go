@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,29 +9,10 @@ import (
 
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
+	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
-
-// secretsManagers are the configs of secrets managers, by type. The first
-// field is required, the other required ones only where no hybrid deployment
-// agent brings its own.
-var secretsManagers = map[string]*setup.Description{
-	"AWS_SECRET_MANAGER": setup.Describe("AWS Secrets Manager", struct {
-		RoleARN    string `json:"role_arn" required:"true"`
-		ExternalID string `json:"external_id"`
-	}{}),
-	"AZURE_KEY_VAULT": setup.Describe("Azure Key Vault", struct {
-		VaultURL string `json:"vault_url" required:"true"`
-		TenantID string `json:"tenant_id" required:"true"`
-	}{}),
-	"HASHICORP_VAULT": setup.Describe("HashiCorp Vault", struct {
-		VaultAddress string `json:"vault_address" required:"true"`
-		RoleID       string `json:"role_id" required:"true"`
-		SecretID     string `json:"secret_id" required:"true" secret:"true"`
-		Namespace    string `json:"namespace"`
-	}{}),
-}
 
 var aSecretsManager = subject{
 	limited: true, resource: access.Account,
@@ -61,19 +43,22 @@ func (s *server) createSecretsManager(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	about := secretsManagers[req.Type]
+	kind := secretsmanager.TypeOf(req.Type)
 	switch {
 	case req.Type == "":
 		return nil, badSecretsManager("ESM type is required.")
-	case about == nil:
+	case kind == nil:
 		return nil, invalidInput("Invalid value for field 'type'")
 	case req.Name == "":
 		return nil, badSecretsManager("ESM name is required.")
 	case !given(req.Config):
 		return nil, badSecretsManager("ESM config is required.")
 	}
-	config, err := about.Normalize(req.Config)
+	config, err := kind.Config.Normalize(req.Config)
 	if err != nil {
+		return nil, err
+	}
+	if config, err = withExternalID(kind, config, r.caller.AccountID); err != nil {
 		return nil, err
 	}
 	m := &store.SecretsManager{AccountID: r.caller.AccountID, Type: req.Type, Name: req.Name, Hybrid: req.Hybrid, Config: config}
@@ -91,9 +76,10 @@ func (s *server) createSecretsManager(r *request) (any, error) {
 }
 
 // secretsManagerComplete refuses a secrets manager in whose config something
-// required is missing.
+// required is missing. The first field is required, the other required ones only
+// where no hybrid deployment agent brings its own.
 func secretsManagerComplete(m *store.SecretsManager) error {
-	about := secretsManagers[m.Type]
+	about := aboutSecretsManager(m)
 	missing := about.Missing(m.Config)
 	if m.Hybrid {
 		missing = slices.DeleteFunc(missing, func(name string) bool { return name != about.Fields[0].Name })
@@ -102,6 +88,25 @@ func secretsManagerComplete(m *store.SecretsManager) error {
 		return fieldRequired(missing[0])
 	}
 	return nil
+}
+
+// withExternalID gives a role the account's id as its external id, unless it
+// has another one, as Fivetran's form does (setup guide of AWS Secrets Manager,
+// read 2026-11).
+func withExternalID(kind *secretsmanager.Type, config json.RawMessage, account string) (json.RawMessage, error) {
+	var c struct {
+		ExternalID string `json:"external_id"`
+	}
+	if err := setup.Decode(config, &c); err != nil || kind.Config.Field("external_id") == nil || c.ExternalID != "" {
+		return config, err
+	}
+	return kind.Config.Set(config, "external_id", account)
+}
+
+// aboutSecretsManager describes the config of a secrets manager, whose type is
+// one that there is.
+func aboutSecretsManager(m *store.SecretsManager) *setup.Description {
+	return secretsmanager.TypeOf(m.Type).Config
 }
 
 func (s *server) showSecretsManager(r *request) (any, error) {
@@ -117,7 +122,11 @@ func (s *server) updateSecretsManager(r *request) (any, error) {
 		return nil, badSecretsManager("ESM config is required.")
 	}
 	m, err := s.Store.UpdateSecretsManager(r.Context(), r.id(), s.now(), func(m *store.SecretsManager) (err error) {
-		if m.Config, err = secretsManagers[m.Type].Merge(m.Config, req.Config); err != nil {
+		kind := secretsmanager.TypeOf(m.Type)
+		if m.Config, err = kind.Config.Merge(m.Config, req.Config); err != nil {
+			return err
+		}
+		if m.Config, err = withExternalID(kind, m.Config, m.AccountID); err != nil {
 			return err
 		}
 		return secretsManagerComplete(m)
@@ -185,6 +194,6 @@ func wireSecretsManagerItem(m *store.SecretsManager) fivetran.SecretsManager {
 func wireSecretsManager(m *store.SecretsManager) (fivetran.SecretsManager, error) {
 	w := wireSecretsManagerItem(m)
 	var err error
-	w.Config, err = secretsManagers[m.Type].Mask(m.Config)
+	w.Config, err = aboutSecretsManager(m).Mask(m.Config)
 	return w, err
 }

@@ -78,6 +78,111 @@ func TestSecretsManagers(t *testing.T) {
 	})
 }
 
+// TestSecretsManagerExternalID shows what a role in AWS is to trust.
+func TestSecretsManagerExternalID(t *testing.T) {
+	e := newEnv(t)
+	a := e.ok("POST", "/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"n","config":{"role_arn":"r"}}`)
+	path := "/v1/external-secrets-managers/" + a.data["id"].(string)
+	shows := func(a answer, want string) {
+		t.Helper()
+		if id := a.data["config"].(map[string]any)["external_id"]; id != want {
+			t.Errorf("got %v, want %s", id, want)
+		}
+	}
+	shows(a, e.user.AccountID)
+	shows(e.ok("PATCH", path, `{"config":{"role_arn":"s","external_id":"mine"}}`), "mine")
+	shows(e.ok("PATCH", path, `{"config":{"role_arn":"t"}}`), "mine")
+	shows(e.ok("PATCH", path, `{"config":{"external_id":null}}`), e.user.AccountID)
+}
+
+// TestSecretsKeys names in requests what a secrets manager keeps.
+func TestSecretsKeys(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, location string) {
+		e := newEnvAt(t, location)
+		m := e.ok("POST", "/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"m","config":{"role_arn":"r"}}`).data["id"].(string)
+		g := e.group("g")
+		// What is kept elsewhere is required here no more.
+		a := e.ok("POST", "/v1/connections", `{"group_id":"`+g+`","service":"postgres","config":{"schema_prefix":"p","host":"h","database":"d"},
+			"external_secrets_manager_id":"`+m+`","external_secrets_keys_config":{"user":"U","password":"P"}}`)
+		c := "/v1/connections/" + a.data["id"].(string)
+		shows := func(a answer, want map[string]any) {
+			t.Helper()
+			got, ok := a.data["external_secrets_keys_config"]
+			if ok != (want != nil) || ok && cmp.Diff(want, got) != "" {
+				t.Errorf("got %s, want %v", a.body, want)
+			}
+		}
+		shows(a, map[string]any{"user": "U", "password": "P"})
+		shows(e.ok("GET", c, ""), map[string]any{"user": "U", "password": "P"})
+		if item := e.ok("GET", "/v1/connections", "").data["items"].([]any)[0].(map[string]any); cmp.Diff(map[string]any{"user": "U", "password": "P"}, item["external_secrets_keys_config"]) != "" {
+			t.Errorf("got %v", item)
+		}
+		d := "/v1/destinations/" + g
+		a = e.ok("POST", "/v1/destinations", `{"group_id":"`+g+`","service":"postgres_warehouse","time_zone_offset":"0","config":{"host":"h"},
+			"external_secrets_manager_id":"`+m+`","external_secrets_keys_config":{"password":"D"}}`)
+		shows(a, map[string]any{"password": "D"})
+		for _, path := range []string{c, d} {
+			tests := func(body string) int {
+				t.Helper()
+				before := e.engine.tests
+				e.ok("PATCH", path, body)
+				return e.engine.tests - before
+			}
+			if n := tests(`{"external_secrets_keys_config":{"password":"Q"}}`); n != 1 {
+				t.Errorf("%s: other keys are tested %d times", path, n)
+			}
+			if n := tests(`{"external_secrets_keys_config":{"password":"Q"}}`); n != 0 {
+				t.Errorf("%s: the same keys are tested %d times", path, n)
+			}
+			want := map[string]any{"password": "Q"}
+			if path == c {
+				want["user"] = "U"
+			}
+			shows(e.ok("GET", path, ""), want)
+			want["user"] = "V"
+			delete(want, "password")
+			shows(e.ok("PATCH", path, `{"external_secrets_keys_config":{"password":null,"user":"V"},"run_setup_tests":false}`), want)
+			shows(e.ok("PATCH", path, `{"external_secrets_keys_config":null,"run_setup_tests":false}`), nil)
+			shows(e.ok("PATCH", path, `{"external_secrets_keys_config":{"password":"Q"},"run_setup_tests":false}`), map[string]any{"password": "Q"})
+			// They end with the manager.
+			shows(e.ok("PATCH", path, `{"external_secrets_manager_id":null,"run_setup_tests":false}`), nil)
+			shows(e.ok("PATCH", path, `{"external_secrets_manager_id":"`+m+`","run_setup_tests":false}`), nil)
+		}
+		kind := e.ok("GET", "/v1/metadata/connector-types/postgres", "").data["external_secrets_keys_config"].(map[string]any)["properties"].(map[string]any)
+		if len(kind) != 2 || kind["user"] == nil || kind["password"] == nil {
+			t.Errorf("postgres may have %v elsewhere", kind)
+		}
+		if kind, ok := e.ok("GET", "/v1/metadata/connector-types/aws_lambda", "").data["external_secrets_keys_config"]; ok {
+			t.Errorf("aws_lambda may have %v elsewhere", kind)
+		}
+	})
+}
+
+func TestSecretsKeysRefused(t *testing.T) {
+	e := newEnv(t)
+	m := e.ok("POST", "/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"m","config":{"role_arn":"r"}}`).data["id"].(string)
+	const post, all, one = "POST", "/v1/connections", "/v1/connections/{c}"
+	body := func(more string) string {
+		return `{"group_id":"{g}","service":"postgres","run_setup_tests":false,"config":{"schema_prefix":"q"},` + more + `}`
+	}
+	c := e.connection()
+	data, _ := e.details(c)
+	kept := func(field string) string {
+		return "Invalid 'external_secrets_keys_config' object: field '" + field + "' cannot be kept by an external secrets manager"
+	}
+	refuses(t, e, strings.NewReplacer("{m}", m, "{c}", c, "{g}", data["group_id"].(string)), []refused{
+		{"no manager", post, all, body(`"external_secrets_keys_config":{"password":"P"}`), "", 400, "InvalidInput", "Field 'external_secrets_manager_id' is required"},
+		{"no such field", post, all, body(`"external_secrets_manager_id":"{m}","external_secrets_keys_config":{"pin":"P"}`), "", 400, "InvalidInput", kept("pin")},
+		{"host", post, all, body(`"external_secrets_manager_id":"{m}","external_secrets_keys_config":{"host":"P"}`), "", 400, "InvalidInput", kept("host")},
+		{"required elsewhere", post, all, `{"group_id":"{g}","service":"postgres","config":{"schema_prefix":"q","host":"h","database":"d"},"external_secrets_manager_id":"{m}","external_secrets_keys_config":{"password":"P"}}`,
+			"", 400, "InvalidInput", "Field 'user' is required"},
+		{"change without a manager", "PATCH", one, `{"external_secrets_keys_config":{"api_key":"P"}}`, "", 400, "InvalidInput", "Field 'external_secrets_manager_id' is required"},
+		{"schema", "PATCH", one, `{"external_secrets_manager_id":"{m}","external_secrets_keys_config":{"schema":"P"}}`, "", 400, "InvalidInput", kept("schema")},
+		{"destination", post, "/v1/destinations", `{"group_id":"{g}","service":"duckdb","time_zone_offset":"0","config":{"path":"p"},"run_setup_tests":false,"external_secrets_manager_id":"{m}","external_secrets_keys_config":{"path":"P"}}`,
+			"", 400, "InvalidInput", kept("path")},
+	})
+}
+
 func TestSecretsManagerErrors(t *testing.T) {
 	root := newEnv(t)
 	id := root.ok("POST", "/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"n","config":{"role_arn":"r"}}`).data["id"].(string)

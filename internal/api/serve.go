@@ -33,6 +33,18 @@ const timeout = 60 * time.Second
 // transferTimeout bounds a request that sends or fetches a file.
 const transferTimeout = 10 * time.Minute
 
+// slack is how much longer than its request a connection may take to bring a
+// body or to fetch an answer: what a handler waits for ends first.
+const slack = 5 * time.Second
+
+// NewServer returns a server of the API or of what has the API in it. No client
+// keeps it busy by being slow: it waits ten seconds for a request's head, and
+// for its body and the fetching of its answer little longer than it may take.
+func NewServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+}
+
 // A route is one operation of the API.
 type route struct {
 	method, path string
@@ -124,6 +136,9 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	limit, patience := e.limits(hr.Method)
 	ctx, cancel := context.WithTimeout(hr.Context(), patience)
 	defer cancel()
+	connection, end := http.NewResponseController(w), time.Now().Add(patience+slack)
+	_ = connection.SetReadDeadline(end)             // what is no connection, in tests, has no deadlines
+	_ = connection.SetWriteDeadline(end.Add(slack)) // the answer to a body that did not come, too
 	hr = hr.WithContext(ctx)
 	hr.Body = http.MaxBytesReader(w, hr.Body, limit)
 	r := &request{Request: hr, caller: &nobody}

@@ -173,6 +173,7 @@ func (s *server) transformationSchedule(r *request, t *store.Transformation, sc 
 	if err := checkTransformationSchedule(sc); err != nil {
 		return nil, err
 	}
+	sc.DaysOfWeek, sc.ConnectionIDs, sc.TransformationIDs = once(sc.DaysOfWeek), once(sc.ConnectionIDs), once(sc.TransformationIDs)
 	if _, err := s.groupOf(r, t.GroupID, sc.ConnectionIDs); err != nil {
 		return nil, err
 	}
@@ -189,6 +190,16 @@ func (s *server) transformationSchedule(r *request, t *store.Transformation, sc 
 		}
 	}
 	return json.Marshal(sc)
+}
+
+// once returns a list without what it has already named.
+func once(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	return slices.DeleteFunc(list, func(v string) bool {
+		named := seen[v]
+		seen[v] = true
+		return named
+	})
 }
 
 // checkTransformationSchedule checks a schedule by itself, with the rules of

@@ -89,6 +89,11 @@ func TestTransformations(t *testing.T) {
 	if diff := cmp.Diff(want, a.data); a.message != "Transformation updated successfully" || diff != "" {
 		t.Error(a.message, diff)
 	}
+	twice := `{"schedule":{"schedule_type":"TIME_OF_DAY","time_of_day":"06:30","days_of_week":["TUESDAY","MONDAY","TUESDAY"]}}`
+	if days := at(e.ok("PATCH", "/v1/transformations/"+id, twice).data, "schedule", "days_of_week"); cmp.Diff([]any{"TUESDAY", "MONDAY"}, days) != "" {
+		t.Errorf("days %v", days)
+	}
+	e.ok("PATCH", "/v1/transformations/"+id, `{"schedule":{"schedule_type":"CRON","cron":["0 6 * * *","0 18 * * *"]}}`)
 	steps := `{"transformation_config":{"steps":[{"command":"dbt test"},{"name":"b","command":"dbt run"}]}}`
 	want["transformation_config"].(map[string]any)["steps"] = []any{map[string]any{"name": "", "command": "dbt test"}, map[string]any{"name": "b", "command": "dbt run"}}
 	if diff := cmp.Diff(want, e.ok("PATCH", "/v1/transformations/"+id, steps).data); diff != "" {

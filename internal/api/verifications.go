@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/penstock-data/penstock/internal/engine"
@@ -162,8 +163,10 @@ func (s *server) namedTables(r *request, scope map[string][]string, of string) (
 // are any, which are not kept.
 func (s *server) plan(r *request) (any, error) {
 	var req fivetran.PlanRequest
-	if err := r.read(&req); err != nil {
-		return nil, err
+	if r.Method == http.MethodPost {
+		if err := r.read(&req); err != nil {
+			return nil, err
+		}
 	}
 	c, _, err := s.findConnection(r)
 	if err != nil {

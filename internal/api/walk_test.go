@@ -1,6 +1,8 @@
 package api
 
 import (
+	"database/sql"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,6 +48,7 @@ func (e *env) things() map[string]string {
 		"package-metadata":          "any", // there is none
 		"external-secrets-managers": e.id("/v1/external-secrets-managers", `{"type":"AWS_SECRET_MANAGER","name":"m","config":{"role_arn":"r"}}`),
 		"external-logging":          g, // its services have the groups' ids
+		"packages":                  e.send("POST", "/v1/connector-sdk/packages", "file", zipOf(e.t, 10)).data["id"].(string),
 		"webhooks":                  e.id("/v1/webhooks/group/"+g, `{"url":"https://hooks.example.com","events":["sync_end"],"active":false}`),
 	}
 }
@@ -134,8 +137,8 @@ func noun(path string) string {
 
 var parameter = regexp.MustCompile(`\{[^}]+\}`)
 
-// fill replaces {id} in a path by the id of a thing, nil: of none, and all
-// further names by x. It leaves {id} if there is no such thing.
+// fill replaces {id} in a path by the id of a thing, nil: of none, {what} by
+// test, and all further names by x. It leaves {id} if there is no such thing.
 func fill(path string, things map[string]string) string {
 	id := "missing"
 	if things != nil {
@@ -143,6 +146,8 @@ func fill(path string, things map[string]string) string {
 	}
 	return parameter.ReplaceAllStringFunc(path, func(name string) string {
 		switch {
+		case name == "{what}":
+			return "test"
 		case name != "{id}":
 			return "x"
 		case id == "":
@@ -150,4 +155,78 @@ func fill(path string, things map[string]string) string {
 		}
 		return id
 	})
+}
+
+// TestWalkRefused asks for every route in ways that are refused before anything
+// is done: a method that the path has not, an answer in another form, a body in
+// another form, a body that is no JSON object, a page that there cannot be, and
+// too often. Nothing is written.
+func TestWalkRefused(t *testing.T) {
+	dir := t.TempDir()
+	e := newEnvAt(t, dir)
+	things := e.things()
+	run := e.engine.start().ID
+	written := commits(t, dir)
+	for _, rt := range new(server).routes() {
+		path := strings.NewReplacer("{id}", "missing", "/runs/x", "/runs/"+run).Replace(fill(rt.path, things))
+		refused := func(method, body string, status int, code string, headers ...string) {
+			t.Helper()
+			before := written()
+			if a := e.do(method, path, body, headers...); a.status != status || a.code != code {
+				t.Errorf("%s %s %v: got %d %s, want %d", method, rt.path, headers, a.status, a.body, status)
+			}
+			if written() != before {
+				t.Errorf("%s %s %v, which is refused, writes", method, rt.path, headers)
+			}
+		}
+		refused("PUT", "", 405, "MethodNotAllowed")
+		if !rt.download {
+			refused(rt.method, "", 406, "NotAcceptable", "Accept: text/html")
+		}
+		if hasBody(&rt) {
+			refused(rt.method, "x", 415, "UnsupportedMediaType", "Content-Type: text/plain")
+		}
+		switch op := operationOf(t, rt.method, rt.path); {
+		case rt.upload:
+			refused(rt.method, "x", 400, "InvalidInput", "Content-Type: multipart/form-data; boundary=b")
+		case op != nil && op.RequestBody != nil:
+			for _, body := range []string{`{`, `[]`, `null`, `"x"`, `{}{}`, "{\"a\":\"\x00\"}"} {
+				refused(rt.method, body, 400, "InvalidInput")
+			}
+		case op != nil && op.Parameters.GetByInAndName("query", "limit") != nil:
+			path += "?limit=0"
+			refused(rt.method, "", 400, "InvalidInput")
+		}
+	}
+}
+
+// hasBody reports whether a route's method is one with a body.
+func hasBody(rt *route) bool { return rt.method == "POST" || rt.method == "PATCH" }
+
+// commits returns a function that tells whether anything was written to the
+// database in a folder: it returns another number then.
+func commits(t *testing.T, dir string) func() int {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "penstock.db"))
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1) // the number is a connection's own
+	return func() (n int) {
+		must(t, db.QueryRowContext(t.Context(), `pragma data_version`).Scan(&n))
+		return n
+	}
+}
+
+// TestWalkTooMany asks for every route when the account's requests are used up.
+func TestWalkTooMany(t *testing.T) {
+	e, s := limited(t)
+	things := e.things()
+	for s.limiter.take(ordinary, e.user.AccountID, e.now) == nil {
+	}
+	for _, rt := range s.routes() {
+		path := strings.ReplaceAll(fill(rt.path, things), "{id}", "missing")
+		if a := e.do(rt.method, path, ""); !rt.public && (a.status != 429 || a.header.Get("Retry-After") == "") {
+			t.Errorf("%s %s: got %d %s", rt.method, rt.path, a.status, a.body)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"errors"
 
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/engine"
@@ -66,5 +67,17 @@ func (s *server) syncConnection(r *request) (any, error) {
 	if err := r.read(&req); err != nil {
 		return nil, err
 	}
-	return nil, s.Engine.Sync(r.Context(), r.id(), req.Force)
+	_, src, err := s.findConnection(r)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Engine.Sync(r.Context(), r.id(), req.Force)
+	if src.Absent == nil || !errors.Is(err, engine.ErrIncomplete) {
+		return nil, err
+	}
+	// The tests make why it does not sync a task of the connection.
+	if _, err := s.Engine.TestConnection(r.Context(), r.id(), engine.Trust{}); err != nil {
+		return nil, ifGone(err, noConnection(r, r.id()))
+	}
+	return nil, conflict("%s", src.Absent.Message)
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,7 +29,8 @@ const connections = 1000
 
 // apiRequests measures a server with many connections: how soon it answers,
 // what it takes when nothing happens, and what a request for a connection's
-// details costs it while wrk asks as fast as it can.
+// details costs it while wrk asks as fast as it can, and whether its memory
+// grows with the number of requests.
 func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 	port, err := freePort()
 	if err != nil {
@@ -42,7 +46,7 @@ func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	started := time.Since(began)
-	idle, err := memoryOf(server.Process.Pid)
+	idle, err := memoryOf(server.Process.Pid, "VmRSS")
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +78,78 @@ func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	few, err := peakUnder(ctx, server.Process.Pid, "http://"+addr, ids, 10_000)
+	if err != nil {
+		return nil, err
+	}
+	many, err := peakUnder(ctx, server.Process.Pid, "http://"+addr, ids, 100_000)
+	if err != nil {
+		return nil, err
+	}
 	return []figure{
 		{what: "start to first answer", value: float64(started.Milliseconds()), unit: "ms", limit: 300},
 		{what: "memory when idle", value: idle, unit: "MB", limit: 60},
 		{what: "server CPU per GET of a connection", value: (after - before) / n * 1e6, unit: "µs", limit: 90},
 		{what: "requests per second", value: n / 5},
+		{what: "peak memory, 64 clients, 10,000 requests", value: few, unit: "MB"},
+		{what: "peak memory, 64 clients, 100,000 requests", value: many, unit: "MB", limit: math.Ceil(few * 1.2)},
 	}, nil
+}
+
+// peakUnder returns the most resident memory, in MB, that a server has while
+// 64 clients make so many requests at once: nine of ten for a connection's
+// details, the tenth for a page of a hundred.
+func peakUnder(ctx context.Context, pid int, base string, ids []string, requests int) (float64, error) {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil { // the peak begins anew
+		return 0, err
+	}
+	const clients = 64
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	defer client.CloseIdleConnections()
+	errs := make(chan error, clients)
+	for c := range clients {
+		go func() {
+			for i := c; i < requests; i += clients {
+				path := "/v1/connections/" + ids[i%len(ids)]
+				if i/clients%10 == 0 {
+					path = "/v1/connections"
+				}
+				if err := fetch(ctx, client, base+path); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	var err error
+	for range clients {
+		err = errors.Join(err, <-errs)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return memoryOf(pid, "VmHWM")
+}
+
+func fetch(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth("bench", "bench-secret")
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", url, resp.Status)
+	}
+	return nil
 }
 
 // makeConnections makes paused connections and returns their ids.

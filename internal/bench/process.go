@@ -189,18 +189,19 @@ func cpuOf(pid int) (float64, error) {
 	return (user + system) / ticks, errors.Join(err1, err2)
 }
 
-// memoryOf returns the resident memory of a running process in MB.
-func memoryOf(pid int) (float64, error) {
+// memoryOf returns the resident memory of a running process in MB: now, VmRSS,
+// or at most, VmHWM.
+func memoryOf(pid int, what string) (float64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
 	for sc := bufio.NewScanner(f); sc.Scan(); {
-		if v, ok := strings.CutPrefix(sc.Text(), "VmRSS:"); ok {
+		if v, ok := strings.CutPrefix(sc.Text(), what+":"); ok {
 			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(v), " kB"), 64)
 			return kb * 1024 / 1e6, err
 		}
 	}
-	return 0, errors.New("no VmRSS")
+	return 0, fmt.Errorf("process %d has no %s", pid, what)
 }

@@ -55,10 +55,11 @@ type ConnectionItem struct {
 	ExternalSecretsManagerID *string `json:"external_secrets_manager_id"`
 	DestinationSchemaNames   string  `json:"destination_schema_names"`
 
-	DestinationConfiguration json.RawMessage `json:"destination_configuration,omitempty"` // absent unless set
-	SourceSyncDetails        json.RawMessage `json:"source_sync_details,omitempty"`       // absent for services that have none
-	ConnectCardConfig        json.RawMessage `json:"connect_card_config,omitempty"`       // absent unless a Connect Card was asked for
-	ConnectCard              *ConnectCard    `json:"connect_card,omitempty"`              // absent but in answers that make one
+	DestinationConfiguration json.RawMessage   `json:"destination_configuration,omitempty"`    // absent unless set
+	SourceSyncDetails        json.RawMessage   `json:"source_sync_details,omitempty"`          // absent for services that have none
+	ExternalSecretsKeys      map[string]string `json:"external_secrets_keys_config,omitempty"` // absent where an external secrets manager keeps nothing
+	ConnectCardConfig        json.RawMessage   `json:"connect_card_config,omitempty"`          // absent unless a Connect Card was asked for
+	ConnectCard              *ConnectCard      `json:"connect_card,omitempty"`                 // absent but in answers that make one
 }
 
 // A Connection is the data of GET /v1/connections/{connectionId} and of what
@@ -127,6 +128,7 @@ type Tests struct {
 // connection share. Null means absent.
 type ConnectionSettings struct {
 	Config                   json.RawMessage    `json:"config"`
+	Auth                     json.RawMessage    `json:"auth"` // taken by services that describe one
 	Paused                   *bool              `json:"paused"`
 	PauseAfterTrial          *bool              `json:"pause_after_trial"`
 	SyncFrequency            *Integer           `json:"sync_frequency"`
@@ -140,7 +142,10 @@ type ConnectionSettings struct {
 	PrivateLinkID            Nullable[string]   `json:"private_link_id"`
 	HybridDeploymentAgentID  Nullable[string]   `json:"hybrid_deployment_agent_id"`
 	ExternalSecretsManagerID Nullable[string]   `json:"external_secrets_manager_id"`
-	DestinationConfiguration json.RawMessage    `json:"destination_configuration"`
+
+	ExternalSecretsKeys Nullable[map[string]*string] `json:"external_secrets_keys_config"` // null: none
+
+	DestinationConfiguration json.RawMessage `json:"destination_configuration"`
 	Tests
 }
 

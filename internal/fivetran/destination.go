@@ -27,6 +27,8 @@ type Destination struct {
 	DestinationItem
 	SetupTests []SetupTest     `json:"setup_tests,omitzero"` // absent before the first run
 	Config     json.RawMessage `json:"config"`               // secrets as ******
+
+	ExternalSecretsKeys map[string]string `json:"external_secrets_keys_config,omitempty"` // absent where an external secrets manager keeps nothing
 }
 
 // DestinationSettings are the fields that requests to create and to modify a
@@ -41,6 +43,9 @@ type DestinationSettings struct {
 	PrivateLinkID             Nullable[string] `json:"private_link_id"`
 	HybridDeploymentAgentID   Nullable[string] `json:"hybrid_deployment_agent_id"`
 	ExternalSecretsManagerID  Nullable[string] `json:"external_secrets_manager_id"`
+
+	ExternalSecretsKeys Nullable[map[string]*string] `json:"external_secrets_keys_config"` // null: none
+
 	Tests
 }
 

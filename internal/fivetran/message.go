@@ -203,5 +203,6 @@ const (
 	RunLogRetrieved        = "Run log retrieved successfully"
 	TablesListed           = "Tables retrieved successfully"
 
+	SourceObjectsListed       = "Metadata retrieved successfully"
 	PublicConnectorTypesShown = "Connector metadata retrieved successfully"
 )

@@ -15,9 +15,11 @@ type ConnectorType struct {
 	LinkToERD         string    `json:"link_to_erd,omitempty"`
 	ConnectorClass    string    `json:"connector_class"` // standard, lite
 	ServiceStatus     string    `json:"service_status"`
+	StatusUpdatedAt   string    `json:"service_status_updated_at,omitempty"`
 	SupportedFeatures []Feature `json:"supported_features"`
 	Config            *Property `json:"config,omitempty"`
-	Auth              *Property `json:"auth,omitempty"`
+	Auth              *Property `json:"auth,omitempty"` // absent for services that need none
+	SecretsKeys       *Property `json:"external_secrets_keys_config,omitempty"`
 }
 
 // A Feature is something that a connector can do.

@@ -1,19 +1,15 @@
 package logship
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/penstock-data/penstock/internal/amazon"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -47,8 +43,6 @@ func sendCloudwatch(ctx context.Context, v *via, config json.RawMessage, entries
 		return &refusal{reason: "this server is nobody in AWS that could take on a role: give access_key_id and access_key_secret"}
 	case c.RoleARN != "":
 		return &refusal{reason: "this server takes on no roles in AWS: give an access key that may write to the log group, and role_arn as null"}
-	case strings.Trim(c.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		return &refusal{reason: "the region is malformed"}
 	}
 	type event struct {
 		Timestamp int64  `json:"timestamp"` // milliseconds
@@ -102,53 +96,29 @@ var errNoStream = &refusal{status: http.StatusBadRequest, reason: "the log servi
 
 // call calls an action of the API and returns the answer.
 func (c *cloudwatchConfig) call(ctx context.Context, v *via, action string, input any) ([]byte, error) {
-	body := fivetran.Encode(input)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.at("https://logs."+c.Region+"."+awsDomain(c.Region))+"/", bytes.NewReader(body))
-	if err != nil {
-		return nil, &refusal{reason: "the region is malformed"}
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	req.Header.Set("X-Amz-Target", "Logs_20140328."+action)
-	sum := sha256.Sum256(body)
+	logs := amazon.Service{Name: "logs", Region: c.Region, Endpoint: v.endpoint}
 	who := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.AccessKeySecret}
-	if err := v4.NewSigner().SignHTTP(ctx, who, req, hex.EncodeToString(sum[:]), "logs", c.Region, v.now()); err != nil {
-		return nil, err
+	req, err := logs.JSON(ctx, who, v.now(), "Logs_20140328."+action, fivetran.Encode(input))
+	if err != nil {
+		return nil, &refusal{reason: err.Error()}
 	}
 	answer, err := v.do(req)
 	r, refused := err.(*refusal)
 	if !refused {
 		return answer, err
 	}
-	var why struct {
-		Type string `json:"__type"`
-	}
-	json.Unmarshal(answer, &why) // a proxy's answer has none
-	_, kind, ok := strings.Cut(why.Type, "#")
-	if !ok {
-		kind = why.Type
-	}
-	switch kind {
-	case "":
+	switch f := amazon.FaultOf(answer); {
+	case f.Kind == "":
 		return nil, err
-	case "ResourceNotFoundException":
+	case f.Kind == "ResourceNotFoundException":
 		return nil, errNoStream
-	case "ResourceAlreadyExistsException", "DataAlreadyAcceptedException": // somebody was faster
+	case f.Kind == "ResourceAlreadyExistsException", f.Kind == "DataAlreadyAcceptedException": // somebody was faster
 		return nil, nil
-	case "ThrottlingException", "LimitExceededException", "OperationAbortedException":
+	case f.Throttled(), f.Kind == "LimitExceededException", f.Kind == "OperationAbortedException":
 		r.status = http.StatusTooManyRequests
-	}
-	if strings.Trim(kind, awsLetters) == "" {
-		r.reason = "the log service answered " + kind
+		fallthrough
+	default:
+		r.reason = "the log service answered " + f.Kind
 	}
 	return nil, r
-}
-
-const awsLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-// awsDomain returns the domain of a region's services.
-func awsDomain(region string) string {
-	if strings.HasPrefix(region, "cn-") {
-		return "amazonaws.com.cn"
-	}
-	return "amazonaws.com"
 }

@@ -2,11 +2,7 @@ package logship
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/amazontest"
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
@@ -259,7 +256,7 @@ func serveCloudwatch(v *vendor, w http.ResponseWriter, r *http.Request, body []b
 	switch {
 	case !known || r.Header.Get("Content-Type") != "application/x-amz-json-1.1" || r.URL.String() != "https://logs.eu-west-1.amazonaws.com/":
 		fail("UnknownOperationException")
-	case r.Header.Get("Authorization") != sigV4(r, body, "AK", "t0ken", "eu-west-1"):
+	case r.Header.Get("Authorization") != amazontest.SigV4(r, body, "AK", "t0ken", "eu-west-1", "logs"):
 		fail("InvalidSignatureException")
 	case !strict(body, &in) || in.LogGroupName != "g" && in.LogGroupName != "gone":
 		fail("InvalidParameterException")
@@ -298,41 +295,6 @@ func serveCloudwatch(v *vendor, w http.ResponseWriter, r *http.Request, body []b
 	default:
 		fail("UnknownOperationException")
 	}
-}
-
-// sigV4 returns the header that signs a request to CloudWatch Logs, by the
-// definition of Signature Version 4 (IAM user guide, 2026-11).
-func sigV4(r *http.Request, body []byte, key, secret, region string) string {
-	hash := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
-	mac := func(key []byte, s string) []byte {
-		m := hmac.New(sha256.New, key)
-		m.Write([]byte(s))
-		return m.Sum(nil)
-	}
-	_, signed, _ := strings.Cut(r.Header.Get("Authorization"), "SignedHeaders=")
-	signed, _, _ = strings.Cut(signed, ",")
-	for _, must := range []string{"host", "x-amz-date", "x-amz-target"} {
-		if !slices.Contains(strings.Split(signed, ";"), must) {
-			return must + " is not signed"
-		}
-	}
-	var headers strings.Builder
-	for _, name := range strings.Split(signed, ";") {
-		value := r.Header.Get(name)
-		switch name {
-		case "host":
-			value = cmp.Or(r.Host, r.URL.Host)
-		case "content-length":
-			value = strconv.FormatInt(r.ContentLength, 10)
-		}
-		headers.WriteString(name + ":" + value + "\n")
-	}
-	at := r.Header.Get("X-Amz-Date")
-	scope := at[:8] + "/" + region + "/logs/aws4_request"
-	canonical := strings.Join([]string{r.Method, "/", "", headers.String(), signed, hash(body)}, "\n")
-	derived := mac(mac(mac(mac([]byte("AWS4"+secret), at[:8]), region), "logs"), "aws4_request")
-	signature := mac(derived, strings.Join([]string{"AWS4-HMAC-SHA256", at, scope, hash([]byte(canonical))}, "\n"))
-	return "AWS4-HMAC-SHA256 Credential=" + key + "/" + scope + ", SignedHeaders=" + signed + ", Signature=" + hex.EncodeToString(signature)
 }
 
 // service returns a log service with a config as people give it.

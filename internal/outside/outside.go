@@ -97,8 +97,8 @@ func Reason(err error) error {
 	return err
 }
 
-// errRefused is the error of an address that the policy does not allow.
-var errRefused = errors.New("the host is not on the public internet: serve with --outside-networks to allow its network")
+// ErrRefused is the error of an address that the policy does not allow.
+var ErrRefused = errors.New("the host is not on the public internet: serve with --outside-networks to allow its network")
 
 // control looks at the address that is really connected to, whatever a name
 // has led to before.
@@ -108,7 +108,7 @@ func (p Policy) control(_ context.Context, _, address string, _ syscall.RawConn)
 		return err
 	}
 	if addr := ap.Addr().Unmap().WithZone(""); !p.allows(addr) {
-		return errRefused
+		return ErrRefused
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func TestCheckURL(t *testing.T) {
 // TestReason: what went wrong says neither where the URL leads nor what it is.
 func TestReason(t *testing.T) {
 	_, err := NewClient(Policy{}).Get("http://localhost:1/token")
-	if err = Reason(err); err != errRefused {
+	if err = Reason(err); err != ErrRefused {
 		t.Errorf("got %v", err)
 	}
 	_, err = NewClient(Policy{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}).Get("http://localhost:1/token")

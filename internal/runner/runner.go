@@ -17,9 +17,12 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/outside"
 	"github.com/penstock-data/penstock/internal/pipe"
+	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/internal/tunnel"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // Config is what a Runner works with. Only the first three fields are required.
@@ -28,12 +31,13 @@ type Config struct {
 	Connectors   []connector.Service
 	Destinations []destination.Service
 
-	Endpoints map[string]string // by connector's id: replaces the vendor's address
-	HTTP      *http.Client      // nil: http.DefaultClient
-	Memory    int64             // what one sync may take, in bytes; 0: pipe.DefaultMemory
-	Timeout   time.Duration     // of a plan, or of the setup tests of one thing together; 0: 50 seconds, less than clients wait
-	Log       *slog.Logger      // nil: no log
-	Now       func() time.Time  // nil: time.Now
+	Endpoints map[string]string       // by connector's id: replaces the vendor's address
+	HTTP      *http.Client            // nil: http.DefaultClient
+	Secrets   *secretsmanager.Fetcher // nil: one with the zero Policy
+	Memory    int64                   // what one sync may take, in bytes; 0: pipe.DefaultMemory
+	Timeout   time.Duration           // of a plan, or of the setup tests of one thing together; 0: 50 seconds, less than clients wait
+	Log       *slog.Logger            // nil: no log
+	Now       func() time.Time        // nil: time.Now
 }
 
 // A Runner runs any number of things at a time, but for verifications, of
@@ -44,12 +48,16 @@ type Runner struct {
 	destinations map[string]*destination.Service
 	share        pipe.Share
 	turns        chan struct{} // as many as verifications that compare at a time
+	rotations    rotations
 }
 
 // New returns a Runner.
 func New(c Config) *Runner {
 	if c.Timeout == 0 {
 		c.Timeout = 50 * time.Second
+	}
+	if c.Secrets == nil {
+		c.Secrets = secretsmanager.New(outside.Policy{}, nil)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -83,20 +91,44 @@ type openSource struct {
 // Close closes both.
 func (s *openSource) Close() error { return errors.Join(s.Source.Close(), s.tunnel.Close()) }
 
-// source opens a connection's source.
-func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logger) (*openSource, error) {
+// missing says that the program was started without a service.
+func missing(what, service string) error {
+	return &setup.Problem{Code: "no_" + what, Message: fmt.Sprintf("This installation has no %s for service %q. Start it with one.", what, service)}
+}
+
+// keptSource returns the config of a connection's source, if it may be opened.
+func (r *Runner) keptSource(c *store.Connection) (k kept, err error) {
 	svc := r.connectors[c.Service]
 	if svc == nil {
-		return nil, fmt.Errorf("this program has no connector %q", c.Service)
+		return k, missing("connector", c.Service)
 	}
-	if err := impassable("source", c.Way()); err != nil {
-		return nil, err
+	if svc.Absent != nil {
+		return k, svc.Absent
 	}
-	way, err := r.way(ctx, store.ConnectionOwner, c.ID, c.GroupID, config(c.Config))
+	return kept{"source", c.GroupID, svc.Config, c.Config, c.SecretsManagerID, c.SecretsKeys}, impassable("source", c.Way())
+}
+
+// source opens a connection's source.
+func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logger) (*openSource, error) {
+	k, err := r.keptSource(c)
 	if err != nil {
 		return nil, err
 	}
-	src, err := svc.Open(config(c.Config), connector.Env{
+	whole, err := r.whole(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return r.openSource(ctx, c, whole, log)
+}
+
+// openSource opens a connection's source with its whole config.
+func (r *Runner) openSource(ctx context.Context, c *store.Connection, whole json.RawMessage, log *slog.Logger) (*openSource, error) {
+	svc := r.connectors[c.Service]
+	way, err := r.way(ctx, store.ConnectionOwner, c.ID, c.GroupID, whole)
+	if err != nil {
+		return nil, err
+	}
+	src, err := svc.Open(whole, connector.Env{
 		HTTP:        way.http(r.HTTP),
 		Endpoint:    r.Endpoints[c.Service],
 		Log:         log,
@@ -104,6 +136,7 @@ func (r *Runner) source(ctx context.Context, c *store.Connection, log *slog.Logg
 		Memory:      r.share.Source,
 		Trusts:      way.trusts,
 		Authorities: way.authorities,
+		Rotate:      r.rotate(c.ID),
 		Dial:        way.dial(),
 	})
 	return &openSource{src, svc, way.tunnel}, err
@@ -116,20 +149,39 @@ type openDestination struct {
 	tunnel  *tunnel.Tunnel // nil: it is reached directly
 }
 
-// destination opens a destination.
-func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slog.Logger) (*openDestination, error) {
+// keptDestination returns the config of a destination, if it may be opened.
+func (r *Runner) keptDestination(d *store.Destination) (k kept, err error) {
 	svc := r.destinations[d.Service]
 	if svc == nil {
-		return nil, fmt.Errorf("this program has no destination %q", d.Service)
+		return k, missing("destination", d.Service)
 	}
-	if err := impassable("destination", d.Way()); err != nil {
-		return nil, err
+	if svc.Absent != nil {
+		return k, svc.Absent
 	}
-	way, err := r.way(ctx, store.DestinationOwner, d.ID, d.ID, config(d.Config))
+	return kept{"destination", d.ID, svc.Config, d.Config, d.SecretsManagerID, d.SecretsKeys}, impassable("destination", d.Way())
+}
+
+// destination opens a destination.
+func (r *Runner) destination(ctx context.Context, d *store.Destination, log *slog.Logger) (*openDestination, error) {
+	k, err := r.keptDestination(d)
 	if err != nil {
 		return nil, err
 	}
-	dst, err := svc.Open(config(d.Config), destination.Env{
+	whole, err := r.whole(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return r.openDestination(ctx, d, whole, log)
+}
+
+// openDestination opens a destination with its whole config.
+func (r *Runner) openDestination(ctx context.Context, d *store.Destination, whole json.RawMessage, log *slog.Logger) (*openDestination, error) {
+	svc := r.destinations[d.Service]
+	way, err := r.way(ctx, store.DestinationOwner, d.ID, d.ID, whole)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := svc.Open(whole, destination.Env{
 		Log: log, Trusts: way.trusts, Authorities: way.authorities, Dial: way.dial(),
 	})
 	return &openDestination{dst, svc, way.tunnel}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,7 +316,7 @@ func TestNothingToRunWith(t *testing.T) {
 		t.Errorf("without a destination: %+v", o)
 	}
 	f.ok(f.store.CreateDestination(ctx, &store.Destination{ID: "g", Service: "elsewhere"}))
-	if o := f.run(ctx, Watch{}); o.Kind != store.RunFailed || o.Reason != `this program has no destination "elsewhere"` {
+	if o := f.run(ctx, Watch{}); o.Kind != store.RunFailed || o.Task == nil || o.Task.Code != "no_destination" || !strings.Contains(o.Reason, `"elsewhere"`) {
 		t.Errorf("without the destination's service: %+v", o)
 	}
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,23 +36,27 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		if err != nil {
 			return nil, err
 		}
-		if svc := r.connectors[c.Service]; svc != nil && svc.Config != nil {
-			if missing := svc.Config.Missing(config(c.Config)); len(missing) > 0 {
-				return incomplete(missing), nil
-			}
-		}
-		src, err := r.source(ctx, c, log)
+		k, err := r.keptSource(c)
 		if err != nil {
 			return refused(err)
 		}
-		defer src.Close()
-		return testThrough(ctx, src.tunnel, src.Test), nil
+		return r.testWhole(ctx, k, func(whole json.RawMessage) ([]setup.TestResult, error) {
+			src, err := r.openSource(ctx, c, whole, log)
+			if err != nil {
+				return nil, err
+			}
+			defer src.Close()
+			return testThrough(ctx, src.tunnel, src.Test), nil
+		})
 	}, log)
 	if err != nil {
 		return nil, err
 	}
 	return r.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
 		c.SetupTests = results
+		if store.Untested(results) {
+			return nil
+		}
 		c.SetupState = store.Tested(c.SetupState, results)
 		c.Tasks = tasks(results)
 		if c.SetupState == store.Connected {
@@ -70,17 +75,18 @@ func (r *Runner) TestDestination(ctx context.Context, id string, trust Trust) (*
 		if err != nil {
 			return nil, err
 		}
-		if svc := r.destinations[d.Service]; svc != nil && svc.Config != nil {
-			if missing := svc.Config.Missing(config(d.Config)); len(missing) > 0 {
-				return incomplete(missing), nil
-			}
-		}
-		dst, err := r.destination(ctx, d, log)
+		k, err := r.keptDestination(d)
 		if err != nil {
 			return refused(err)
 		}
-		defer dst.tunnel.Close()
-		return testThrough(ctx, dst.tunnel, dst.Test), nil
+		return r.testWhole(ctx, k, func(whole json.RawMessage) ([]setup.TestResult, error) {
+			dst, err := r.openDestination(ctx, d, whole, log)
+			if err != nil {
+				return nil, err
+			}
+			defer dst.tunnel.Close()
+			return testThrough(ctx, dst.tunnel, dst.Test), nil
+		})
 	}, log)
 	if err != nil {
 		return nil, err

@@ -84,8 +84,7 @@ func (w *way) http(client *http.Client) *http.Client {
 }
 
 // impassable returns a problem if a source or destination is to be reached on a
-// way that this program does not know, or with secrets that it does not have:
-// it must not be reached then.
+// way that this program does not know: it must not be reached then.
 func impassable(what string, w store.Way) error {
 	by := ""
 	switch {
@@ -95,9 +94,6 @@ func impassable(what string, w store.Way) error {
 		by = "proxy agent " + w.ProxyAgent
 	case w.Method == store.ViaPrivateLink || w.PrivateLink != "":
 		by = "private link " + w.PrivateLink
-	case w.SecretsManager != "":
-		return &setup.Problem{Code: "secrets_manager_not_supported", Message: fmt.Sprintf("The secrets of the %s are kept by external secrets manager %s, "+
-			"which this server cannot ask. Nothing was sent. To let it use its own config, set external_secrets_manager_id to null.", what, w.SecretsManager)}
 	default:
 		return nil
 	}

@@ -158,7 +158,6 @@ func TestImpassable(t *testing.T) {
 		"proxy agent a":             {Method: store.ViaProxyAgent, ProxyAgent: "a"},
 		"private link l":            {Method: store.ViaPrivateLink, PrivateLink: "l"},
 		"hybrid deployment agent h": {Method: store.Directly, HybridAgent: "h"},
-		"secrets manager m":         {Method: store.Directly, SecretsManager: "m"},
 	} {
 		for _, what := range []string{"source", "destination"} {
 			t.Run(what+" "+name, func(t *testing.T) {
@@ -177,19 +176,12 @@ func TestImpassable(t *testing.T) {
 				says := func(text string) {
 					t.Helper()
 					want := "The " + what + " is to be reached through " + name + ", which this server cannot do."
-					if way.SecretsManager != "" {
-						want = "The secrets of the " + what + " are kept by external " + name + ", which this server cannot ask."
-					}
 					if !strings.Contains(text, want) {
 						t.Errorf("got %q, want %q", text, want)
 					}
 				}
 				o := f.run(ctx, Watch{})
-				code := "networking_not_supported"
-				if way.SecretsManager != "" {
-					code = "secrets_manager_not_supported"
-				}
-				if o.Kind != store.RunFailed || o.Task == nil || o.Task.Code != code {
+				if o.Kind != store.RunFailed || o.Task == nil || o.Task.Code != "networking_not_supported" {
 					t.Fatalf("outcome %+v", o)
 				}
 				says(o.Task.Message)

@@ -109,11 +109,7 @@ func (s *Store) userGrants(ctx context.Context, userID, role string) (access.Gra
 
 // grants returns grants with those of the roles that a query finds by an id.
 func (s *Store) grants(ctx context.Context, grants access.Grants, query, id string) (access.Grants, error) {
-	stmt, err := s.stmt(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.QueryContext(ctx, id)
+	rows, err := s.ask(s.brief(ctx), query, id)
 	if err != nil {
 		return nil, err
 	}

@@ -78,6 +78,27 @@ func orNullJSON(raw json.RawMessage) any {
 	return string(raw)
 }
 
+// names are texts by names, a JSON object in a row, null for none.
+type names struct{ all *map[string]string }
+
+func (n names) Scan(v any) error {
+	var raw json.RawMessage
+	*n.all = nil
+	if err := (document{&raw}).Scan(v); err != nil || raw == nil {
+		return err
+	}
+	return json.Unmarshal(raw, n.all)
+}
+
+// encodeNames returns nothing for none.
+func encodeNames(all map[string]string) json.RawMessage {
+	if len(all) == 0 {
+		return nil
+	}
+	b, _ := json.Marshal(all) // strings can always be encoded
+	return b
+}
+
 // list is a JSON array in a row, "[]" for none, which is what most are.
 type list[T any] struct{ items *[]T }
 

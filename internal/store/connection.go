@@ -40,10 +40,11 @@ type Connection struct {
 	ProxyAgentID      string
 	HybridAgentID     string
 	SecretsManagerID  string
-	SchemaNames       string          // FIVETRAN_NAMING or SOURCE_NAMING
-	ConnectCard       json.RawMessage // its config; nil: none
-	DestinationConfig json.RawMessage // nil: none
-	PackageID         string          // whose code it runs, of Connector SDK; "": nobody's. One connection's at a time
+	SecretsKeys       map[string]string // what the secrets manager keeps of the config: by field, the name there; nil: nothing
+	SchemaNames       string            // FIVETRAN_NAMING or SOURCE_NAMING
+	ConnectCard       json.RawMessage   // its config; nil: none
+	DestinationConfig json.RawMessage   // nil: none
+	PackageID         string            // whose code it runs, of Connector SDK; "": nobody's. One connection's at a time
 
 	SetupState        string // Incomplete, Connected or Broken
 	SetupTests        []setup.TestResult
@@ -79,7 +80,7 @@ type Alert struct {
 
 var connectionColumns = columns{"id", "group_id", "service", "schema_name", "service_version", "connected_by", "created_at", "config",
 	"paused", "pause_after_trial", "schedule_type", "sync_frequency", "daily_sync_time", "plan", "delay_sensitivity", "delay_threshold",
-	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
+	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id", "secrets_keys",
 	"schema_names", "connect_card", "destination_config", "package_id",
 	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
@@ -90,7 +91,7 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 	var plan json.RawMessage
 	err = row.Scan(&c.ID, &c.GroupID, &c.Service, &c.Schema, &c.ServiceVersion, text{&c.ConnectedBy}, stamp{&c.CreatedAt}, &sealed,
 		&c.Paused, &c.PauseAfterTrial, &c.ScheduleType, &c.SyncFrequency, &c.DailySyncTime, document{&plan}, &c.DelaySensitivity, &c.DelayThreshold,
-		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID},
+		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID}, names{&c.SecretsKeys},
 		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig}, text{&c.PackageID},
 		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
@@ -131,7 +132,7 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 	}
 	return []any{c.ID, c.GroupID, c.Service, c.Schema, c.ServiceVersion, orNull(c.ConnectedBy), micros(c.CreatedAt), s.box.Seal(c.Config, "connection "+c.ID),
 		c.Paused, c.PauseAfterTrial, c.ScheduleType, c.SyncFrequency, c.DailySyncTime, plan, c.DelaySensitivity, c.DelayThreshold,
-		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID),
+		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID), orNullJSON(encodeNames(c.SecretsKeys)),
 		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig), orNull(c.PackageID),
 		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
@@ -273,6 +274,22 @@ func (s *Store) UpdateConnection(ctx context.Context, id string, f func(*Connect
 		return nil, err
 	}
 	return &c, nil
+}
+
+// ReplaceConfig changes a connection's config by f, for its source and not for
+// a person: nothing follows from it, and no event tells of it.
+func (s *Store) ReplaceConfig(ctx context.Context, id string, f func(config json.RawMessage) (json.RawMessage, error)) error {
+	return s.in(ctx, func(tx *sql.Tx) error {
+		c, err := s.lockConnection(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		config, err := f(c.Config)
+		if err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `update connections set config = $2 where id = $1`, id, s.box.Seal(config, "connection "+id)))
+	})
 }
 
 // Mended says that what made the last syncs fail may be gone: the connection

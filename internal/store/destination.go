@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
@@ -25,19 +26,20 @@ type Destination struct {
 	ProxyAgentID     string
 	HybridAgentID    string
 	SecretsManagerID string
-	Config           json.RawMessage // with its secrets; stored encrypted
+	SecretsKeys      map[string]string // as a connection's
+	Config           json.RawMessage   // with its secrets; stored encrypted
 	SetupTests       []setup.TestResult
 	CreatedAt        time.Time
 }
 
 var destinationColumns = columns{"id", "service", "region", "time_zone_offset", "daylight_saving", "setup_status",
-	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id",
+	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id", "secrets_keys",
 	"config", "setup_tests", "created_at"}
 
 func (s *Store) scanDestination(row scanner) (d Destination, err error) {
 	var sealed []byte
 	err = row.Scan(&d.ID, &d.Service, &d.Region, &d.TimeZoneOffset, &d.DaylightSaving, &d.SetupStatus,
-		&d.NetworkingMethod, text{&d.PrivateLinkID}, text{&d.ProxyAgentID}, text{&d.HybridAgentID}, text{&d.SecretsManagerID},
+		&d.NetworkingMethod, text{&d.PrivateLinkID}, text{&d.ProxyAgentID}, text{&d.HybridAgentID}, text{&d.SecretsManagerID}, names{&d.SecretsKeys},
 		&sealed, list[setup.TestResult]{&d.SetupTests}, stamp{&d.CreatedAt})
 	if err != nil {
 		return d, known(err)
@@ -54,7 +56,7 @@ func (s *Store) destinationValues(d *Destination) ([]any, error) {
 		return nil, err
 	}
 	return []any{d.ID, d.Service, d.Region, d.TimeZoneOffset, d.DaylightSaving, d.SetupStatus,
-		d.NetworkingMethod, orNull(d.PrivateLinkID), orNull(d.ProxyAgentID), orNull(d.HybridAgentID), orNull(d.SecretsManagerID),
+		d.NetworkingMethod, orNull(d.PrivateLinkID), orNull(d.ProxyAgentID), orNull(d.HybridAgentID), orNull(d.SecretsManagerID), orNullJSON(encodeNames(d.SecretsKeys)),
 		s.box.Seal(d.Config, "destination "+d.ID), tests, micros(d.CreatedAt)}, nil
 }
 
@@ -116,8 +118,9 @@ func (s *Store) CreateDestination(ctx context.Context, d *Destination) error {
 
 // UpdateDestination changes a destination by f, which may not keep it, and
 // returns it as stored. Nothing changes if f returns an error. The times at
-// which connections into it are due follow its time zone, and a changed config
-// or setup status makes those due that wait after a failure.
+// which connections into it are due follow its time zone, and a change of the
+// config, of what a secrets manager keeps of it, or of the setup status makes
+// those due that wait after a failure.
 func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destination) error) (*Destination, error) {
 	var d Destination
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
@@ -136,7 +139,7 @@ func (s *Store) UpdateDestination(ctx context.Context, id string, f func(*Destin
 		if _, err := tx.ExecContext(ctx, destinationColumns.update("destinations"), values...); err != nil {
 			return err
 		}
-		mended := d.SetupStatus != before.SetupStatus || string(d.Config) != string(before.Config)
+		mended := d.SetupStatus != before.SetupStatus || string(d.Config) != string(before.Config) || !maps.Equal(d.SecretsKeys, before.SecretsKeys)
 		if before.zone() == d.zone() && !mended {
 			return nil
 		}

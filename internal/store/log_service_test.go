@@ -121,8 +121,29 @@ func TestSecretsManagers(t *testing.T) {
 		}
 		c := &Connection{GroupID: g.ID, Service: "s", Schema: "x", Config: json.RawMessage(`{}`), SecretsManagerID: m.ID}
 		check(t, s.CreateConnection(ctx, c))
-		_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SecretsManagerID = m.ID; return nil })
-		check(t, err)
+		waits := func(what string, change func() error) {
+			t.Helper()
+			_, err := s.UpdateConnection(ctx, c.ID, func(c *Connection) error { c.Failures = 5; return nil })
+			check(t, err)
+			check(t, change())
+			if n := must(s.Connection(ctx, c.ID))(t).Failures; n != 0 {
+				t.Errorf("%s: the connection still waits after %d failures", what, n)
+			}
+		}
+		waits("other keys of the destination", func() error {
+			_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error {
+				d.SecretsManagerID, d.SecretsKeys = m.ID, map[string]string{"password": "p"}
+				return nil
+			})
+			return err
+		})
+		waits("another secret id", func() error {
+			_, err := s.UpdateSecretsManager(ctx, m.ID, t0, func(m *SecretsManager) error { m.Config = json.RawMessage(`{"secret_id":"other"}`); return nil })
+			return err
+		})
+		if d := must(s.Destination(ctx, g.ID))(t); d.SecretsKeys["password"] != "p" {
+			t.Errorf("the destination's keys are %v", d.SecretsKeys)
+		}
 		one, other := access.Scope{IDs: []string{c.ID}}, access.Scope{Groups: []string{"other"}}
 		for _, tt := range []struct {
 			connections, destinations access.Scope
@@ -148,7 +169,7 @@ func TestSecretsManagers(t *testing.T) {
 				t.Errorf("%+v: got %v, want %v", tt, got, tt.want)
 			}
 		}
-		_, err = s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SecretsManagerID = ""; return nil })
+		_, err := s.UpdateDestination(ctx, g.ID, func(d *Destination) error { d.SecretsManagerID = ""; return nil })
 		check(t, err)
 		if err := s.DeleteSecretsManager(ctx, m.ID); !errors.Is(err, ErrInUse) {
 			t.Errorf("deleted while in use: %v", err)

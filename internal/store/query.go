@@ -52,11 +52,22 @@ func (s *Store) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 
 // row reads one row outside of a transaction.
 func (s *Store) row(ctx context.Context, query string, args ...any) scanner {
+	ctx = s.brief(ctx)
 	stmt, err := s.stmt(ctx, query)
 	if err != nil {
 		return failed{err}
 	}
 	return stmt.QueryRowContext(ctx, args...)
+}
+
+// brief returns the context of a query of few rows. In SQLite it does not end:
+// they are there before anybody could give up, and to wait for that costs two
+// goroutines for each query.
+func (s *Store) brief(ctx context.Context) context.Context {
+	if s.dialect == sqlite {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 type failed struct{ err error }

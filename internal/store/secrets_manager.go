@@ -73,7 +73,8 @@ func (s *Store) CreateSecretsManager(ctx context.Context, m *SecretsManager) err
 }
 
 // UpdateSecretsManager changes a secrets manager by f at a time, and returns it
-// as stored. Nothing changes if f returns an error.
+// as stored. Nothing changes if f returns an error. It makes those due that wait
+// after a failure in groups that use it.
 func (s *Store) UpdateSecretsManager(ctx context.Context, id string, at time.Time, f func(*SecretsManager) error) (*SecretsManager, error) {
 	var m SecretsManager
 	err := s.in(ctx, func(tx *sql.Tx) (err error) {
@@ -84,7 +85,19 @@ func (s *Store) UpdateSecretsManager(ctx context.Context, id string, at time.Tim
 			return err
 		}
 		m.UpdatedAt = at.UTC().Truncate(time.Microsecond)
-		return one(tx.ExecContext(ctx, secretsManagerColumns.update("secrets_managers"), s.secretsManagerValues(&m)...))
+		if err := one(tx.ExecContext(ctx, secretsManagerColumns.update("secrets_managers"), s.secretsManagerValues(&m)...)); err != nil {
+			return err
+		}
+		groups, err := collect(scanID)(tx.QueryContext(ctx, `select distinct group_id from (`+linkUses(BySecretsManager)+`) as uses where link = $1 order by group_id`, id))
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			if err := s.dueAgain(ctx, tx, g, true); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package store
 
-import "github.com/penstock-data/penstock/setup"
+import (
+	"slices"
+
+	"github.com/penstock-data/penstock/setup"
+)
 
 // Setup states, as the API spells them for connections and, in the lower case
 // that clients expect, for destinations.
@@ -11,8 +15,12 @@ const (
 )
 
 // Tested returns the setup state that follows from the one before and the
-// results of the setup tests. A warning breaks nothing.
+// results of the setup tests. A warning breaks nothing, and tests that could
+// not be made change nothing.
 func Tested(before string, results []setup.TestResult) string {
+	if Untested(results) {
+		return before
+	}
 	for _, r := range results {
 		if r.Status == setup.Failed {
 			if before == Incomplete {
@@ -22,4 +30,9 @@ func Tested(before string, results []setup.TestResult) string {
 		}
 	}
 	return Connected
+}
+
+// Untested reports whether setup tests could not be made at the moment.
+func Untested(results []setup.TestResult) bool {
+	return slices.ContainsFunc(results, func(r setup.TestResult) bool { return r.Status == setup.JobFailed })
 }

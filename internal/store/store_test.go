@@ -104,6 +104,7 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 		c.Paused, c.PauseAfterTrial = true, true
 		c.DailySyncTime, c.DelayThreshold = "03:00", 90
 		c.PrivateLinkID, c.ProxyAgentID, c.HybridAgentID, c.SecretsManagerID = "a", "b", "c", "d"
+		c.SecretsKeys = map[string]string{"password": "secret/db#password"}
 		c.Plan, c.PackageID = &schedule.Plan{Kind: schedule.Cron, Cron: "0 6 * * MON"}, "package"
 		c.ConnectCard = json.RawMessage(`{"redirect_uri": "https://example.com"}`)
 		c.DestinationConfig = json.RawMessage(`{"virtual_warehouse":"w"}`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,18 @@ var (
 	otherAdministrator = `select id from users where account_id = $1 and role = $2 and id <> $3 order by id limit 1`
 
 	// Whoever has a role in the account that shows groups is in each of them.
-	groupUsersPage = `select ` + userColumns.list() + ` from users where account_id = $1
+	groupUsersPage = `select ` + inGroup(userColumns).list() + ` from users where account_id = $1
 		and (role in (` + rolesThatSee(access.Destinations) + `) or id in (select user_id from memberships where group_id = $2))
 		and (created_at, id) > ($3, $4) order by created_at, id limit $5`
 )
+
+// inGroup returns the columns of users with the role that each has in a group of
+// its own in place of that in the account.
+func inGroup(c columns) columns {
+	c = slices.Clone(c)
+	c[slices.Index(c, "role")] = `coalesce((select m.role from memberships m where m.user_id = users.id and m.group_id = $2), '')`
+	return c
+}
 
 // rolesThatSee returns the roles in an account that may read a resource, as a
 // list in SQL.
@@ -97,7 +106,8 @@ func (s *Store) Users(ctx context.Context, accountID string, scope access.Scope,
 }
 
 // GroupUsers returns a page of the users who see a group and the cursor of the
-// next.
+// next. Role is what each has in the group, "" for who sees it because of a role
+// in the account.
 func (s *Store) GroupUsers(ctx context.Context, accountID, groupID string, page Page) ([]User, string, error) {
 	return readPage(ctx, s, page, groupUsersPage, []any{accountID, groupID}, scanUser,
 		func(u *User) (time.Time, string) { return u.CreatedAt, u.ID })

@@ -277,7 +277,7 @@ var namedField = regexp.MustCompile(`(?:Invalid 'config' object: )?(?:Invalid va
 func (f *form) refuse(err error) {
 	said := err.Error()
 	if m := namedField.FindStringSubmatchIndex(said); m != nil {
-		name := strings.NewReplacer("[", ".", "]", "").Replace(said[m[2]:m[3]])
+		name := strings.TrimPrefix(strings.NewReplacer("[", ".", "]", "").Replace(said[m[2]:m[3]]), ".")
 		if in := find(f.Fields, root+"."+name); in != nil {
 			in.Error = said[:m[0]] + in.Label() + said[m[1]:]
 			return

@@ -24,7 +24,7 @@ type choice struct {
 }
 
 func (s *server) chooseConnector(v *visit) error {
-	page := choice{What: "connection", Base: "/new/connection/", Search: v.FormValue("q"), Shown: matching(s.sources, v.FormValue("q"))}
+	page := choice{What: "connection", Base: "/new/connection/", Search: v.FormValue("q"), Group: v.FormValue("group"), Shown: matching(s.sources, v.FormValue("q"))}
 	var list struct{ Items []destinationItem }
 	if err := v.api("GET", "/v1/destinations?limit=1", nil, &list); err != nil && !refused(err) {
 		return err

@@ -15,15 +15,21 @@ import (
 type service struct {
 	ID, Name, Kind, Description string
 	Fields                      []setup.Field // of a form, those that name the destination schema first
+	Absent                      bool          // it is only kept: nobody is offered it
 }
 
-// authField is what goes beside the config in requests, as the definition has it.
+// authField is what goes beside the config in requests and is in no answer, as the
+// definition has it.
 const authField = "auth"
 
 func connectors(all []connector.Service) []service {
 	var out []service
 	for _, c := range all {
-		out = append(out, service{c.ID, c.Name, c.Kind, c.Description, c.Config.With(c.SchemaFormat.Fields()...).Fields})
+		fields := c.Config.With(c.SchemaFormat.Fields()...).Fields
+		if c.Auth != nil {
+			fields = append(slices.Clip(fields), setup.Field{Name: authField, Title: "Login", Type: setup.Object, Fields: c.Auth.Fields})
+		}
+		out = append(out, service{c.ID, c.Name, c.Kind, c.Description, fields, c.Absent != nil})
 	}
 	return sortServices(out)
 }
@@ -57,7 +63,7 @@ func serviceOf(all []service, id string) *service {
 func matching(all []service, search string) []service {
 	search = strings.ToLower(strings.TrimSpace(search))
 	return slices.DeleteFunc(slices.Clone(all), func(s service) bool {
-		return !strings.Contains(strings.ToLower(s.Name+" "+s.ID+" "+s.Kind+" "+s.Description), search)
+		return s.Absent || !strings.Contains(strings.ToLower(s.Name+" "+s.ID+" "+s.Kind+" "+s.Description), search)
 	})
 }
 

@@ -72,10 +72,10 @@ func (c *company) checkInIDs(q query) []int64 {
 
 func (c *company) checkInRow(id int64, j *object) {
 	r, _ := c.checkIn(id)
-	j.int("id", id)
+	j.Int("id", id)
 	j.ref("user", c, "user", r.user)
 	j.date("due_date", r.due)
-	j.text("reporting_period", "weekly")
+	j.Text("reporting_period", "weekly")
 	j.time("reporting_period_start", r.due.Add(-6*day))
 	j.time("reporting_period_end", r.due.Add(day-time.Second))
 	j.time("submit_ts", c.once(r.submitted))
@@ -83,12 +83,12 @@ func (c *company) checkInRow(id int64, j *object) {
 	if c.past(r.reviewed) {
 		j.ref("reviewed_by", c, "user", max(1, c.reviewer(r.user)))
 	} else {
-		j.null("reviewed_by")
+		j.Null("reviewed_by")
 	}
 	if c.past(r.submitted) {
-		j.bool("was_submitted_late", !r.submitted.Before(r.due.Add(day)))
+		j.Bool("was_submitted_late", !r.submitted.Before(r.due.Add(day)))
 	} else {
-		j.null("was_submitted_late")
+		j.Null("was_submitted_late")
 	}
 }
 
@@ -104,62 +104,62 @@ func (c *company) checkInObject(id int64, j *object) {
 	c.checkInRow(id, j)
 	r, _ := c.checkIn(id)
 	submitted := c.past(r.submitted)
-	j.array("answers")
+	j.Array("answers")
 	for n := range c.answers(&r) {
-		j.item()
-		j.open()
-		j.text("object_type", []string{"answer", "answer", "goal"}[n%3])
-		j.text("question_text", c.questionText(n+1))
+		j.Item()
+		j.Open()
+		j.Text("object_type", []string{"answer", "answer", "goal"}[n%3])
+		j.Text("question_text", c.questionText(n+1))
 		c.answerFields(&r, n, j)
-		j.close()
+		j.Close()
 	}
-	j.endArray()
-	j.array("comments")
+	j.EndArray()
+	j.Array("comments")
 	if c.past(r.firstComment) && !c.past(r.removed) {
 		c.comment(&r, "Well done, let us talk about it.", j)
 	}
 	if c.past(r.secondComment) {
 		c.comment(&r, "And one more thing.", j)
 	}
-	j.endArray()
-	j.array("goals")
+	j.EndArray()
+	j.Array("goals")
 	if submitted {
 		for n := range int64(r.x >> 34 % 3) {
 			c.goal(&r, n, j)
 		}
 	}
-	j.endArray()
-	j.array("accomplishments")
+	j.EndArray()
+	j.Array("accomplishments")
 	if submitted && one(r.x>>36, 2) {
-		j.item()
-		j.open()
-		j.text("text", "Finished \""+c.goalText(&r, 7)+"\"")
-		j.close()
+		j.Item()
+		j.Open()
+		j.Text("text", "Finished \""+c.goalText(&r, 7)+"\"")
+		j.Close()
 	}
-	j.endArray()
-	j.array("high_fives")
+	j.EndArray()
+	j.Array("high_fives")
 	if h, ok := c.highFive(id); ok && c.past(h.created) {
-		j.item()
+		j.Item()
 		j.url(c, "high-five", id)
 	}
-	j.endArray()
-	j.array("objectives")
+	j.EndArray()
+	j.Array("objectives")
 	if one(r.x>>38, 4) {
-		j.item()
-		j.open()
-		j.int("id", r.user*10)
-		j.raw("progress", fmt.Sprintf("%d.5", r.x>>40%100))
-		j.close()
+		j.Item()
+		j.Open()
+		j.Int("id", r.user*10)
+		j.Raw("progress", fmt.Sprintf("%d.5", r.x>>40%100))
+		j.Close()
 	}
-	j.endArray()
+	j.EndArray()
 }
 
 func (c *company) comment(r *checkIn, text string, j *object) {
-	j.item()
-	j.open()
+	j.Item()
+	j.Open()
 	j.ref("user", c, "user", max(1, c.reviewer(r.user)))
-	j.text("comment_text", text)
-	j.close()
+	j.Text("comment_text", text)
+	j.Close()
 }
 
 func (c *company) goalText(r *checkIn, n int64) string {
@@ -171,11 +171,11 @@ func (c *company) goal(r *checkIn, n int64, j *object) {
 	if one(r.x>>uint(42+n), 2) && c.past(r.submitted.Add(3*day)) {
 		status = "done"
 	}
-	j.item()
-	j.open()
-	j.text("text", fmt.Sprintf("%s (%d)", c.goalText(r, n), n+1))
-	j.text("status", status)
-	j.close()
+	j.Item()
+	j.Open()
+	j.Text("text", fmt.Sprintf("%s (%d)", c.goalText(r, n), n+1))
+	j.Text("status", status)
+	j.Close()
 }
 
 // Answers have the ids of their check-ins, times ten, from 0 on. One in five
@@ -211,7 +211,7 @@ func (c *company) answerIDs() []int64 {
 
 func (c *company) answerRow(id int64, j *object) {
 	r, n, _ := c.answer(id)
-	j.int("id", id)
+	j.Int("id", id)
 	j.ref("user", c, "user", r.user)
 	j.ref("question", c, "question", n+1)
 	j.time("create_ts", r.submitted)
@@ -219,15 +219,15 @@ func (c *company) answerRow(id int64, j *object) {
 
 func (c *company) answerObject(id int64, j *object) {
 	r, n, _ := c.answer(id)
-	j.int("id", id)
+	j.Int("id", id)
 	j.ref("user", c, "user", r.user)
 	j.ref("question", c, "question", n+1)
 	c.answerFields(&r, n, j)
-	j.array("comments")
+	j.Array("comments")
 	if n == 0 && c.past(r.firstComment) {
 		c.comment(&r, "Interesting!", j)
 	}
-	j.endArray()
+	j.EndArray()
 }
 
 func (c *company) answerFields(r *checkIn, n int64, j *object) {
@@ -241,24 +241,24 @@ func (c *company) answerFields(r *checkIn, n int64, j *object) {
 	if one(x>>8, 3) && c.past(r.submitted.Add(20*hour)) {
 		text += " (edited)"
 	}
-	j.text("answer_text", text)
+	j.Text("answer_text", text)
 	j.time("create_ts", r.submitted)
 	if n%3 == 2 {
 		done := c.past(r.submitted.Add(3 * day))
 		j.time("goal_completed_ts", c.once(r.submitted.Add(3*day)))
 		if done {
-			j.text("goal_status", "completed")
-			j.raw("goal_status_comments", `[{"text": "done at last", "weight": 1.50}]`)
+			j.Text("goal_status", "completed")
+			j.Raw("goal_status_comments", `[{"text": "done at last", "weight": 1.50}]`)
 		} else {
-			j.text("goal_status", "in_progress")
-			j.raw("goal_status_comments", `[]`)
+			j.Text("goal_status", "in_progress")
+			j.Raw("goal_status_comments", `[]`)
 		}
-		j.raw("metrics_value", fmt.Sprintf("%d.%d", x>>12%100, x>>20%10))
+		j.Raw("metrics_value", fmt.Sprintf("%d.%d", x>>12%100, x>>20%10))
 	} else {
-		j.null("goal_completed_ts")
-		j.null("goal_status")
-		j.null("goal_status_comments")
-		j.null("metrics_value")
+		j.Null("goal_completed_ts")
+		j.Null("goal_status")
+		j.Null("goal_status_comments")
+		j.Null("metrics_value")
 	}
 }
 
@@ -276,27 +276,27 @@ func (c *company) questionText(q int64) string {
 }
 
 func (c *company) questionRow(q int64, j *object) {
-	j.int("id", q)
-	j.text("question_text", c.questionText(q))
+	j.Int("id", q)
+	j.Text("question_text", c.questionText(q))
 }
 
 func (c *company) questionObject(q int64, j *object) {
 	c.questionRow(q, j)
-	j.text("question_type", []string{"text", "metrics"}[q%2])
-	j.text("question_frequency", []string{"every_check_in", "monthly"}[q/4%2])
-	j.bool("is_active", q != 5 || !c.past(c.start.Add(50*day)))
-	j.bool("is_optional", q > 2)
+	j.Text("question_type", []string{"text", "metrics"}[q%2])
+	j.Text("question_frequency", []string{"every_check_in", "monthly"}[q/4%2])
+	j.Bool("is_active", q != 5 || !c.past(c.start.Add(50*day)))
+	j.Bool("is_optional", q > 2)
 	if q == 3 {
-		j.raw("metrics_params", `{"unit": "%", "max": 100.00}`)
+		j.Raw("metrics_params", `{"unit": "%", "max": 100.00}`)
 	} else {
-		j.null("metrics_params")
+		j.Null("metrics_params")
 	}
 	if q == 5 {
 		j.ref("group", c, "group", 1)
 	} else {
-		j.null("group")
+		j.Null("group")
 	}
-	j.null("user")
+	j.Null("user")
 }
 
 // Pulses: one with each check-in submitted, its id the check-in's, edited or
@@ -364,7 +364,7 @@ func (c *company) pulseList(q query) list {
 }
 
 func (c *company) pulseRow(id int64, j *object) {
-	j.int("id", id)
+	j.Int("id", id)
 	u, report := id%perWeek, id
 	created := c.pulseTime(id)
 	var value int64
@@ -378,7 +378,7 @@ func (c *company) pulseRow(id int64, j *object) {
 			value = value%5 + 1
 		}
 	}
-	j.int("value", value)
+	j.Int("value", value)
 	j.time("create_ts", created)
 	j.ref("user", c, "user", u)
 	j.ref("report", c, "report", report)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/penstock-data/penstock/connector/simulate"
 )
 
 const (
@@ -51,18 +53,8 @@ const (
 	chAudit
 )
 
-// chance returns a number that depends on the seed and on its arguments alone
-// (splitmix64's finalizer).
-func (c *company) chance(subject, a, b int64) uint64 {
-	x := c.seed
-	for _, v := range [3]int64{subject, a, b} {
-		x += uint64(v)*0x9e3779b97f4a7c15 + 0x632be59bd9b4e019
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		x ^= x >> 31
-	}
-	return x
-}
+// chance returns a number that depends on the seed and on its arguments alone.
+func (c *company) chance(subject, a, b int64) uint64 { return simulate.Chance(c.seed, subject, a, b) }
 
 // one reports whether something with a chance of 1 in n comes true.
 func one(x uint64, n uint64) bool { return x%n == 0 }
@@ -153,39 +145,39 @@ func (c *company) userName(u int64) (first, last string) {
 
 func (c *company) userRow(u int64, j *object) {
 	first, last := c.userName(u)
-	j.int("id", u)
-	j.text("first_name", first)
-	j.text("last_name", last)
-	j.text("email", fmt.Sprintf("user%d@example.com", u))
+	j.Int("id", u)
+	j.Text("first_name", first)
+	j.Text("last_name", last)
+	j.Text("email", fmt.Sprintf("user%d@example.com", u))
 }
 
 func (c *company) userObject(u int64, j *object) {
 	c.userRow(u, j)
 	x := c.chance(chUser, u, 4)
-	j.text("employee_id", fmt.Sprintf("E%05d", u))
+	j.Text("employee_id", fmt.Sprintf("E%05d", u))
 	title := pick(x, titles)
 	if c.past(c.start.Add(within(x>>4, 120*day))) {
 		title = "Senior " + title
 	}
-	j.text("title", title)
-	j.text("location", pick(x>>8, locations))
-	j.text("mention_name", fmt.Sprintf("user%d", u))
+	j.Text("title", title)
+	j.Text("location", pick(x>>8, locations))
+	j.Text("mention_name", fmt.Sprintf("user%d", u))
 	if one(x>>12, 3) {
-		j.null("phone")
+		j.Null("phone")
 	} else {
-		j.text("phone", fmt.Sprintf("+1 555 %04d", x>>16%10000))
+		j.Text("phone", fmt.Sprintf("+1 555 %04d", x>>16%10000))
 	}
 	active := c.active(u, c.now)
-	j.bool("is_active", active)
-	j.bool("is_company_admin", u == 1)
-	j.bool("is_reporter", true)
-	j.bool("is_reviewer", u <= max(1, int64(c.first)/6))
+	j.Bool("is_active", active)
+	j.Bool("is_company_admin", u == 1)
+	j.Bool("is_reporter", true)
+	j.Bool("is_reviewer", u <= max(1, int64(c.first)/6))
 	if r := c.reviewer(u); r != 0 {
-		j.int("reviewer_id", r)
+		j.Int("reviewer_id", r)
 	} else {
-		j.null("reviewer_id")
+		j.Null("reviewer_id")
 	}
-	j.bool("skip_company_wide_questions", one(x>>20, 10))
+	j.Bool("skip_company_wide_questions", one(x>>20, 10))
 	hired := c.hiredAt(u)
 	j.time("hire_date_ts", hired.Truncate(day))
 	j.time("start_date_ts", hired.Truncate(day))
@@ -195,21 +187,21 @@ func (c *company) userObject(u int64, j *object) {
 		seen = left
 	}
 	j.time("last_login_ts", seen.Truncate(day).Add(-time.Duration(x>>24%4)*day).Add(8*hour))
-	j.int("current_checkin_streak", int64(x>>28%8))
-	j.text("reporting_period", "weekly")
-	j.text("due_day", "Friday")
-	j.null("bi_weekly_due_day")
-	j.null("bi_weekly_due_day_which_week")
-	j.null("monthly_due_day")
-	j.null("monthly_due_day_which_in_month")
-	j.array("company_groups_ids")
+	j.Int("current_checkin_streak", int64(x>>28%8))
+	j.Text("reporting_period", "weekly")
+	j.Text("due_day", "Friday")
+	j.Null("bi_weekly_due_day")
+	j.Null("bi_weekly_due_day_which_week")
+	j.Null("monthly_due_day")
+	j.Null("monthly_due_day_which_in_month")
+	j.Array("company_groups_ids")
 	for g := range c.groups() {
 		if c.groupExists(g+1) && c.member(u, g+1) {
-			j.item()
-			j.b = fmt.Append(j.b, g+1)
+			j.Item()
+			j.Bytes = fmt.Append(j.Bytes, g+1)
 		}
 	}
-	j.endArray()
+	j.EndArray()
 }
 
 // Groups have the ids from 1 on; some are deleted.
@@ -256,55 +248,55 @@ func (c *company) groupName(g int64) string {
 }
 
 func (c *company) groupRow(g int64, j *object) {
-	j.int("id", g)
-	j.text("name", c.groupName(g))
+	j.Int("id", g)
+	j.Text("name", c.groupName(g))
 }
 
 func (c *company) groupObject(g int64, j *object) {
 	c.groupRow(g, j)
-	j.text("mention_name", strings.ToLower(strings.ReplaceAll(c.groupName(g), " ", "")))
+	j.Text("mention_name", strings.ToLower(strings.ReplaceAll(c.groupName(g), " ", "")))
 	j.ref("group_type", c, "group-type", g%3+1)
-	j.text("group_type_name", groupTypes[g%3].singular)
+	j.Text("group_type_name", groupTypes[g%3].singular)
 	j.time("create_ts", c.groupSince(g))
-	j.bool("is_peer_view", g%2 == 0)
-	j.bool("is_peer_drilldown", g%3 == 0)
-	j.bool("skip_company_wide_questions", false)
-	j.array("group_admins")
-	j.item()
+	j.Bool("is_peer_view", g%2 == 0)
+	j.Bool("is_peer_drilldown", g%3 == 0)
+	j.Bool("skip_company_wide_questions", false)
+	j.Array("group_admins")
+	j.Item()
 	j.url(c, "user", g%max(1, int64(c.first))+1)
-	j.endArray()
+	j.EndArray()
 	n := int64(0)
-	j.array("members")
+	j.Array("members")
 	for u := range c.users() {
 		if c.member(u+1, g) {
-			j.item()
+			j.Item()
 			j.url(c, "user", u+1)
 			n++
 		}
 	}
-	j.endArray()
-	j.int("members_count", n)
+	j.EndArray()
+	j.Int("members_count", n)
 }
 
 var groupTypes = []struct{ singular, plural string }{{"Department", "Departments"}, {"Team", "Teams"}, {"Location", "Locations"}}
 
 func (c *company) groupTypeRow(t int64, j *object) {
-	j.int("id", t)
-	j.text("name_singular", groupTypes[t-1].singular)
+	j.Int("id", t)
+	j.Text("name_singular", groupTypes[t-1].singular)
 }
 
 func (c *company) groupTypeObject(t int64, j *object) {
 	c.groupTypeRow(t, j)
-	j.text("name_plural", groupTypes[t-1].plural)
+	j.Text("name_plural", groupTypes[t-1].plural)
 	j.time("create_ts", c.start.Add(-200*day))
-	j.array("company_group_set")
+	j.Array("company_group_set")
 	for g := range c.groups() {
 		if (g+1)%3+1 == t && c.groupExists(g+1) {
-			j.item()
+			j.Item()
 			j.url(c, "group", g+1)
 		}
 	}
-	j.endArray()
+	j.EndArray()
 }
 
 // Attributes of people: five, and another after two months, when one gets a
@@ -323,15 +315,15 @@ func (c *company) attributeRow(a int64, j *object) {
 	if a == 5 && c.past(c.start.Add(60*day)) {
 		name = "Budget"
 	}
-	j.int("id", a)
-	j.text("name", name)
-	j.text("slug", strings.ToLower(strings.ReplaceAll(names[a-1], " ", "-")))
-	j.text("datatype", []string{"string", "choice"}[a%2])
-	j.bool("is_default", a <= 3)
-	j.bool("is_only_admin_editable", a >= 4)
+	j.Int("id", a)
+	j.Text("name", name)
+	j.Text("slug", strings.ToLower(strings.ReplaceAll(names[a-1], " ", "-")))
+	j.Text("datatype", []string{"string", "choice"}[a%2])
+	j.Bool("is_default", a <= 3)
+	j.Bool("is_only_admin_editable", a >= 4)
 }
 
 func (c *company) features(j *object) {
-	j.bool("pulse", true)
-	j.bool("demographic_attribute", c.past(c.start.Add(75*day)))
+	j.Bool("pulse", true)
+	j.Bool("demographic_attribute", c.past(c.start.Add(75*day)))
 }

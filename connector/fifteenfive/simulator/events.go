@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,46 +52,46 @@ func (c *company) highFiveIDs(q query) []int64 {
 
 func (c *company) highFiveRow(id int64, j *object) {
 	h, _ := c.highFive(id)
-	j.int("id", id)
+	j.Int("id", id)
 	if r, ok := c.checkIn(id); ok && c.past(r.due) {
 		j.ref("report", c, "report", id)
 	} else {
-		j.null("report")
+		j.Null("report")
 	}
 	j.time("create_ts", h.created)
 	text := pick(h.x>>8, []string{"Thanks for the review!", "You saved my week \U0001F64F", "Great talk, \"really\"."})
 	if one(h.x>>24, 6) && c.past(h.created.Add(day)) {
 		text += " (edited)"
 	}
-	j.text("text", text)
+	j.Text("text", text)
 	j.ref("creator", c, "user", h.user)
-	j.int("creator_id", h.user)
-	j.name("creator_details")
-	j.open()
-	j.int("id", h.user)
+	j.Int("creator_id", h.user)
+	j.Name("creator_details")
+	j.Open()
+	j.Int("id", h.user)
 	first, last := c.userName(h.user)
-	j.text("full_name", first+" "+last)
-	j.close()
+	j.Text("full_name", first+" "+last)
+	j.Close()
 	n := 1 + int64(h.x>>28%4)
 	if n > 1 && one(h.x>>32, 3) && c.past(h.created.Add(2*day)) {
 		n-- // a receiver was taken out
 	}
-	j.array("receivers")
+	j.Array("receivers")
 	for i := range n {
 		to := (h.user+i*3)%int64(c.first) + 1
-		j.item()
-		j.open()
-		j.int("id", to)
+		j.Item()
+		j.Open()
+		j.Int("id", to)
 		j.ref("url", c, "user", to)
-		j.close()
+		j.Close()
 	}
-	j.endArray()
-	j.array("email_receivers")
+	j.EndArray()
+	j.Array("email_receivers")
 	if one(h.x>>36, 5) {
-		j.item()
-		j.string(fmt.Sprintf("guest%d@example.org", h.x>>40%50))
+		j.Item()
+		j.String(fmt.Sprintf("guest%d@example.org", h.x>>40%50))
 	}
-	j.endArray()
+	j.EndArray()
 }
 
 // One-on-ones: every other week of each user with a reviewer. They are there
@@ -121,18 +122,18 @@ func (c *company) oneOnOneIDs(q query) []int64 {
 func (c *company) oneOnOneRow(id int64, j *object) {
 	_, on, _ := c.oneOnOne(id)
 	_, u := c.weekly(id)
-	j.int("id", id)
+	j.Int("id", id)
 	side := func(n int, user int64, role string) {
 		j.ref(fmt.Sprintf("user_%d", n), c, "user", user)
-		j.name(fmt.Sprintf("user_%d_details", n))
-		j.open()
-		j.int("id", user)
-		j.close()
-		j.text(fmt.Sprintf("user_%d_role", n), role)
+		j.Name(fmt.Sprintf("user_%d_details", n))
+		j.Open()
+		j.Int("id", user)
+		j.Close()
+		j.Text(fmt.Sprintf("user_%d_role", n), role)
 	}
 	side(1, c.reviewer(u), "manager")
 	side(2, u, "report")
-	j.bool("is_draft", !c.past(on))
+	j.Bool("is_draft", !c.past(on))
 	j.date("for_date", on)
 	j.time("create_ts", on.Truncate(week).Add(-week).Add(9*hour))
 	j.time("end_ts", c.once(on.Add(15*hour)))
@@ -162,15 +163,15 @@ func (c *company) vacationIDs() []int64 {
 func (c *company) vacationRow(id int64, j *object) {
 	x, asked, _ := c.vacation(id)
 	_, u := c.weekly(id)
-	j.int("id", id)
+	j.Int("id", id)
 	j.ref("user", c, "user", u)
 	j.time("creation_date", asked)
 	j.date("start_dt", asked.Add(10*day))
 	j.date("end_dt", asked.Add(10*day+time.Duration(1+x>>20%10)*day))
 	if one(x>>24, 2) && c.past(asked.Add(3*day)) {
-		j.text("note", "By train.")
+		j.Text("note", "By train.")
 	} else {
-		j.null("note")
+		j.Null("note")
 	}
 }
 
@@ -192,23 +193,30 @@ func (c *company) auditRow(id int64, j *object) {
 	j.ref("actor", c, "user", int64(x>>12%uint64(c.first))+1)
 	switch n % 3 {
 	case 0:
-		j.text("type", "login")
-		j.text("custom_ip", fmt.Sprintf("192.0.2.%d", x>>20%256))
-		j.bool("custom_sso", one(x>>28, 2))
+		j.Text("type", "login")
+		j.Text("custom_ip", fmt.Sprintf("192.0.2.%d", x>>20%256))
+		j.Bool("custom_sso", one(x>>28, 2))
 	case 1:
-		j.text("type", "export")
+		j.Text("type", "export")
 		if n%12 == 10 {
-			j.raw("custom_bytes", "36893488147419103232")
+			j.Raw("custom_bytes", "36893488147419103232")
 		} else {
-			j.raw("custom_bytes", fmt.Sprint(x>>40))
+			j.Raw("custom_bytes", fmt.Sprint(x>>40))
 		}
 	case 2:
-		j.text("type", "permission_change")
+		j.Text("type", "permission_change")
 		if n < 12 {
-			j.int("custom_subject", n)
+			j.Int("custom_subject", n)
 		} else {
-			j.text("custom_subject", fmt.Sprintf("group-%d", n))
+			j.Text("custom_subject", fmt.Sprintf("group-%d", n))
 		}
-		j.raw("custom_before", `{"role": "reporter", "scopes": [1, 2.50]}`)
+		j.Raw("custom_before", `{"role": "reporter", "scopes": [1, 2.50]}`)
+	}
+}
+
+func sortByTime(ids []int64, latest bool, at func(id int64) time.Time) {
+	slices.SortStableFunc(ids, func(a, b int64) int { return at(a).Compare(at(b)) })
+	if latest {
+		slices.Reverse(ids)
 	}
 }

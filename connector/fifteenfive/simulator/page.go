@@ -59,10 +59,10 @@ type refusal struct {
 
 func detailBody(detail string) []byte {
 	var j object
-	j.open()
-	j.text("detail", detail)
-	j.close()
-	return j.b
+	j.Open()
+	j.Text("detail", detail)
+	j.Close()
+	return j.Bytes
 }
 
 func badParameter(name, why string) *refusal {
@@ -150,29 +150,30 @@ func (res *resource) page(c *company, r *http.Request, size int) ([]byte, *refus
 		}
 		return u
 	}
-	j := object{b: make([]byte, 0, 256*(to-from)+256)}
-	j.open()
-	j.int("count", int64(l.n))
+	var j object
+	j.Bytes = make([]byte, 0, 256*(to-from)+256)
+	j.Open()
+	j.Int("count", int64(l.n))
 	if to < l.n {
-		j.text("next", link(page+1))
+		j.Text("next", link(page+1))
 	} else {
-		j.null("next")
+		j.Null("next")
 	}
 	if page > 1 {
-		j.text("previous", link(page-1))
+		j.Text("previous", link(page-1))
 	} else {
-		j.null("previous")
+		j.Null("previous")
 	}
-	j.array("results")
+	j.Array("results")
 	for i := from; i < to; i++ {
-		j.item()
-		j.open()
+		j.Item()
+		j.Open()
 		res.row(c, l.at(i), &j)
-		j.close()
+		j.Close()
 	}
-	j.endArray()
-	j.close()
-	return j.b, nil
+	j.EndArray()
+	j.Close()
+	return j.Bytes, nil
 }
 
 // one answers a request for a single object.
@@ -185,10 +186,10 @@ func (res *resource) one(c *company, id string, r *http.Request) ([]byte, *refus
 		return nil, badParameter(name, "Unknown parameter.")
 	}
 	var j object
-	j.open()
+	j.Open()
 	res.object(c, n, &j)
-	j.close()
-	return j.b, nil
+	j.Close()
+	return j.Bytes, nil
 }
 
 // whole answers a request for a path that is no list.
@@ -197,8 +198,8 @@ func (res *resource) whole(c *company, r *http.Request) ([]byte, *refusal) {
 		return nil, badParameter(name, "Unknown parameter.")
 	}
 	var j object
-	j.open()
+	j.Open()
 	res.single(c, &j)
-	j.close()
-	return j.b, nil
+	j.Close()
+	return j.Bytes, nil
 }

@@ -16,21 +16,19 @@
 // the objects inside check-ins, goals and custom_* fields of audit events, and
 // all values.
 //
-// Beside the API there is a path for people and scripts:
-//
-//	GET  /simulator/                  time, requests and faults, as JSON
-//	POST /simulator/advance?by=24h    lets time be later
-//	POST /simulator/break             adds the [Fault] that the body holds
-//	POST /simulator/mend              takes all faults away
+// Beside the API there is the path for people of [simulate.Control].
 package simulator
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/penstock-data/penstock/connector/simulate"
 )
 
 // Keys that a Simulator knows unless its Options say otherwise. They have 32
@@ -66,11 +64,12 @@ type Options struct {
 type Simulator struct {
 	opt Options
 
-	mu        sync.Mutex // guards what follows
-	ahead     time.Duration
-	faults    []*Fault
+	clock  simulate.Clock
+	faults simulate.Faults
+	counts simulate.Counts // of answered requests, by resource
+
+	mu        sync.Mutex             // guards what follows
 	accepted  map[string][]time.Time // by address: the latest requests, at most opt.Limit
-	requests  map[string]int         // by resource, of those that were answered
 	throttled int
 }
 
@@ -92,7 +91,9 @@ func New(opt Options) *Simulator {
 	setDefault(&opt.Key, DefaultKey)
 	setDefault(&opt.ExpiredKey, DefaultExpiredKey)
 	setDefault(&opt.HighFivesKey, DefaultHighFivesKey)
-	return &Simulator{opt: opt, accepted: map[string][]time.Time{}, requests: map[string]int{}}
+	s := &Simulator{opt: opt, clock: simulate.Clock{Base: opt.Now}, accepted: map[string][]time.Time{}}
+	s.faults.Refuse = func(w http.ResponseWriter, f *simulate.Fault) { refuse(w, f.Status, http.StatusText(f.Status)) }
+	return s
 }
 
 func setDefault(s *string, v string) {
@@ -102,26 +103,25 @@ func setDefault(s *string, v string) {
 }
 
 // Now returns the company's time.
-func (s *Simulator) Now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.opt.Now().Add(s.ahead).UTC()
-}
+func (s *Simulator) Now() time.Time { return s.clock.Now() }
 
 // Advance lets the company's time be d later from now on.
-func (s *Simulator) Advance(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ahead += d
+func (s *Simulator) Advance(d time.Duration) { s.clock.Advance(d) }
+
+// Break adds a fault; it strikes after those that were added before it.
+func (s *Simulator) Break(f simulate.Fault) { s.faults.Break(f) }
+
+// Mend takes all faults away.
+func (s *Simulator) Mend() { s.faults.Mend() }
+
+// Serve answers requests on ln until ctx ends, then closes it.
+func (s *Simulator) Serve(ctx context.Context, ln net.Listener) error {
+	return simulate.Serve(ctx, ln, s)
 }
 
 // Requests returns how many requests for a resource ("user", "pulse") were
 // answered with data, lists and single objects together.
-func (s *Simulator) Requests(resource string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requests[resource]
-}
+func (s *Simulator) Requests(resource string) int { return s.counts.Of(resource) }
 
 // Throttled returns how many requests were refused with 429 for coming too fast.
 func (s *Simulator) Throttled() int {
@@ -147,8 +147,8 @@ const prefix = "/api/public/"
 
 // ServeHTTP answers as the vendor would, and on the path for people.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, controlPrefix) {
-		s.control(w, r)
+	if strings.HasPrefix(r.URL.Path, simulate.ControlPrefix) {
+		s.control().ServeHTTP(w, r)
 		return
 	}
 	if s.opt.HTTPSOnly && r.TLS == nil && r.Header.Get("X-Forwarded-Proto") != "https" {
@@ -157,11 +157,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, u.String(), http.StatusMovedPermanently)
 		return
 	}
-	if f := s.fault(r.URL.Path); f != nil && !f.Half {
-		f.serve(w)
+	if w = s.faults.Strike(w, r); w == nil {
 		return
-	} else if f != nil {
-		w = &half{ResponseWriter: w}
 	}
 	if wait := s.throttle(r); wait > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(wait))
@@ -221,9 +218,7 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
 		write(w, refused.status, refused.body)
 		return
 	}
-	s.mu.Lock()
-	s.requests[name]++
-	s.mu.Unlock()
+	s.counts.Add(name)
 	write(w, http.StatusOK, body)
 }
 
@@ -272,14 +267,16 @@ func (s *Simulator) throttle(r *http.Request) int {
 	return 0
 }
 
+func (s *Simulator) control() *simulate.Control {
+	return &simulate.Control{Clock: &s.clock, Faults: &s.faults, Status: func() map[string]any {
+		return map[string]any{"requests": s.counts.All(), "throttled": s.Throttled()}
+	}}
+}
+
 func refuse(w http.ResponseWriter, status int, detail string) {
 	write(w, status, detailBody(detail))
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	simulate.Write(w, status, "application/json", body)
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock-data/penstock/connector/simulate"
 )
 
 var (
@@ -198,10 +200,10 @@ func TestFaults(t *testing.T) {
 		}
 		return fmt.Sprint(res.StatusCode, res.Header.Get("Retry-After"))
 	}
-	s.Break(Fault{Path: "/user/", After: 1, Count: 2, Status: 500})
-	s.Break(Fault{Path: "/group/", Status: 500})
-	s.Break(Fault{Half: true})
-	s.Break(Fault{Status: 429, RetryAfter: "3600"})
+	s.Break(simulate.Fault{Path: "/user/", After: 1, Count: 2, Status: 500})
+	s.Break(simulate.Fault{Path: "/group/", Status: 500})
+	s.Break(simulate.Fault{Half: true})
+	s.Break(simulate.Fault{Status: 429, RetryAfter: "3600"})
 	var got []string
 	for range 6 {
 		got = append(got, outcome())
@@ -210,7 +212,7 @@ func TestFaults(t *testing.T) {
 	if want := []string{"half", "500", "500", "4293600", "200", "200"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	s.Break(Fault{Cut: true, Count: -1})
+	s.Break(simulate.Fault{Cut: true, Count: -1})
 	if got := outcome() + outcome(); got != "cutcut" {
 		t.Errorf("got %s", got)
 	}

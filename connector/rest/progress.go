@@ -1,0 +1,220 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// A state says how far an [API]'s resources have been read.
+type state struct {
+	Resources map[string]*progress `json:"resources"`
+	Round     *round               `json:"round,omitempty"` // under way; nil: none
+}
+
+// A progress is how far one resource has got.
+type progress struct {
+	Tables map[string][]string `json:"tables,omitempty"` // that it filled, with their columns
+	Whole  time.Time           `json:"whole,omitzero"`   // start of the last round that read all of it
+
+	// Marks are how far the lists of the objects around are, by their ids; of
+	// found paths, when they were read.
+	Marks map[string]mark `json:"marks,omitempty"`
+
+	// Members are the keys, as JSON, that rows of lists inside objects had, by
+	// table.
+	Members map[string][]string `json:"members,omitempty"`
+
+	// Found are paths that wait to be read.
+	Found map[string]bool `json:"found,omitempty"`
+}
+
+// A mark is how far a list is.
+type mark struct {
+	At  time.Time `json:"at,omitzero"`   // of the latest row
+	Tag string    `json:"tag,omitempty"` // ETag of its first page, read from At on
+}
+
+// A round is one pass over all resources.
+type round struct {
+	Start time.Time `json:"start"`
+
+	// Whole are the resources that are read as a whole; Full those of which
+	// nothing was known.
+	Whole []string `json:"whole,omitempty"`
+	Full  []string `json:"full,omitempty"`
+
+	// Partial are resources of which something may not have been met.
+	Partial []string `json:"partial,omitempty"`
+
+	Done  map[string]int64 `json:"done,omitempty"`  // by root: objects up to this id are done
+	Lists int              `json:"lists,omitempty"` // of the next object: that many lists are done
+	From  time.Time        `json:"from,omitzero"`   // the next list is read up to here
+	Ended []string         `json:"ended,omitempty"` // roots that are done
+}
+
+func readState(raw json.RawMessage) (*state, error) {
+	s := &state{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, s); err != nil {
+			return nil, fmt.Errorf("read the state: %w", err)
+		}
+	}
+	if s.Resources == nil {
+		s.Resources = map[string]*progress{}
+	}
+	return s, nil
+}
+
+// of returns the progress of a resource.
+func (s *state) of(r *Resource) *progress {
+	p := s.Resources[r.name()]
+	if p == nil {
+		p = &progress{}
+		s.Resources[r.name()] = p
+	}
+	return p
+}
+
+// Forget implements [connector.Forgetter] for a source that is read by
+// [API.Sync]. Tables of one list are read together.
+func (a *API) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	s, err := readState(raw)
+	if err != nil {
+		return nil, err
+	}
+	forgot := false
+	a.all(func(r *Resource) {
+		p := s.Resources[r.name()]
+		if p == nil || !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
+			return
+		}
+		delete(s.Resources, r.name())
+		forgot = true
+	})
+	if !forgot {
+		return raw, nil
+	}
+	s.Round = nil
+	return json.Marshal(s)
+}
+
+// begin makes s the state at the start of a sync, and returns the resources
+// that have something to read.
+func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
+	wanted := map[*Resource]bool{}
+	var due []*Resource
+	a.all(func(r *Resource) {
+		asked := columnsOf(r, req.Tables)
+		p := s.of(r)
+		if len(asked) == 0 {
+			if !slices.ContainsFunc(req.Paused, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
+				delete(s.Resources, r.name())
+			}
+			return
+		}
+		wanted[r] = true
+		if !covers(p.Tables, asked) {
+			*p, s.Round = progress{}, nil
+		}
+		p.Tables = asked
+		if p.Whole.IsZero() || r.Whole == 0 || req.Start.Sub(p.Whole) >= r.Whole {
+			due = append(due, r)
+		}
+	})
+	if s.Round != nil {
+		return wanted
+	}
+	s.Round = &round{Start: req.Start}
+	for _, r := range due {
+		s.Round.Whole = append(s.Round.Whole, r.name())
+		if s.of(r).Whole.IsZero() {
+			s.Round.Full = append(s.Round.Full, r.name())
+		}
+	}
+	return wanted
+}
+
+// columnsOf returns the columns that are wanted of a resource's tables.
+func columnsOf(r *Resource, tables []schema.Table) map[string][]string {
+	asked := map[string][]string{}
+	names := r.tables()
+	for _, t := range tables {
+		if !slices.Contains(names, t.Name.Table) {
+			continue
+		}
+		for _, c := range t.Columns {
+			asked[t.Name.Table] = append(asked[t.Name.Table], fmt.Sprint(c.Name, " ", c.Type, " ", c.Key))
+		}
+	}
+	return asked
+}
+
+func covers(have, want map[string][]string) bool {
+	for t, columns := range want {
+		for _, c := range columns {
+			if !slices.Contains(have[t], c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (o *round) whole(r *Resource) bool { return slices.Contains(o.Whole, r.name()) }
+func (o *round) full(r *Resource) bool  { return slices.Contains(o.Full, r.name()) }
+
+// miss notes that something of a resource may not have been met.
+func (o *round) miss(r *Resource) {
+	if !slices.Contains(o.Partial, r.name()) {
+		o.Partial = append(o.Partial, r.name())
+	}
+}
+
+// swept returns the tables whose rows from before the round are gone if it did
+// not meet them. Details are read for what has changed only.
+func (o *round) swept(r *Resource) []string {
+	switch {
+	case slices.Contains(o.Partial, r.name()) || !o.whole(r) || r.Found > 0 && !o.full(r):
+		return nil
+	case r.Cursor != nil && !o.full(r):
+		return r.own()
+	}
+	names := r.own()
+	for _, d := range r.Details {
+		names = append(names, o.details(d)...)
+	}
+	return names
+}
+
+// details returns the tables of details that nothing was missed of.
+func (o *round) details(d *Resource) (names []string) {
+	if !slices.Contains(o.Partial, d.name()) {
+		names = d.own()
+	}
+	for _, inner := range d.Details {
+		names = append(names, o.details(inner)...)
+	}
+	return names
+}
+
+// remember adds members of a table, and returns those of before.
+func (p *progress) remember(table string, met map[string]bool) (before []string) {
+	before = p.Members[table]
+	fresh := slices.DeleteFunc(slices.Sorted(maps.Keys(met)), func(m string) bool {
+		_, have := slices.BinarySearch(before, m)
+		return have
+	})
+	if len(fresh) > 0 {
+		if p.Members == nil {
+			p.Members = map[string][]string{}
+		}
+		p.Members[table] = slices.Sorted(slices.Values(append(slices.Clone(before), fresh...)))
+	}
+	return before
+}

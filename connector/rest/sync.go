@@ -1,0 +1,635 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// Sync does the Sync of a [connector.Source] by c. Refusals about one list
+// (403, 404, 409, 410, 451) become warnings, and its rows stay as they are;
+// other errors end the sync.
+func (a *API) Sync(ctx context.Context, c *Client, req connector.Request, out connector.Output) error {
+	st, err := readState(req.State)
+	if err != nil {
+		return err
+	}
+	r := &reader{api: a, client: c, req: req, out: out, state: st, fillers: map[*Resource][]*filler{}, refused: map[*Resource]*refusals{}, sent: map[string]bool{}}
+	r.wanted = st.begin(a, req)
+	for _, root := range a.Roots {
+		if err := r.root(ctx, root); err != nil {
+			return err
+		}
+	}
+	r.warn()
+	return r.end(ctx)
+}
+
+// A reader reads an API in one sync.
+type reader struct {
+	api     *API
+	client  *Client
+	req     connector.Request
+	out     connector.Output
+	state   *state
+	wanted  map[*Resource]bool
+	fillers map[*Resource][]*filler
+	refused map[*Resource]*refusals
+
+	requests int             // since the last checkpoint
+	sent     map[string]bool // objects whose rows wait to be written
+
+	// Of the list being read.
+	list    *Resource
+	since   time.Time // what is older has not changed; zero: everything is new
+	members bool      // rows of lists inside objects may have been sent before
+	again   bool      // those of the object being sent may have been
+	changed bool      // the object being sent is none of those that are older than since
+}
+
+// refusals are lists of one resource that could not be read.
+type refusals struct {
+	n     int
+	first error
+}
+
+// needed reports whether a root, or a list of its objects, is to be read.
+func (r *reader) needed(root *Resource) bool {
+	return r.wanted[root] || slices.ContainsFunc(root.Lists, func(l *Resource) bool { return r.wanted[l] })
+}
+
+// root reads a root, and the lists of its objects, unless the round has them.
+func (r *reader) root(ctx context.Context, root *Resource) error {
+	if !r.needed(root) || slices.Contains(r.state.Round.Ended, root.name()) {
+		return nil
+	}
+	if root.Found > 0 {
+		return r.found(ctx, root)
+	}
+	objects, err := r.objects(ctx, root)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(objects, func(a, b *Object) int { return int(a.Int("id") - b.Int("id")) })
+	for _, o := range objects {
+		id := o.Int("id")
+		if id <= r.state.Round.Done[root.name()] {
+			continue
+		}
+		if err := r.lists(ctx, root, o); err != nil {
+			return err
+		}
+		rd := r.state.Round
+		if rd.Done == nil {
+			rd.Done = map[string]int64{}
+		}
+		rd.Done[root.name()], rd.Lists = id, 0
+		if err := r.checkpoint(ctx, false); err != nil {
+			return err
+		}
+	}
+	r.state.Round.Ended = append(r.state.Round.Ended, root.name())
+	return r.checkpoint(ctx, false)
+}
+
+// objects reads a root's own list, and keeps of it what its lists need.
+func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, err error) {
+	r.begin(root, time.Time{}, false)
+	paths := root.Paths
+	if paths == nil {
+		paths = []string{root.Path}
+	}
+	for _, path := range paths {
+		list := &List{Path: path}
+		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
+			if len(root.Lists) > 0 {
+				kept = append(kept, o.keep(root.Keep))
+			}
+			return true, r.send(ctx, root, o)
+		})
+		if err != nil || list.Shrunk {
+			for _, l := range append(root.Lists, root) {
+				r.state.Round.miss(l)
+			}
+		}
+		if err := r.refuse(root, err); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// keep returns a copy of an object with some of its fields.
+func (o *Object) keep(fields []string) *Object {
+	var arena fastjson.Arena
+	v := arena.NewObject()
+	for _, f := range append([]string{"id"}, fields...) {
+		if x := o.Value.Get(f); x != nil {
+			v.Set(f, fastjson.MustParseBytes(x.MarshalTo(nil)))
+		}
+	}
+	return &Object{Value: v, reader: o.reader}
+}
+
+// lists reads the lists of a root's object, but for those that the round has.
+func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
+	for i, l := range root.Lists {
+		if i < r.state.Round.Lists || !r.wanted[l] {
+			continue
+		}
+		if err := r.read(ctx, l, o); err != nil {
+			return err
+		}
+		r.state.Round.Lists, r.state.Round.From = i+1, time.Time{}
+		if err := r.checkpoint(ctx, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin sets what the objects of a list are sent by.
+func (r *reader) begin(l *Resource, since time.Time, members bool) {
+	r.list, r.since, r.members = l, since, members
+}
+
+// read reads one list of an object: what has changed, or all.
+func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
+	p := r.state.of(l)
+	id := o.Text("id")
+	known, before := p.Marks[id]
+	whole := r.state.Round.whole(l)
+	r.begin(l, time.Time{}, before || !r.state.Round.Start.Equal(r.req.Start))
+	if before && l.Cursor != nil {
+		r.since = known.At.Add(-l.Cursor.LookBack)
+	}
+	list := &List{Path: expand(l.Path, o)}
+	if before && !whole {
+		list.ETag = known.Tag
+	}
+	next := mark{At: known.At}
+	var err error
+	switch {
+	case l.Cursor == nil:
+		err = r.pages(ctx, l, list, o, func(o *Object) (bool, error) { return true, r.send(ctx, l, o) })
+	case l.Cursor.Since != "":
+		err = r.ascending(ctx, l, list, o, whole, &next)
+	default:
+		err = r.descending(ctx, l, list, o, whole, &next)
+	}
+	if err != nil {
+		return r.refuse(l, err)
+	}
+	if list.Shrunk {
+		r.state.Round.miss(l)
+	}
+	switch c := l.Cursor; {
+	case c == nil && list.pages > 1: // it says nothing of other pages
+		list.Tag = ""
+	case c != nil && c.Since != "" && (whole || !next.At.Equal(known.At)): // nor of what is asked for next
+		list.Tag = ""
+	}
+	next.Tag = list.Tag
+	if p.Marks == nil {
+		p.Marks = map[string]mark{}
+	}
+	p.Marks[id] = next
+	return nil
+}
+
+// ascending reads a list from a time on that is in order of that time. As rows
+// that change move to its end, and those behind them forward, a page is asked
+// for by the time of the last row before, not by its number.
+func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Object, whole bool, next *mark) error {
+	from := r.state.Round.From
+	if from.IsZero() && !whole {
+		from = r.since
+	}
+	address, tag := list.Path, list.ETag
+	for again := true; again; {
+		again = false
+		begun, at := from, from
+		list.Path, list.ETag = with(address, l.Cursor.Since, from), tag
+		err := r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
+			at = latest(at, r.at(o))
+			return true, r.send(ctx, l, o)
+		}, func() (bool, error) { // at the end of a page
+			if !at.After(begun) {
+				return true, nil
+			}
+			from, again = at, list.more
+			next.At = latest(next.At, at)
+			r.state.Round.From = at
+			return false, r.checkpoint(ctx, false)
+		})
+		if err != nil {
+			return err
+		}
+		tag = ""
+	}
+	return nil
+}
+
+// with returns an address with a parameter for a time, without one if that is
+// zero.
+func with(address, param string, at time.Time) string {
+	if at.IsZero() {
+		return address
+	}
+	return join(address, param+"="+url.QueryEscape(at.UTC().Format(time.RFC3339)))
+}
+
+// join adds to the query of an address.
+func join(address, query string) string {
+	switch {
+	case query == "":
+		return address
+	case strings.Contains(address, "?"):
+		return address + "&" + query
+	}
+	return address + "?" + query
+}
+
+// descending reads a list whose latest rows come first as far as they are new.
+func (r *reader) descending(ctx context.Context, l *Resource, list *List, o *Object, whole bool, next *mark) error {
+	return r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
+		at := r.at(o)
+		if !whole && !at.IsZero() && at.Before(r.since) {
+			return false, nil
+		}
+		next.At = latest(next.At, at)
+		return true, r.send(ctx, l, o)
+	})
+}
+
+// at returns an object's time by the list's Cursor; no later than the sync's
+// start, as clocks differ.
+func (r *reader) at(o *Object) time.Time {
+	t, err := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field))
+	if err != nil {
+		return time.Time{}
+	}
+	if t.After(r.req.Start) {
+		return r.req.Start.UTC()
+	}
+	return t.UTC()
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// pages gives each object of a list to each, until that has enough, and calls
+// the functions of ends after each page, until one has enough.
+func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Object, each func(*Object) (bool, error), ends ...func() (bool, error)) error {
+	if l.Single || l.Paths != nil {
+		var reply Reply
+		r.requests++
+		if err := r.client.Do(ctx, Request{URL: list.Path, Header: l.Header, ETag: list.ETag}, &reply); err != nil {
+			return err
+		}
+		if list.Tag = tag(&reply, list.ETag); reply.Unchanged {
+			return nil
+		}
+		return outputError(each(&Object{Value: reply.Value, Parent: around, reader: r}))
+	}
+	list.Client, list.Next, list.Header = r.client, l.next(r.api), l.Header
+	list.Path = join(list.Path, r.api.Query)
+	if l.Items != "" {
+		list.Items = strings.Split(l.Items, ".")
+	}
+	for page, err := range list.Pages(ctx) {
+		if r.requests++; err != nil {
+			return err
+		}
+		for i, v := range page {
+			more, err := each(&Object{Value: v, Parent: around, Index: i, reader: r})
+			if err != nil || !more {
+				return outputError(more, err)
+			}
+		}
+		for _, end := range ends {
+			if more, err := end(); err != nil || !more {
+				return outputError(more, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Resource) next(a *API) Pager {
+	if a.Next != nil {
+		return a.Next
+	}
+	return NextURL("next")
+}
+
+// An ownError is one that is not the list's: of the output, or of a detail.
+type ownError struct{ error }
+
+func (e *ownError) Unwrap() error { return e.error }
+
+func outputError(_ bool, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ownError{err}
+}
+
+// send sends the rows of an object, and of its details.
+func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
+	if l.Met != nil {
+		if err := l.Met(ctx, o); err != nil {
+			return err
+		}
+	}
+	if err := r.meet(ctx, l, o); err != nil {
+		return err
+	}
+	r.changed = l.Cursor == nil || !r.at(o).Before(r.since)
+	for _, f := range r.filler(l) {
+		if err := f.put(ctx, o, r.api.Funcs); err != nil {
+			return err
+		}
+	}
+	if !r.changed {
+		return nil
+	}
+	for _, d := range l.Details {
+		if err := r.detail(ctx, d, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meet finds out whether rows of lists inside an object may have been sent
+// before: by an earlier reading, or by this one, if the object has just changed
+// and moved. What waits to be written of it goes out first then, as deletes and
+// upserts of one key must keep their order.
+func (r *reader) meet(ctx context.Context, l *Resource, o *Object) error {
+	if len(l.Tables) == 0 {
+		return nil
+	}
+	moved := l.Cursor != nil && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
+	r.again = r.members || moved
+	if !r.again {
+		return nil
+	}
+	id := l.name() + " " + o.Text("id")
+	if r.sent[id] || !r.members {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+	}
+	r.sent[id] = true
+	return nil
+}
+
+// detail reads what an object has of a list that has no state.
+func (r *reader) detail(ctx context.Context, d *Resource, o *Object) error {
+	if !slices.ContainsFunc(d.tables(), r.asked) {
+		return nil
+	}
+	list := &List{Path: expand(d.Path, o)}
+	err := r.pages(ctx, d, list, o, func(o *Object) (bool, error) {
+		if d.Met != nil {
+			if err := d.Met(ctx, o); err != nil {
+				return false, err
+			}
+		}
+		for _, f := range r.filler(d) {
+			if err := f.put(ctx, o, r.api.Funcs); err != nil {
+				return false, err
+			}
+		}
+		for _, inner := range d.Details {
+			if err := r.detail(ctx, inner, o); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	return r.refuse(d, err)
+}
+
+func (r *reader) asked(table string) bool {
+	return slices.ContainsFunc(r.req.Tables, func(t schema.Table) bool { return t.Name.Table == table })
+}
+
+// filler returns what writes the rows of a resource.
+func (r *reader) filler(l *Resource) []*filler {
+	f, ok := r.fillers[l]
+	if !ok {
+		for i := range l.Tables {
+			if one := newFiller(&l.Tables[i], r.req, r.out); one != nil {
+				f = append(f, one)
+			}
+		}
+		r.fillers[l] = f
+	}
+	return f
+}
+
+// forgetMembers deletes the rows of a list inside an object that others of its
+// table were met with but it was not.
+func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, met map[string]bool, funcs map[string]Func) error {
+	if r.list.Cursor == nil && r.list.Whole == 0 {
+		return nil // they are swept in each round
+	}
+	known := r.state.of(r.list).remember(f.table.Name, met)
+	if !r.again || !r.changed {
+		return nil
+	}
+	for _, m := range known {
+		if met[m] {
+			continue
+		}
+		o := &Object{Value: no, Parent: around, reader: r}
+		for i, c := range f.gone.columns {
+			if i == f.member {
+				f.gone.Value(i, fastjson.MustParse(m), nil)
+				continue
+			}
+			v, err := f.rows.origin(c.Name).value(ctx, o, funcs)
+			if err != nil {
+				return err
+			}
+			f.gone.Value(i, v, nil)
+		}
+		if err := f.gone.End(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Find has a path read later in the round, unless it was read lately. It does
+// nothing where nobody wants the root's tables.
+func (o *Object) Find(root *Resource, path string) {
+	r := o.reader
+	if !r.wanted[root] {
+		return
+	}
+	p := r.state.of(root)
+	if m, ok := p.Marks[path]; ok && r.req.Start.Sub(m.At) < root.Found {
+		return
+	}
+	if p.Found == nil {
+		p.Found = map[string]bool{}
+	}
+	p.Found[path] = true
+}
+
+// Read puts one object of the API into reply, for a [Func] that needs it.
+func (o *Object) Read(ctx context.Context, path string, reply *Reply) error {
+	o.reader.requests++
+	return o.reader.client.Get(ctx, path, reply)
+}
+
+// found reads the paths that were found.
+func (r *reader) found(ctx context.Context, root *Resource) error {
+	p := r.state.of(root)
+	r.begin(root, time.Time{}, false)
+	for _, path := range slices.Sorted(maps.Keys(p.Found)) {
+		list := &List{Path: path}
+		if m, ok := p.Marks[path]; ok && !r.state.Round.full(root) {
+			list.ETag = m.Tag
+		}
+		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) { return true, r.send(ctx, root, o) })
+		if s := Status(err); s != http.StatusNotFound { // a deleted one is no news
+			err = r.refuse(root, err)
+		} else {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		if p.Marks == nil {
+			p.Marks = map[string]mark{}
+		}
+		p.Marks[path] = mark{At: r.req.Start, Tag: list.Tag}
+		delete(p.Found, path)
+		if err := r.checkpoint(ctx, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse takes note of a list that cannot be read, and returns other errors.
+func (r *reader) refuse(l *Resource, err error) error {
+	var own *ownError
+	if errors.As(err, &own) {
+		return own.error
+	}
+	s := Status(err)
+	if slices.Contains(l.Empty, s) {
+		return nil
+	}
+	switch s {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusUnavailableForLegalReasons:
+	default:
+		return err
+	}
+	if r.refused[l] == nil {
+		r.refused[l] = &refusals{first: err}
+	}
+	r.refused[l].n++
+	r.state.Round.miss(l)
+	return nil
+}
+
+// warn tells of the lists that could not be read.
+func (r *reader) warn() {
+	for l, f := range r.refused {
+		r.out.Warn(setup.Warning{Code: "list_not_read", Message: fmt.Sprintf("What %s has could not be read %s. The rows of %s that are there stay as they are. The first refusal: %v.",
+			l.name(), times(f.n), strings.Join(l.all(), ", "), f.first)})
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
+// flush sends what is gathered.
+func (r *reader) flush(ctx context.Context) error {
+	clear(r.sent)
+	for _, fs := range r.fillers {
+		for _, f := range fs {
+			if err := f.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkpoint makes what was read durable, if it is time or must be.
+func (r *reader) checkpoint(ctx context.Context, must bool) error {
+	every := r.api.Every
+	if every == 0 {
+		every = 50
+	}
+	if r.requests < every && !must {
+		return nil
+	}
+	r.requests = 0
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	return r.out.Checkpoint(ctx, r.state)
+}
+
+// end ends the round: what it did not meet is gone.
+func (r *reader) end(ctx context.Context) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	rd := r.state.Round
+	var sweeping error
+	r.api.all(func(l *Resource) {
+		if !r.wanted[l] || sweeping != nil {
+			return
+		}
+		for _, name := range rd.swept(l) {
+			sweeping = errors.Join(sweeping, r.sweep(ctx, name))
+		}
+		if rd.whole(l) {
+			r.state.of(l).Whole = rd.Start
+		}
+	})
+	if sweeping != nil {
+		return sweeping
+	}
+	r.state.Round = nil
+	return r.out.Checkpoint(ctx, r.state)
+}
+
+func (r *reader) sweep(ctx context.Context, name string) error {
+	for _, t := range r.req.Tables {
+		if t.Name.Table == name {
+			return r.out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: r.state.Round.Start})
+		}
+	}
+	return nil
+}
