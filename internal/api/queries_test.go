@@ -89,5 +89,8 @@ func (e *env) warehouse() string {
 }
 
 func (e *testEngine) Query(_ context.Context, id string, q destination.Query) (*destination.Answer, error) {
+	if e.answer == nil {
+		return nil, engine.ErrNoQueries
+	}
 	return e.answer(id, q)
 }
