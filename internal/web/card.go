@@ -47,7 +47,7 @@ func (s *server) carded(f func(*visit, *card) error) http.HandlerFunc {
 			s.cardFailed(w, r, err)
 			return
 		}
-		s.frame(w, origin(c.redirectURI), s.logins.origin(c.stored.Service))
+		s.frame(w, origin(c.redirectURI), origin(c.redirectURI), s.logins.origin(c.stored.Service))
 		c.used = errors.Is(why, store.ErrCardUsed)
 		if c.used && r.FormValue("step") == testsStep { // whoever has waited for the tests to pass
 			http.Redirect(w, r, c.back(), http.StatusSeeOther)
@@ -247,15 +247,17 @@ func (s *server) cardFailed(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // frame says who may show a page within their own, "" for nobody, and where its
-// forms may lead beside this server.
-func (s *server) frame(w http.ResponseWriter, ancestor, action string) {
+// forms may lead beside this server, by redirects too; "" is nowhere.
+func (s *server) frame(w http.ResponseWriter, ancestor string, actions ...string) {
 	p := policy
 	if ancestor != "" {
 		p = strings.Replace(p, "frame-ancestors 'none'", "frame-ancestors "+ancestor, 1)
 		w.Header().Del("X-Frame-Options") // which cannot name anybody
 	}
-	if action != "" {
-		p = strings.Replace(p, "form-action 'self'", "form-action 'self' "+action, 1)
+	for _, a := range actions {
+		if a != "" {
+			p = strings.Replace(p, "; frame-ancestors", " "+a+"; frame-ancestors", 1)
+		}
 	}
 	w.Header().Set("Content-Security-Policy", p)
 }

@@ -94,12 +94,12 @@ func (b *browser) do(method, path string, form url.Values) (status int, at, body
 	res, text := b.ask(method, path, form, false)
 	p := policy
 	want := map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"}
-	if b.framed != "" {
-		p = strings.Replace(p, "frame-ancestors 'none'", "frame-ancestors "+b.framed, 1)
+	if b.framed != "" { // where the forms of a Connect Card lead in the end
+		p = strings.Replace(p, "form-action 'self'; frame-ancestors 'none'", "form-action 'self' "+b.framed+"; frame-ancestors "+b.framed, 1)
 		want["X-Frame-Options"] = ""
 	}
 	if b.leads != "" {
-		p = strings.Replace(p, "form-action 'self'", "form-action 'self' "+b.leads, 1)
+		p = strings.Replace(p, "; frame-ancestors", " "+b.leads+"; frame-ancestors", 1)
 	}
 	want["Content-Security-Policy"] = p
 	for name, want := range want {
