@@ -38,6 +38,7 @@ const (
 	queryMemory  = 256 << 20 // bytes that DuckDB counts
 	queryProcMem = 1 << 30   // bytes of the process
 	valueLength  = 20_000    // characters of a value that are shown
+	valueCost    = 8         // bytes that a value counts beside its text
 )
 
 // queryErrorPrefix begins the errors that a query's process tells.
@@ -100,10 +101,14 @@ func (k *duck) query(ctx context.Context, q destination.Query) (*destination.Ans
 		return nil, err
 	}
 	var out, said bytes.Buffer
+	size := 8*q.Bytes + 1<<20 // JSON writes some characters with six
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Env = []string{queryVariable + "=" + path}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(ask), &out, &bounded{&said, 1 << 16}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(ask), &bounded{&out, size}, &bounded{&said, 1 << 16}
 	if err := cmd.Run(); err != nil {
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) && ctx.Err() == nil {
+			return nil, fmt.Errorf("begin the process of a query: %w", err)
+		}
 		return nil, queryFailed(ctx, said.String())
 	}
 	a := new(destination.Answer)
@@ -307,7 +312,7 @@ func readAnswer(a *destination.Answer, rows *sql.Rows, q destination.Query) erro
 			return err
 		}
 		for _, v := range values {
-			if v == nil {
+			if left -= valueCost; v == nil {
 				continue
 			}
 			if short, cut := firstCharacters(*v, valueLength); cut {

@@ -48,6 +48,7 @@ func TestQuery(t *testing.T) {
 		{"VALUES (TIMESTAMPTZ '2026-01-02 03:04:05+00')", "col0 TIMESTAMP WITH TIME ZONE", ""},
 		{"SELECT i FROM range(10) t(i)", "i BIGINT", "0 1 2 …"},
 		{"DESCRIBE s.book", "column_name VARCHAR, column_type VARCHAR, null VARCHAR, key VARCHAR, default VARCHAR, extra VARCHAR", ""},
+		{"SELECT NULL AS a FROM range(3)", "a INTEGER", "NULL NULL NULL"},
 		{"SELECT repeat('x', 30000)", "repeat('x', 30000) VARCHAR", ""},
 	} {
 		a, err := asked(k, tt.sql)

@@ -255,17 +255,6 @@ func loginError(err error) string {
 
 // printable returns the beginning of what somebody else says, in one line.
 func printable(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	short, _ := firstRunes(s, 200)
-	return short
-}
-
-func firstRunes(s string, n int) (string, bool) {
-	for i := range s {
-		if n == 0 {
-			return s[:i], true
-		}
-		n--
-	}
-	return s, false
+	runes := []rune(strings.Join(strings.Fields(s), " "))
+	return string(runes[:min(len(runes), 200)])
 }
