@@ -436,3 +436,42 @@ func TestStyle(t *testing.T) {
 		t.Errorf("%d", status)
 	}
 }
+
+// TestHostileConfig has values that would be scripts if they were not shown as
+// text, and what is not of this site sending forms.
+func TestHostileConfig(t *testing.T) {
+	s := realSite(t)
+	b := s.signedIn()
+	const hostile = `"></textarea><script>alert(1)</script>`
+	for _, host := range []string{hostile, ""} { // shown as it is stored, and as it was entered
+		form := entries("config.schema", "s", "config.host", host, "config.note", hostile, "config.names", hostile, "group_name", "hostile")
+		_, at, body := b.do("POST", "/new/connection/vault", form)
+		if strings.Contains(body, "<script>alert") || !strings.Contains(body, "&lt;script&gt;alert(1)") {
+			t.Errorf("%s\n%s", at, body)
+		}
+	}
+	b.from = "cross-site"
+	for _, path := range []string{"/new/connection/vault", "/connections/x/setup", "/connections/x/setup/delete", "/destinations/x/query", cardPath, cardPath + "/approve"} {
+		if status, _, _ := b.do("POST", path, entries()); status != 403 {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+}
+
+// TestApprovingKeys approves the host key of an SSH server.
+func TestApprovingKeys(t *testing.T) {
+	s := realSite(t)
+	b := s.signedIn()
+	_, at, _ := b.do("POST", "/new/connection/vault", entries("config.schema", "s", "config.host", "h", "config.password", "swordfish"))
+	b.tested(at + "/tests")
+	var result testResult
+	must(t, json.Unmarshal([]byte(`{"title":"SSH","status":"FAILED","details":{"hash":"h+/8=","public_key":"ssh-ed25519 AAAA"}}`), &result))
+	if !result.Asks() || result.Certificate() != nil || result.Digest() != "SHA256:h+/8" {
+		t.Errorf("asks %v, %s", result.Asks(), result.Digest())
+	}
+	b.do("POST", at+"/approve", url.Values{"hash": {result.Details.Hash}, "public_key": {result.Details.PublicKey}})
+	b.tested(at + "/tests")
+	if _, _, body := b.do("GET", at, nil); !strings.Contains(body, "SSH key") || !strings.Contains(body, "SHA256:h&#43;/8") {
+		t.Error(body)
+	}
+}
