@@ -65,6 +65,19 @@ type Listing struct {
 	Docs, ERD   string   // addresses of documents
 }
 
+// AuthField is where the config that Open is given has what Auth describes. No
+// config has a field of that name.
+const AuthField = ".auth"
+
+// Whole describes the config that Open is given: what Config describes and,
+// under [AuthField], what Auth does.
+func (s *Service) Whole() *setup.Description {
+	if s.Config == nil || s.Auth == nil {
+		return s.Config
+	}
+	return s.Config.With(setup.Field{Name: AuthField, Type: setup.Object, Fields: s.Auth.Fields})
+}
+
 // A SchemaFormat says how a connection's config names its destination schema
 // (the "allOf" of NewConnectorRequest in Fivetran's API definition, 2026-07).
 type SchemaFormat string
@@ -199,6 +212,14 @@ type Forgetter interface {
 	// A Sync with what it returns reads the tables whole, and marks as
 	// deleted, when it has met all rows of one, those that it did not meet.
 	Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error)
+}
+
+// A Learner is a Source that finds out, in its setup tests, what its config
+// shows and nobody enters: who is logged in, for example.
+type Learner interface {
+	// Learned returns texts for readonly fields of the config, by name, as the
+	// last Test found them. What it leaves out stays as it is.
+	Learned() map[string]string
 }
 
 // Knows reports whether rows of a table are part of a state, which is never

@@ -34,6 +34,25 @@ func newChecked(t *testing.T, statements ...string) *checked {
 	return c
 }
 
+// succeeds syncs when what was written to the source before is behind every
+// horizon, whoever else is at work on the same server: the rows that are
+// counted as late afterwards are those written after it.
+func (c *checked) succeeds(t testing.TB, id string) details {
+	t.Helper()
+	db := openPostgres(t, c.source)
+	defer db.Close()
+	var written int64
+	if err := db.QueryRowContext(t.Context(), `select txid_current()`).Scan(&written); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "earlier transactions end", func() bool {
+		var ended bool
+		err := db.QueryRowContext(t.Context(), `select txid_snapshot_xmin(txid_current_snapshot()) > $1`, written).Scan(&ended)
+		return err == nil && ended
+	})
+	return c.server.succeeds(t, id)
+}
+
 func (c *checked) schemas() string { return "/v1/connections/" + c.id + "/schemas" }
 func (c *checked) ours(more string) string {
 	return "/v1/penstock/connections/" + c.id + more

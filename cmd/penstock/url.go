@@ -55,7 +55,7 @@ func openSource(raw string, env connector.Env) (connector.Source, *connector.Ser
 	// The destination's schema is not the source's business here, but its
 	// config asks for it.
 	config := map[string]any{"schema": s.ID, "schema_prefix": s.ID}
-	js, err := fill(u, s.Config, config)
+	js, err := fill(u, s.Whole(), config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("source %s: %w", s.ID, err)
 	}
@@ -148,14 +148,19 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		query.Del("sslmode")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		f := d.Field(name)
-		switch {
-		case f == nil:
+		path := pathOf(d.Fields, name)
+		if path == nil {
 			return nil, fmt.Errorf("there is no field %q", name)
-		case f.Type == setup.Array: // repeated: pats=a&pats=b
-			config[name] = query[name]
-		default:
-			set(name, query.Get(name))
+		}
+		in, f := config, d.Field(name)
+		for _, object := range path[:len(path)-1] {
+			if in[object] == nil {
+				in[object] = map[string]any{}
+			}
+			in = in[object].(map[string]any)
+		}
+		if in[name] = query.Get(name); f != nil && f.Type == setup.Array { // repeated: pats=a&pats=b
+			in[name] = query[name]
 		}
 	}
 	js, err := json.Marshal(config)
@@ -163,4 +168,23 @@ func fill(u *url.URL, d *setup.Description, given map[string]any) (json.RawMessa
 		return nil, err
 	}
 	return d.Check(js)
+}
+
+// pathOf returns the names that lead to a field, which may be within objects;
+// nil if there is none of that name.
+func pathOf(fields []setup.Field, name string) []string {
+	for _, f := range fields {
+		if f.Name == name && f.Type != setup.Object {
+			return []string{name}
+		}
+	}
+	for _, f := range fields {
+		if f.Type != setup.Object {
+			continue
+		}
+		if path := pathOf(f.Fields, name); path != nil {
+			return append([]string{f.Name}, path...)
+		}
+	}
+	return nil
 }

@@ -1,7 +1,9 @@
 package rest
 
 import (
-	"strings"
+	"bytes"
+	"math"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,6 +19,7 @@ import (
 type column struct {
 	typ    schema.Type
 	free   bool // nobody declared the type
+	near   bool // a double takes the nearest
 	filled bool // has had a value since the batch began
 	bytes  int  // of the values, about
 	buf    []byte
@@ -36,7 +39,7 @@ type column struct {
 // setType makes the column an empty one of type t. Types that JSON has no
 // values of are kept as text.
 func (c *column) setType(t schema.Type) {
-	*c = column{typ: t, free: c.free || t.Kind == schema.Unspecified, buf: c.buf}
+	*c = column{typ: t, free: c.free || t.Kind == schema.Unspecified, near: c.near, buf: c.buf}
 	c.builder = array.NewBuilder(memory.DefaultAllocator, t.Arrow())
 	switch b := c.builder.(type) {
 	case *array.BooleanBuilder:
@@ -131,13 +134,15 @@ func (c *column) isText() bool {
 }
 
 func (c *column) appendText(s []byte) bool {
+	if !utf8.Valid(s) {
+		s = bytes.ToValidUTF8(s, []byte("\uFFFD"))
+	}
+	if c.typ.Length > 0 && len(s) > int(c.typ.Length) {
+		return false
+	}
 	c.filled = true
 	c.bytes += len(s) + 4
-	if utf8.Valid(s) {
-		c.strings.BinaryBuilder.Append(s)
-	} else {
-		c.strings.Append(strings.ToValidUTF8(string(s), "\uFFFD"))
-	}
+	c.strings.BinaryBuilder.Append(s)
 	return true
 }
 
@@ -233,6 +238,14 @@ func (c *column) appendNumber(s []byte) bool {
 			c.ints.Append(int32(v))
 			return c.fixed()
 		}
+	}
+	if c.near && c.doubles != nil {
+		v, err := strconv.ParseFloat(string(s), 64)
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			return false
+		}
+		c.doubles.Append(v)
+		return c.fixed()
 	}
 	var buf [64]byte
 	n, ok := parseNumber(s, buf[:0])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (o *OAuth) explain(err error) error {
 // A Refresh is a refresh token, which the server may replace when it is used.
 type Refresh struct {
 	Token string // as the config has it
-	Field string // of the config
+	Field string // of the config, with its path: "auth/refresh_token"
 
 	// Rotate is the source's [connector.Env.Rotate]. nil: a new token is known
 	// as long as the Refresh is.
@@ -212,11 +213,15 @@ func (r *Refresh) use(ctx context.Context, use func(ctx context.Context, token s
 	return err
 }
 
-// stored returns a text field of a config.
-func stored(config json.RawMessage, field string) (value string, ok bool) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(config, &fields) != nil || json.Unmarshal(fields[field], &value) != nil {
-		return "", false
+// stored returns a text field of a config, which may be within objects.
+func stored(config json.RawMessage, path string) (value string, ok bool) {
+	for name := range strings.SplitSeq(path, "/") {
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(config, &fields) != nil {
+			return "", false
+		}
+		config = fields[name]
 	}
-	return value, value != ""
+	err := json.Unmarshal(config, &value)
+	return value, err == nil && value != ""
 }

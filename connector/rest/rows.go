@@ -36,6 +36,11 @@ type Rows struct {
 	// set at the end of each of its rows.
 	Fresh bool
 
+	// Nearest keeps DOUBLE columns what they are: they take the double that is
+	// nearest to a value. It is for vendors whose numbers are doubles, with
+	// digits that they do not have.
+	Nearest bool
+
 	// Infer says which fields that have no column get one, and its name.
 	// The column's type is that of its values. nil: none.
 	Infer func(field string) (column string, ok bool)
@@ -43,6 +48,7 @@ type Rows struct {
 	out     connector.Output
 	name    schema.Name
 	columns []schema.Column
+	keys    []int // indexes of the key's columns
 	values  []column
 	cells   []cell // of the row being set
 
@@ -118,6 +124,9 @@ func (r *Rows) add(c schema.Column) int {
 	r.values = append(r.values, column{})
 	r.cells = append(r.cells, cell{})
 	last := len(r.columns) - 1
+	if c.Key {
+		r.keys = append(r.keys, last)
+	}
 	r.values[last].setType(c.Type)
 	r.values[last].builder.AppendNulls(r.rows)
 	r.table = nil
@@ -226,17 +235,56 @@ func (r *Rows) infer(field string, v *fastjson.Value) (t target, known bool) {
 // passed over with a warning.
 func (r *Rows) End(ctx context.Context) error {
 	defer clear(r.cells)
-	for i, c := range r.columns {
-		if !c.Key {
-			continue
-		}
+	for _, i := range r.keys {
 		if r.cells[i].null() {
-			r.out.Warn(setup.Warning{Code: "row_without_key", Message: fmt.Sprintf(
-				"A row of %s has no %s and was left out.", r.name, c.Name)})
+			r.withoutKey(i)
 			return nil
 		}
 	}
-	for i := 0; i < len(r.columns); {
+	return r.finish(ctx, 0)
+}
+
+// Line appends a row of texts, as [Rows.Text] and [Rows.End] would: column i is
+// cells[from[i]], and NULL where that is empty or from[i] is below 0.
+func (r *Rows) Line(ctx context.Context, cells [][]byte, from []int) error {
+	text := func(i int) []byte {
+		if from[i] < 0 || len(cells[from[i]]) == 0 {
+			return nil
+		}
+		return cells[from[i]]
+	}
+	for _, i := range r.keys {
+		if text(i) == nil {
+			r.withoutKey(i)
+			return nil
+		}
+	}
+	for i := range r.values {
+		v, t := &r.values[i], text(i)
+		if t == nil {
+			v.null()
+			continue
+		}
+		if v.near = r.Nearest; v.appendCSV(t) {
+			continue
+		}
+		for k := range r.cells {
+			r.cells[k] = cell{text: text(k)}
+		}
+		defer clear(r.cells)
+		return r.finish(ctx, i)
+	}
+	return r.end(ctx)
+}
+
+func (r *Rows) withoutKey(i int) {
+	r.out.Warn(setup.Warning{Code: "row_without_key", Message: fmt.Sprintf(
+		"A row of %s has no %s and was left out.", r.name, r.columns[i].Name)})
+}
+
+// finish appends the cells from column i on, and ends the row.
+func (r *Rows) finish(ctx context.Context, i int) error {
+	for i < len(r.columns) {
 		if r.append(i) {
 			i++
 			continue
@@ -249,6 +297,11 @@ func (r *Rows) End(ctx context.Context) error {
 			i = 0
 		}
 	}
+	return r.end(ctx)
+}
+
+// end counts a row whose values are appended.
+func (r *Rows) end(ctx context.Context) error {
 	r.rows++
 	r.stale = r.stale || !r.Fresh
 	if r.bytes() >= connector.BatchBytes {
@@ -258,6 +311,7 @@ func (r *Rows) End(ctx context.Context) error {
 }
 
 func (r *Rows) append(i int) bool {
+	r.values[i].near = r.Nearest
 	c := &r.cells[i]
 	switch {
 	case c.set:

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ type Fault struct {
 
 	Cut   bool `json:"cut"`   // closes the connection without an answer
 	Half  bool `json:"half"`  // closes it after half of the answer
-	Short bool `json:"short"` // ends the answer after its first half, as if it were whole
+	Short bool `json:"short"` // ends the answer within its first half, after a line's end if there is one, as if it were whole
 }
 
 // valid reports whether f says what goes wrong.
@@ -125,7 +126,11 @@ func (h *half) Write(b []byte) (int, error) {
 	h.over = true
 	if h.quiet {
 		h.Header().Del("Content-Length")
-		if _, err := h.ResponseWriter.Write(b[:len(b)/2]); err != nil {
+		first := b[:len(b)/2]
+		if i := bytes.LastIndexByte(first, '\n'); i >= 0 {
+			first = first[:i+1]
+		}
+		if _, err := h.ResponseWriter.Write(first); err != nil {
 			return 0, err
 		}
 		return len(b), nil

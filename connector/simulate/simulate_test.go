@@ -16,8 +16,7 @@ func TestFaults(t *testing.T) {
 	s := Faults{Refuse: func(w http.ResponseWriter, f *Fault) { http.Error(w, f.Code, f.Status) }}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if w := s.Strike(w, r); w != nil {
-			w.Header().Set("Content-Length", "8")
-			w.Write([]byte("12345678"))
+			Write(w, http.StatusOK, "text/plain", []byte("12345678"))
 		}
 	}))
 	defer srv.Close()
@@ -56,6 +55,18 @@ func TestFaults(t *testing.T) {
 		if got := outcome("/a"); got != "200 12345678" {
 			t.Errorf("%+v, mended: %s", c.fault, got)
 		}
+	}
+}
+
+func TestShortLines(t *testing.T) {
+	var s Faults
+	s.Break(Fault{Short: true})
+	w := httptest.NewRecorder()
+	h := s.Strike(w, httptest.NewRequest("GET", "/", nil))
+	h.Write([]byte("one\ntwo\nthree\nfour\n"))
+	h.Write([]byte("five\n"))
+	if got := w.Body.String(); got != "one\ntwo\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"maps"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/setup"
 )
 
 // authField is where the config of a connection, as it is kept, has what
-// requests give as "auth" beside it. No config has a field of that name.
-const authField = ".auth"
+// requests give as "auth" beside it.
+const authField = connector.AuthField
 
 // withAuth returns what a request says of a connection's config and of its auth
 // as one. The auth of a service that describes none is more of its config:

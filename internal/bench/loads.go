@@ -112,3 +112,29 @@ func pulseToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 }
 
 const benchKey = "bench-bench-bench-bench-bench-be" // 32 characters, as 15Five's are
+
+// simulatorLogin is what `penstock simulate salesforce` accepts.
+const simulatorLogin = "client_id=3MVG9simulator0client0id00000000000001&client_secret=simulator0client0secret0000000000000001&refresh_token=5Aep861simulator0refresh0token000000001"
+
+// leadsToDuckDB reads 300,000 rows of 50 fields by Bulk API from the simulator,
+// which runs beside.
+func leadsToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	if _, err := b.start(ctx, addr, "simulate", "salesforce", "--listen", addr, "--rows", "Lead=300000"); err != nil {
+		return nil, err
+	}
+	u, n, err := b.sync(ctx, "salesforce:?"+simulatorLogin, "duckdb:"+b.path("salesforce.duckdb"), "--table", "salesforce.Lead",
+		"--block", "salesforce.Lead.Jigsaw*", "--block", "salesforce.Lead.IndividualId", "--endpoint", "http://"+addr)
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		{what: "rows", value: float64(n), limit: 300_000, least: true},
+		{what: "CPU per row", value: u.cpu / float64(n) * 1e6, unit: "µs", limit: 15},
+		{what: "peak memory", value: u.peak, unit: "MB"},
+	}, nil
+}

@@ -69,6 +69,7 @@ var benchmarks = []benchmark{
 	{"lineitem treated", treated},
 	{"merges into duckdb", merges},
 	{"15five pulse to duckdb", pulseToDuckDB},
+	{"salesforce lead to duckdb", leadsToDuckDB},
 	{"api", apiRequests},
 }
 

@@ -105,7 +105,7 @@ func (r *Runner) keptSource(c *store.Connection) (k kept, err error) {
 	if svc.Absent != nil {
 		return k, svc.Absent
 	}
-	return kept{"source", c.GroupID, svc.Config, c.Config, c.SecretsManagerID, c.SecretsKeys}, impassable("source", c.Way())
+	return kept{"source", c.GroupID, svc.Whole(), c.Config, c.SecretsManagerID, c.SecretsKeys}, impassable("source", c.Way())
 }
 
 // source opens a connection's source.

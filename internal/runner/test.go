@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -31,6 +32,7 @@ const rounds = 4
 // its tasks, and makes it due at once if it waited for that.
 func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*store.Connection, error) {
 	log := r.Log.With("connection", id)
+	learned := make(chan map[string]string, rounds) // of a round that ended too late, nobody asks
 	results, err := r.test(ctx, store.ConnectionOwner, id, trust, func(ctx context.Context) ([]setup.TestResult, error) {
 		c, err := r.Store.Connection(ctx, id)
 		if err != nil {
@@ -46,13 +48,23 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 				return nil, err
 			}
 			defer src.Close()
-			return testThrough(ctx, src.tunnel, src.Test), nil
+			results := testThrough(ctx, src.tunnel, src.Test)
+			if l, ok := src.Source.(connector.Learner); ok {
+				select {
+				case learned <- l.Learned():
+				default:
+				}
+			}
+			return results, nil
 		})
 	}, log)
 	if err != nil {
 		return nil, err
 	}
 	return r.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		if err := r.learn(c, learned); err != nil {
+			return err
+		}
 		c.SetupTests = results
 		if store.Untested(results) {
 			return nil
@@ -64,6 +76,23 @@ func (r *Runner) TestConnection(ctx context.Context, id string, trust Trust) (*s
 		}
 		return nil
 	})
+}
+
+// learn keeps what a connection's source has found out, by the last test that
+// it ended.
+func (r *Runner) learn(c *store.Connection, learned chan map[string]string) (err error) {
+	for len(learned) > 0 {
+		about := r.connectors[c.Service].Whole()
+		for name, value := range <-learned {
+			if f := about.Field(name); f == nil || !f.Readonly {
+				return fmt.Errorf("connector %s learned %q, which is no readonly field of its config", c.Service, name)
+			}
+			if c.Config, err = about.Set(config(c.Config), name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // TestDestination runs a destination's setup tests, keeps what they show, and

@@ -181,7 +181,8 @@ func readInput(f *setup.Field, name string, entered url.Values, exists bool) jso
 	v := strings.TrimSpace(entered.Get(name))
 	switch {
 	case f.Type == setup.Object:
-		if obj := readInputs(f.Fields, name, entered, exists); len(obj) > 0 {
+		shown := name != root+"."+authField // nobody has seen what was there: what is empty stays
+		if obj := readInputs(f.Fields, name, entered, exists && shown); len(obj) > 0 {
 			return encode(obj)
 		}
 		return nil

@@ -79,6 +79,7 @@ func TestForm(t *testing.T) {
 		{"unchecked", form("config.fast!", ""), true, `{"doors":[],"fast":false}`},
 		{"lines", form("config.names", "a\r\n\n b \n"), false, `{"doors":[],"names":["a","b"]}`},
 		{"nested", form("config.auth.client_access.client_id", "i", "config.auth.client_access.client_secret", "", "config.auth.refresh_token", ""), true, `{"auth":{"client_access":{"client_id":"i"}},"doors":[]}`},
+		{"auth", form("config.auth.client_access.client_id", "", "config.auth.refresh_token", "r"), true, `{"auth":{"refresh_token":"r"},"doors":[]}`},
 		{"rows", kept, true, `{"doors":[{"code":"******","name":"front"}]}`},
 		{"readonly and unknown", form("config.owner", "me", "config.nothing", "x"), true, `{"doors":[]}`},
 		{"many lines", form("config.private_key", "-----BEGIN\nx\n-----END\n"), true, `{"doors":[],"private_key":"-----BEGIN\nx\n-----END"}`},

@@ -57,6 +57,18 @@ func (s *Simulator) FailJob(message string) {
 	s.failing = append(s.failing, message)
 }
 
+// Jobs returns how many jobs there are that nobody has deleted.
+func (s *Simulator) Jobs() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range s.jobs {
+		if s.clock.Now().Sub(j.created) <= jobsKept {
+			n++
+		}
+	}
+	return n
+}
+
 // createJob makes a query a job (Bulk API 2.0 guide, Create a Query Job).
 func (s *Simulator) createJob(c *call) (*answer, *apiError) {
 	var b struct {

@@ -1,15 +1,11 @@
 package simulator
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/penstock-data/penstock/connector/simulate"
 )
 
 // Values are fields of a row as text, in the formats of a query's answers or
@@ -106,28 +102,6 @@ func (s *Simulator) PurgeLog(object string) error {
 		return err
 	}
 	t.log, t.purged = nil, second(s.clock.Now().UnixMilli())
-	return nil
-}
-
-// Compute changes what a formula comes to, in every row, without any row's
-// SystemModstamp changing.
-func (s *Simulator) Compute(object, field, text string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.tableOf(object)
-	if err != nil {
-		return err
-	}
-	f := t.object.field(field)
-	if f == nil || !f.Calculated {
-		return fmt.Errorf("%s has no formula %s", object, field)
-	}
-	v, ok := parse(f, text)
-	if !ok {
-		return fmt.Errorf("%s.%s: %q is no %s", object, field, text, f.Type)
-	}
-	t.gens = maps.Clone(t.gens)
-	t.gens[f.Name] = func(*row) value { return v }
 	return nil
 }
 
@@ -244,17 +218,33 @@ func (s *Simulator) IDs(object string, all bool) []string {
 		return nil
 	}
 	var ids []string
-	v := t.view(s.clock.Now())
-	for n := int64(1); n <= v.last; n++ {
-		if r, ok := v.row(n); ok && (all || !r.deleted) {
-			ids = append(ids, value{kind: id, text: t.object.KeyPrefix, num: n}.String())
-		}
+	for r := range t.view(s.clock.Now()).rows(all) {
+		ids = append(ids, value{kind: id, text: t.object.KeyPrefix, num: r.n}.String())
 	}
 	return ids
 }
 
+// Names returns the names of all objects.
+func (s *Simulator) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.names)
+}
+
 // Count returns how many rows a query finds now, deleted ones not counted.
-func (s *Simulator) Count(object string) int { return len(s.IDs(object, false)) }
+func (s *Simulator) Count(object string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.tableOf(object)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for range t.view(s.clock.Now()).rows(false) {
+		n++
+	}
+	return n
+}
 
 // Value returns a field of a row as a query would, without quotes; false if
 // there is no such row or field, or it is null.
@@ -274,169 +264,4 @@ func (s *Simulator) Value(object, id, field string) (string, bool) {
 	}
 	val := v.value(&r, f.Name)
 	return val.String(), val.kind != null
-}
-
-// AddObject adds an object with rows.
-func (s *Simulator) AddObject(o Object, rows int) error {
-	n, err := newObject(o)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tables[strings.ToLower(o.Name)] != nil {
-		return fmt.Errorf("there is an object %s", o.Name)
-	}
-	s.add(n, rows)
-	return nil
-}
-
-// RemoveObject takes an object away, or the right to see it: for who asks,
-// that is the same.
-func (s *Simulator) RemoveObject(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.tableOf(name)
-	if err != nil {
-		return err
-	}
-	delete(s.tables, strings.ToLower(name))
-	s.names = slices.DeleteFunc(s.names, func(n string) bool { return n == t.object.Name })
-	return nil
-}
-
-// AddField adds a field, which is null in the rows that are there, unless it
-// is a formula.
-func (s *Simulator) AddField(object string, f Field) error {
-	n, err := newField(f)
-	if err != nil {
-		return err
-	}
-	return s.remodel(object, func(t *table) error {
-		if t.object.field(f.Name) != nil {
-			return fmt.Errorf("%s has a field %s", object, f.Name)
-		}
-		t.object.Fields = append(t.object.Fields, *n)
-		g, last := t.generator(n), t.last
-		t.gens[n.Name] = func(r *row) value {
-			if r.n <= last && !n.Calculated || g == nil {
-				return value{}
-			}
-			return g(r)
-		}
-		return nil
-	})
-}
-
-// RemoveField takes a field away, or the right to see it.
-func (s *Simulator) RemoveField(object, field string) error {
-	return s.remodel(object, func(t *table) error {
-		f := t.object.field(field)
-		if f == nil {
-			return fmt.Errorf("%s has no field %s", object, field)
-		}
-		delete(t.gens, f.Name)
-		t.forget(f.Name)
-		t.object.Fields = slices.DeleteFunc(t.object.Fields, func(x Field) bool { return x.Name == f.Name })
-		return nil
-	})
-}
-
-// RetypeField gives a field another type, and all rows other values in it.
-func (s *Simulator) RetypeField(object string, f Field) error {
-	n, err := newField(f)
-	if err != nil {
-		return err
-	}
-	return s.remodel(object, func(t *table) error {
-		was := t.object.field(f.Name)
-		if was == nil {
-			return fmt.Errorf("%s has no field %s", object, f.Name)
-		}
-		t.forget(was.Name)
-		*was = *n
-		t.gens[n.Name] = t.generator(n)
-		return nil
-	})
-}
-
-// remodel changes a table's fields; those who read a view of it go on with
-// the old ones.
-func (s *Simulator) remodel(object string, f func(*table) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.tableOf(object)
-	if err != nil {
-		return err
-	}
-	next := *t
-	o := *t.object
-	o.Fields = slices.Clone(o.Fields)
-	next.object, next.gens, next.changed = &o, maps.Clone(t.gens), s.clock.Now()
-	if err := f(&next); err != nil {
-		return err
-	}
-	s.tables[strings.ToLower(object)] = &next
-	return nil
-}
-
-// forget drops what rows were given in a field.
-func (t *table) forget(field string) {
-	changes := make(map[int64]*change, len(t.changes))
-	for n, c := range t.changes {
-		d := *c
-		d.values = maps.Clone(c.values)
-		delete(d.values, field)
-		changes[n] = &d
-	}
-	t.changes, t.shared = changes, false
-}
-
-// control is the path for people.
-func (s *Simulator) control() *simulate.Control {
-	row := func(f func(object, id string) error) func(*http.Request) (map[string]any, error) {
-		return func(r *http.Request) (map[string]any, error) { return nil, f(r.FormValue("object"), r.FormValue("id")) }
-	}
-	values := func(r *http.Request) Values {
-		v := Values{}
-		for name, x := range r.URL.Query() {
-			if name != "object" && name != "id" {
-				v[name] = x[0]
-			}
-		}
-		return v
-	}
-	return &simulate.Control{
-		Clock: &s.clock, Faults: &s.faults, Status: s.status,
-		More: map[string]func(*http.Request) (map[string]any, error){
-			"insert": func(r *http.Request) (map[string]any, error) {
-				id, err := s.Insert(r.FormValue("object"), values(r))
-				return map[string]any{"id": id}, err
-			},
-			"update": func(r *http.Request) (map[string]any, error) {
-				return nil, s.Update(r.FormValue("object"), r.FormValue("id"), values(r))
-			},
-			"delete": row(s.Delete), "undelete": row(s.Undelete), "purge": row(s.Purge),
-			"revoke": func(*http.Request) (map[string]any, error) { s.Revoke(); return nil, nil },
-			"usage": func(r *http.Request) (map[string]any, error) {
-				var n int
-				err := json.Unmarshal([]byte(r.FormValue("requests")), &n)
-				if err == nil {
-					s.SetUsage(n)
-				}
-				return nil, err
-			},
-		},
-	}
-}
-
-func (s *Simulator) status() map[string]any {
-	rows := map[string]int{}
-	s.mu.Lock()
-	names := slices.Clone(s.names)
-	s.mu.Unlock()
-	for _, n := range names {
-		rows[n] = s.Count(n)
-	}
-	return map[string]any{"requests": s.counts.All(), "usage": s.Usage(), "rows": rows}
 }

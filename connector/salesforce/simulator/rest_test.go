@@ -272,6 +272,39 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// More requests at once than the org allows are refused.
+func TestConcurrent(t *testing.T) {
+	s := play(Options{Concurrent: 1})
+	token := login(t, s)
+	const target = "/services/data/v63.0/jobs/query/"
+	j, _ := create(t, s, "query", "SELECT Id FROM Account")
+	state(t, s, j.ID)
+	state(t, s, j.ID)
+	var inner string
+	outer := httptest.NewRequest("GET", target+j.ID+"/results", nil)
+	outer.Header.Set("Authorization", "Bearer "+token)
+	s.ServeHTTP(&hooked{httptest.NewRecorder(), func() {
+		_, inner = ask(t, s, "GET", "/services/data/v63.0/limits", token, "")
+	}}, outer)
+	if !strings.Contains(inner, "REQUEST_LIMIT_EXCEEDED") || !strings.Contains(inner, "ConcurrentRequests") {
+		t.Errorf("while another is answered: %s", inner)
+	}
+	if res, body := ask(t, s, "GET", "/services/data/v63.0/limits", token, ""); res.StatusCode != 200 || res.Header.Get("Date") != began.Format(http.TimeFormat) {
+		t.Errorf("afterwards: %s, %v: %s", res.Status, res.Header, body)
+	}
+}
+
+// hooked calls a function before each write.
+type hooked struct {
+	http.ResponseWriter
+	f func()
+}
+
+func (w *hooked) Write(b []byte) (int, error) {
+	w.f()
+	return w.ResponseWriter.Write(b)
+}
+
 // Compressed answers are those of uncompressed ones, and one that is cut has
 // no end.
 func TestGzip(t *testing.T) {

@@ -5,12 +5,14 @@
 //
 // Taken from the vendor's documents (REST API, Bulk API 2.0, SOQL and SOSL
 // reference, Object reference, API version 63.0 of May 2025, and its help on
-// OAuth) and from what its clients expect (jsforce 3.10.26, simple-salesforce,
-// restforce's fixtures): paths, shapes, headers, formats of values, limits, the
-// codes of errors, and where clients show them, their words. Chosen here,
-// because nothing says: numbers from ten millions on have an exponent unless
-// they have more than 15 digits; 400 for parameters that are not known; the
-// words of refusals of assertions; how many polls a job takes; all values.
+// OAuth) and from what its clients meet (jsforce 3.10.26, simple-salesforce,
+// restforce's fixtures, forcedotcom/cli issue 3367 of August 2025 for numbers
+// that have an exponent from ten millions on): paths, shapes, headers, formats
+// of values, limits, the codes of errors, and where clients show them, their
+// words. Chosen here, because nothing says: numbers with more than 15 digits
+// are written in full; 400 for parameters that are not known; the words of
+// refusals of assertions; the codes for jobs in the wrong state; how many polls
+// a job takes; all values.
 //
 // What is not simulated is refused, not ignored: subqueries, GROUP BY, TYPEOF,
 // semi-joins, writing by REST.
@@ -216,7 +218,6 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.control().ServeHTTP(w, r)
 		return
 	}
-	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if s.opt.NoGzip || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		s.serve(w, r)
 		return
@@ -227,6 +228,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 	if len(r.RequestURI) > longestURI {
 		refuse(w, &apiError{http.StatusRequestURITooLong, "URI_TOO_LONG", "URI Too Long"})
 		return

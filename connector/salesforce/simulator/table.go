@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"hash/fnv"
+	"iter"
 	"maps"
 	"time"
 )
@@ -99,6 +100,20 @@ func (v *view) row(n int64) (r row, ok bool) {
 	}
 	r = v.born(n)
 	return r, !v.emptied(&r)
+}
+
+// rows yields the rows that others see, deleted ones too if all is set. The
+// row is the loop's own until the next.
+func (v *view) rows(all bool) iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		var r row
+		for n := int64(1); n <= v.last; n++ {
+			var ok bool
+			if r, ok = v.row(n); ok && (all || !r.deleted) && !yield(&r) {
+				return
+			}
+		}
+	}
 }
 
 // emptied reports whether the recycle bin has forgotten a row.

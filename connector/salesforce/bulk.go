@@ -1,0 +1,353 @@
+package salesforce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/penstock-data/penstock/connector/rest"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// errJobLost says that a job has ended without all of its rows: another one
+// must take its place.
+type errJobLost struct{ why string }
+
+func (e *errJobLost) Error() string { return e.why }
+
+// readBulk reads the rows by Bulk API 2.0. The state knows of a job before it
+// is made, so that none is left behind, and how much of its results was read.
+func (t *reader) readBulk(ctx context.Context) error {
+	for n := 1; ; n++ {
+		err := t.readJob(ctx)
+		var lost *errJobLost
+		if !errors.As(err, &lost) {
+			return err
+		}
+		if n == tries {
+			return vendor(&rest.StatusError{Method: http.MethodPost, Status: http.StatusBadRequest, URL: t.client().Base.String() + t.api.path("jobs", "query"), Detail: lost.why})
+		}
+		t.rows.Fresh = false
+		if err := t.flush(ctx); err != nil {
+			return err
+		}
+		t.leaveJob()
+		if err := t.tidy(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *reader) client() *rest.Client { return t.api.client }
+
+// readJob makes a job unless there is one, and reads its results to the end.
+func (t *reader) readJob(ctx context.Context) error {
+	if err := t.makeJob(ctx); err != nil {
+		return err
+	}
+	rd := t.progress.Reading
+	if rd.Job.Locator == "" {
+		if err := t.await(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		next, err := t.readPart(ctx)
+		if err != nil {
+			return err
+		}
+		if next == "" {
+			t.leaveJob()
+			return nil
+		}
+		rd.Job.Locator = next
+		if err := t.saveReading(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// makeJob makes a job unless there is one.
+func (t *reader) makeJob(ctx context.Context) error {
+	rd := t.progress.Reading
+	if rd.Job != nil && rd.Job.ID != "" {
+		return nil
+	}
+	if rd.Job != nil { // its id was lost
+		if err := t.dropLostJobs(ctx, rd.Job.Asked); err != nil {
+			return err
+		}
+	} else {
+		rd.Job = &job{Asked: t.now()}
+		if err := t.saveReading(ctx); err != nil {
+			return err
+		}
+	}
+	var body struct {
+		Operation string `json:"operation"`
+		Query     string `json:"query"`
+	}
+	body.Operation, body.Query = "queryAll", t.query().unordered()
+	err := t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+	if code(err) == invalidField {
+		changed, lerr := t.lost(ctx)
+		if lerr != nil {
+			return lerr
+		}
+		if changed {
+			body.Query = t.query().unordered()
+			err = t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+		}
+	}
+	if err != nil {
+		if status := rest.Status(err); status/100 == 4 {
+			rd.Job = nil
+		}
+		return vendor(err)
+	}
+	rd.Job.ID = string(t.reply.Value.GetStringBytes("id"))
+	return t.saveReading(ctx)
+}
+
+// longPoll is the longest time between two looks at a job.
+const longPoll = 30 * time.Second
+
+// await waits until the job is complete.
+func (t *reader) await(ctx context.Context) error {
+	id := t.progress.Reading.Job.ID
+	for wait := t.poll; ; wait = min(2*wait, longPoll) {
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		if err := t.api.get(ctx, t.api.path("jobs", "query", id), &t.reply); err != nil {
+			return t.lostJob(err)
+		}
+		v := t.reply.Value
+		switch state := string(v.GetStringBytes("state")); state {
+		case "JobComplete":
+			return nil
+		case "Failed", "Aborted":
+			return &errJobLost{fmt.Sprintf("bulk job %s was %s: %s", id, state, v.GetStringBytes("errorMessage"))}
+		}
+		if wait == longPoll { // this is where a sync that is to stop does
+			if err := t.saveReading(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// lostJob returns what an error about a job means: that it is gone, perhaps.
+func (t *reader) lostJob(err error) error {
+	if status := rest.Status(err); setup.AsProblem(err) == nil && (status == http.StatusNotFound || status == http.StatusBadRequest || status == http.StatusGone) {
+		return &errJobLost{fmt.Sprintf("bulk job %s is gone: %v", t.progress.Reading.Job.ID, err)}
+	}
+	return vendor(err)
+}
+
+// readPart reads the next part of the job's results and returns the locator of
+// the one after it, "" if it was the last. A part that breaks off is read
+// again from its beginning.
+func (t *reader) readPart(ctx context.Context) (next string, err error) {
+	for n := 1; ; n++ {
+		var broken *brokenPart
+		next, err = t.tryPart(ctx)
+		if !errors.As(err, &broken) {
+			return next, err
+		}
+		if n == partTries {
+			return "", vendor(broken)
+		}
+		t.rows.Fresh = false
+		if err := sleep(ctx, t.pause<<(n-1)); err != nil {
+			return "", err
+		}
+	}
+}
+
+// partTries is how often a part of the results is asked for.
+const partTries = 6
+
+// A brokenPart is a part of the results that did not arrive whole.
+type brokenPart struct {
+	job string
+	err error
+}
+
+func (e *brokenPart) Error() string {
+	return fmt.Sprintf("results of bulk job %s: %v", e.job, e.err)
+}
+
+func (e *brokenPart) Unwrap() error { return e.err }
+
+func (t *reader) tryPart(ctx context.Context) (next string, err error) {
+	j := t.progress.Reading.Job
+	at := t.api.path("jobs", "query", j.ID, "results") + "?" + partQuery(t.bulkPart, j.Locator)
+	res, err := t.api.open(ctx, rest.Request{URL: at, Header: http.Header{"Accept": {"text/csv"}}})
+	if err != nil {
+		return "", t.lostJob(err)
+	}
+	defer res.Body.Close()
+	before := t.progress.Reading.Rows
+	n, err := t.readCSV(ctx, res.Body)
+	want, werr := strconv.ParseInt(res.Header.Get("Sforce-NumberOfRecords"), 10, 64)
+	if err == nil && werr == nil && n != want {
+		err = &brokenPart{err: fmt.Errorf("it has %d rows and should have %d", n, want)}
+	}
+	var broken *brokenPart
+	if errors.As(err, &broken) {
+		broken.job = j.ID
+		t.progress.Reading.Rows = before
+	}
+	if next = res.Header.Get("Sforce-Locator"); next == "null" {
+		next = ""
+	}
+	return next, err
+}
+
+func partQuery(rows int64, locator string) string {
+	q := url.Values{"maxRecords": {strconv.FormatInt(rows, 10)}}
+	if locator != "" {
+		q.Set("locator", locator)
+	}
+	return q.Encode()
+}
+
+// readCSV sends the rows of a part and returns their number.
+func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err error) {
+	csv := rest.NewCSV(body)
+	header, err := csv.Next()
+	if err != nil {
+		return 0, &brokenPart{err: unexpected(err)}
+	}
+	at := func(name string) int {
+		return slices.IndexFunc(header, func(h []byte) bool { return string(h) == name })
+	}
+	from := make([]int, len(t.table.Columns))
+	for i, c := range t.table.Columns {
+		if from[i] = at(c.Name); i == t.start {
+			from[i] = at(t.object.cursor)
+		}
+	}
+	key, deleted := at(t.object.key), at("IsDeleted")
+	if missing := t.missing(header); missing != "" {
+		return 0, &brokenPart{err: fmt.Errorf("column %s is missing", missing)}
+	}
+	for ; ; n++ {
+		cells, err := csv.Next()
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, &brokenPart{err: err}
+		}
+		if err := t.rows.Line(ctx, cells, from); err != nil {
+			return n, err
+		}
+		t.progress.Reading.Rows++
+		if deleted >= 0 && key >= 0 && string(cells[deleted]) == "true" {
+			if err := t.mark(ctx, cells[key]); err != nil {
+				return n, err
+			}
+		}
+	}
+}
+
+// missing returns a field that was selected and is not in the header, or "".
+func (t *reader) missing(header [][]byte) string {
+	for _, f := range t.fields {
+		if !slices.ContainsFunc(header, func(h []byte) bool { return string(h) == f }) && t.table.Index(f) >= 0 {
+			return f
+		}
+	}
+	return ""
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// leaveJob puts the reading's job among those that are to be deleted, which is
+// done when the state knows that nothing of it is needed.
+func (t *reader) leaveJob() {
+	rd := t.progress.Reading
+	if rd.Job != nil && rd.Job.ID != "" {
+		t.state.Left = append(t.state.Left, rd.Job.ID)
+	}
+	rd.Job = nil
+}
+
+// dropLostJobs deletes jobs that this connection may have made at a time or
+// later, and whose ids it does not know.
+func (t *reader) dropLostJobs(ctx context.Context, asked time.Time) error {
+	at := t.api.path("jobs", "query") + "?jobType=V2Query"
+	for at != "" {
+		if err := t.api.get(ctx, at, &t.reply); err != nil {
+			return vendor(err)
+		}
+		var ids []string
+		for _, j := range t.reply.Value.GetArray("records") {
+			made, err := parseTime(string(j.GetStringBytes("createdDate")))
+			if err == nil && !made.Before(asked) && string(j.GetStringBytes("object")) == t.object.name &&
+				string(j.GetStringBytes("operation")) == "queryAll" && string(j.GetStringBytes("createdById")) == t.api.user() {
+				ids = append(ids, string(j.GetStringBytes("id")))
+			}
+		}
+		at = string(t.reply.Value.GetStringBytes("nextRecordsUrl"))
+		for _, id := range ids {
+			if err := t.api.deleteJob(ctx, id); err != nil {
+				return vendor(err)
+			}
+		}
+	}
+	return nil
+}
+
+// tidy deletes the jobs that nobody needs any more.
+func (r *run) tidy(ctx context.Context) error {
+	for len(r.state.Left) > 0 {
+		if err := r.api.deleteJob(ctx, r.state.Left[0]); err != nil {
+			return vendor(err)
+		}
+		r.state.Left = r.state.Left[1:]
+	}
+	return nil
+}
+
+// deleteJob deletes a job, which is ended first if it runs. One that is not
+// there is none to delete.
+func (a *api) deleteJob(ctx context.Context, id string) error {
+	at := a.path("jobs", "query", id)
+	var r rest.Reply
+	err := a.send(ctx, http.MethodDelete, at, nil, &r)
+	if rest.Status(err) == http.StatusBadRequest {
+		if err := a.send(ctx, http.MethodPatch, at, map[string]string{"state": "Aborted"}, &r); err != nil && rest.Status(err)/100 != 4 {
+			return err
+		}
+		err = a.send(ctx, http.MethodDelete, at, nil, &r)
+	}
+	if status := rest.Status(err); status == http.StatusNotFound || status == http.StatusBadRequest {
+		return nil
+	}
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

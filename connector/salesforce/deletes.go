@@ -1,0 +1,54 @@
+package salesforce
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/penstock-data/penstock/connector/rest"
+)
+
+// readDeletes marks the rows that the log of deletes has. It is not known what
+// was deleted if the log does not reach back far enough, or has too much.
+func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
+	p := t.progress
+	now := t.now()
+	since := p.DeletesSince
+	if since.IsZero() || now.Sub(since) > kept {
+		return false, nil
+	}
+	// The two must be more than a minute apart.
+	if latest := now.Add(-2 * time.Minute); since.After(latest) {
+		since = latest
+	}
+	at := t.api.path("sobjects", t.object.name, "deleted/") + "?" + url.Values{"start": {since.Format(time.RFC3339)}, "end": {now.Format(time.RFC3339)}}.Encode()
+	if err := t.api.get(ctx, at, &t.reply); err != nil {
+		switch code(err) {
+		case "EXCEEDED_ID_LIMIT", "INVALID_REPLICATION_DATE":
+			return false, nil
+		}
+		if rest.Status(err) == http.StatusNotFound || rest.Status(err) == http.StatusMethodNotAllowed {
+			return false, nil
+		}
+		return false, vendor(err)
+	}
+	v := t.reply.Value
+	if earliest, err := parseTime(string(v.GetStringBytes("earliestDateAvailable"))); err == nil && earliest.After(since) {
+		return false, nil
+	}
+	for _, d := range v.GetArray("deletedRecords") {
+		t.sent = true
+		if err := t.mark(ctx, d.GetStringBytes("id")); err != nil {
+			return false, err
+		}
+	}
+	if err := t.flush(ctx); err != nil {
+		return false, err
+	}
+	p.DeletesSince = now
+	if covered, err := parseTime(string(v.GetStringBytes("latestDateCovered"))); err == nil && covered.Before(now) {
+		p.DeletesSince = covered
+	}
+	return true, nil
+}

@@ -1,0 +1,122 @@
+package salesforce
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+
+	"github.com/penstock-data/penstock/connector/rest"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// batchSize is how many requests fit into one (REST API Developer Guide,
+// "Batch", 2026-07).
+const batchSize = 25
+
+// Tables implements [connector.Source].
+func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error) {
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	names, err := s.api.objectNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clear(s.objects)
+	if err := s.api.describe(ctx, names, func(name string, err error) {
+		warn(setup.Warning{Code: "table_skipped", Message: fmt.Sprintf("Object %s was left out: Salesforce does not describe it: %v", name, err)})
+	}); err != nil {
+		return nil, err
+	}
+	tables := slices.Clone(ownTables)
+	for _, o := range s.objects {
+		tables = append(tables, o.table())
+	}
+	slices.SortFunc(tables, func(a, b schema.Table) int { return cmp.Compare(a.Table, b.Table) })
+	return tables, nil
+}
+
+// objectNames returns the names of the objects that have tables.
+func (a *api) objectNames(ctx context.Context) ([]string, error) {
+	var r rest.Reply
+	err := a.get(ctx, a.path("sobjects"), &r)
+	if status := rest.Status(err); status == http.StatusNotFound || status == http.StatusGone {
+		if err := a.chooseVersion(ctx); err != nil {
+			return nil, err
+		}
+		err = a.get(ctx, a.path("sobjects"), &r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, o := range r.Value.GetArray("sobjects") {
+		if queryable(o) {
+			names = append(names, string(o.GetStringBytes("name")))
+		}
+	}
+	return names, nil
+}
+
+// chooseVersion takes the latest version that the server has, and none after
+// the one that this package was written for if there is an earlier one.
+func (a *api) chooseVersion(ctx context.Context) error {
+	var r rest.Reply
+	if err := a.get(ctx, "services/data", &r); err != nil {
+		return err
+	}
+	number := func(v string) int {
+		n := 0
+		fmt.Sscanf(strings.TrimPrefix(v, "v"), "%d", &n)
+		return n
+	}
+	best := 0
+	for _, v := range r.Value.GetArray() {
+		n := number(string(v.GetStringBytes("version")))
+		if n <= number(version) && n > best || best == 0 {
+			best = n
+		}
+	}
+	if best == 0 {
+		return fmt.Errorf("%s names no version of its API", a.name)
+	}
+	a.version = fmt.Sprintf("v%d.0", best)
+	return nil
+}
+
+// describe describes objects, into a.objects. skip is told of those that it
+// cannot.
+func (a *api) describe(ctx context.Context, names []string, skip func(name string, err error)) error {
+	for some := range slices.Chunk(names, batchSize) {
+		var addresses []string
+		for _, name := range some {
+			addresses = append(addresses, a.version+"/sobjects/"+name+"/describe")
+		}
+		var r rest.Reply
+		err := a.batch(ctx, addresses, &r, func(i int, v *fastjson.Value, err error) error {
+			var refused *rest.StatusError
+			switch {
+			case err == nil:
+				if o := describe(v, a.config.SyncFormulaFields); len(o.fields) > 0 {
+					a.objects[o.name] = o
+				}
+			case setup.AsProblem(err) == nil && errors.As(err, &refused):
+				skip(some[i], err)
+			default:
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

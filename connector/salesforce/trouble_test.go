@@ -1,0 +1,251 @@
+package salesforce
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-data/penstock/connector/salesforce/simulator"
+	"github.com/penstock-data/penstock/connector/simulate"
+	"github.com/penstock-data/penstock/setup"
+)
+
+// on returns a function that calls then at the n-th request whose address has
+// part in it.
+func on(part string, n int, then func()) func(*http.Request) {
+	return func(r *http.Request) {
+		if strings.Contains(r.URL.Path, part) {
+			if n--; n == 0 {
+				then()
+			}
+		}
+	}
+}
+
+// Whatever goes wrong for a while, the rows are there in the end.
+func TestPassingTrouble(t *testing.T) {
+	tables := []string{"Account", "Contact", "User", "UserLicense"}
+	for _, c := range []struct {
+		name   string
+		opt    simulator.Options
+		faults []simulate.Fault
+		fail   []string // messages of jobs that fail; "": aborted
+		before func(o *org) func(*http.Request)
+		warns  string // part of a warning
+	}{
+		{name: "server errors", faults: []simulate.Fault{{Path: "query", Status: 500, Count: 3}, {Path: "deleted", Status: 502}, {Path: "jobs", Status: 503, RetryAfter: "20"}}},
+		{name: "throttled", faults: []simulate.Fault{{Path: "query", Status: 429, RetryAfter: "30", Count: 3}}},
+		{name: "too many at once", faults: []simulate.Fault{{Path: "query", Status: 503, Count: 2}}},
+		{name: "connections are cut", faults: []simulate.Fault{{Path: "query", Cut: true, Count: 2}, {Path: "composite", Cut: true}, {Path: "token", Cut: true}}},
+		{name: "answers are cut", faults: []simulate.Fault{{Path: "queryAll", Half: true, Count: 2}, {Path: "composite", Half: true}, {Path: "results", Half: true, Count: 3}}},
+		{name: "answers end early", faults: []simulate.Fault{{Path: "queryAll", Short: true, Count: 2}, {Path: "results", Short: true, Count: 3}}},
+		{name: "results vanish", faults: []simulate.Fault{{Path: "results", After: 1, Status: 404, Code: "NOT_FOUND"}}},
+		{name: "locators expire", faults: []simulate.Fault{{Path: "results", After: 1, Status: 400, Code: "INVALID_QUERY_LOCATOR"}}},
+		{name: "a job vanishes", before: func(o *org) func(*http.Request) {
+			return on("/jobs/query/", 1, func() { o.Advance(8 * 24 * time.Hour) })
+		}},
+		{name: "a job fails", fail: []string{"InternalServerError: try again"}},
+		{name: "a job is aborted, and another", fail: []string{"", ""}},
+		{name: "queries take too long", faults: []simulate.Fault{{Path: "queryAll", Status: 400, Code: "QUERY_TIMEOUT"}}},
+		{name: "sessions end after two requests", opt: simulator.Options{SessionRequests: 2}},
+		{name: "sessions end", before: func(o *org) func(*http.Request) { return on("queryAll", 3, o.EndSessions) }},
+		{name: "rows move from page to page", opt: simulator.Options{LiveCursors: true}, before: func(o *org) func(*http.Request) {
+			n := 0
+			return func(r *http.Request) {
+				if strings.Contains(r.URL.Path, "queryAll") {
+					ids := o.IDs("Contact", false)
+					o.Update("Contact", ids[n%len(ids)], nil)
+					n += 7
+				}
+			}
+		}},
+		{name: "a field vanishes", before: func(o *org) func(*http.Request) {
+			return on("/", 3, func() { o.RemoveField("Contact", "Title"); o.RemoveField("Account", "Site") })
+		}, warns: "Field Title of Contact"},
+		{name: "a field becomes another", before: func(o *org) func(*http.Request) {
+			return on("/", 3, func() {
+				o.RetypeField("Account", simulator.Field{Name: "NumberOfEmployees", Type: "string", Length: 80})
+			})
+		}},
+	} {
+		for _, how := range []string{"REST", "Bulk"} {
+			t.Run(c.name+" by "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					opt := c.opt
+					opt.PageSize = 30
+					o := newOrg(t, opt)
+					o.adapt = func(s *source) { s.bulkPart = 20 }
+					if how == "Bulk" {
+						o.adapt = small
+					}
+					for _, f := range c.faults {
+						o.Break(f)
+					}
+					for _, f := range c.fail {
+						o.FailJob(f)
+					}
+					if c.before != nil {
+						o.before = c.before(o)
+					}
+					m := o.model()
+					o.mustSync(t, m, tables...)
+					warned := fmt.Sprint(m.Warnings)
+					if c.warns != "" && !strings.Contains(warned, c.warns) || c.warns == "" && len(m.Warnings) > 0 {
+						t.Errorf("warnings %s, want %q", warned, c.warns)
+					}
+					o.before = nil
+					o.Mend()
+					o.Advance(25 * time.Hour)
+					o.mustSync(t, m, tables...)
+					for _, name := range tables {
+						o.equal(t, m, name)
+					}
+					if n := o.Jobs(); n > 0 {
+						t.Errorf("%d jobs are left", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What only a person can mend is a problem that says how.
+func TestProblems(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		setUp       func(o *org)
+		code, words string
+		test, tells string // the setup test that fails, and what it tells
+	}{
+		{"wrong secret", func(o *org) {
+			o.config[".auth"].(map[string]any)["client_access"].(map[string]any)["client_secret"] = "x"
+		}, "authentication_failed", "client_secret", testLogin, "consumer key and secret"},
+		{"wrong refresh token", func(o *org) { o.config[".auth"].(map[string]any)["refresh_token"] = "x" },
+			"authentication_failed", "Log in again", testLogin, "expired access/refresh token"},
+		{"revoked", func(o *org) { o.Revoke() }, "authentication_failed", "Log in again", testLogin, "Log in again"},
+		{"revoked meanwhile", func(o *org) { o.before = on("queryAll", 5, o.Revoke) }, "authentication_failed", "Log in again", "", ""},
+		{"inactive", func(o *org) { o.SetUser(simulator.Inactive) }, "authentication_failed", "inactive user", testLogin, "inactive user"},
+		{"no API", func(o *org) { o.SetUser(simulator.NoAPI) }, "permission_denied", "API Enabled", testPermission, "API Enabled"},
+		{"no API meanwhile", func(o *org) { o.before = on("queryAll", 5, func() { o.SetUser(simulator.NoAPI) }) }, "permission_denied", "API Enabled", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrg(t, simulator.Options{})
+				c.setUp(o)
+				m := o.model()
+				p := setup.AsProblem(o.sync(t, m, "Account", "Contact", "User", "UserLicense", "Opportunity"))
+				if p == nil || p.Code != c.code || !strings.Contains(p.Message, c.words) {
+					t.Errorf("got %v, want %s with %q", p, c.code, c.words)
+				}
+				if strings.Contains(c.name, "meanwhile") && len(m.Rows("salesforce.Account")) == 0 {
+					t.Error("what was read before is lost")
+				}
+				if c.test == "" {
+					return
+				}
+				results := o.open(t).Test(t.Context())
+				last := results[len(results)-1]
+				if last.Title != c.test || last.Status != setup.Failed || !strings.Contains(last.Message, c.tells) {
+					t.Errorf("the setup test says %+v, want %s with %q", last, c.test, c.tells)
+				}
+			})
+		})
+	}
+}
+
+// The quota ends a sync for an hour, wherever it is met, and what was read
+// stays read.
+func TestQuota(t *testing.T) {
+	tables := []string{"Account", "Contact", "User", "UserRole", "Opportunity", "Lead", "Task"}
+	for n := 1; n < 12; n++ {
+		for _, used := range []int{91, 100} {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrg(t, simulator.Options{DailyRequests: 10_000, PageSize: 30})
+				o.adapt = small
+				m := o.model()
+				o.before = on("services/data", n, func() { o.SetUsage(used * 100) })
+				err := o.sync(t, m, tables...)
+				var pause *setup.Reschedule
+				if !errors.As(err, &pause) || !pause.Until.Equal(o.Now().Add(time.Hour)) {
+					t.Fatalf("%d%% used at request %d: %v", used, n, err)
+				}
+				before := o.Requests("query")
+				o.Advance(time.Hour)
+				if err := o.sync(t, m, tables...); !errors.As(err, &pause) {
+					t.Fatalf("an hour later: %v", err)
+				}
+				if n := o.Requests("query") - before; n > 1 {
+					t.Errorf("%d queries although the quota is used up", n)
+				}
+				o.Advance(24 * time.Hour)
+				o.mustSync(t, m, tables...)
+				o.mustSync(t, m, tables...)
+				for _, name := range tables {
+					o.equal(t, m, name)
+				}
+				if o.Jobs() > 0 {
+					t.Error("a job is left")
+				}
+			})
+		}
+	}
+}
+
+// An object that vanishes fails alone.
+func TestObjectVanishes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		o.before = on("queryAll", 1, func() { check(t, o.RemoveObject("Lead")) })
+		m := o.model()
+		check(t, o.sync(t, m, "Account", "Lead", "User"))
+		if err := m.Failed[tableName("Lead")]; len(m.Failed) != 1 || err == nil || !strings.Contains(err.Error(), "no object Lead") {
+			t.Errorf("failed: %v", m.Failed)
+		}
+		o.equal(t, m, "Account")
+		o.equal(t, m, "User")
+	})
+}
+
+// A job that fails each time fails its table.
+func TestJobsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		o.adapt = small
+		for range tries {
+			o.FailJob("InvalidBatch : Failed to process query")
+		}
+		m := o.model()
+		check(t, o.sync(t, m, "Contact", "User"))
+		if err := m.Failed[tableName("Contact")]; err == nil || !strings.Contains(err.Error(), "Failed to process query") {
+			t.Errorf("failed: %v", m.Failed)
+		}
+		o.equal(t, m, "User")
+		o.mustSync(t, m, "Contact", "User")
+		o.equal(t, m, "Contact")
+		if o.Jobs() > 0 {
+			t.Error("a job is left")
+		}
+	})
+}
+
+// An object that cannot be read as a whole is left out with a warning, and is
+// no failure in each sync.
+func TestUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		o.Break(simulate.Fault{Path: "queryAll", Status: 400, Code: "MALFORMED_QUERY"})
+		m := o.model()
+		o.mustSync(t, m, "Account", "User")
+		if warned := fmt.Sprint(m.Warnings); !strings.Contains(warned, "Object Account was left out") {
+			t.Errorf("warnings %s", warned)
+		}
+		o.equal(t, m, "User")
+		o.Advance(time.Hour)
+		o.mustSync(t, m, "Account", "User")
+		o.equal(t, m, "Account")
+	})
+}
