@@ -267,6 +267,9 @@ func TestLogin(t *testing.T) {
 
 	// By somebody who is signed in.
 	own := s.signedIn()
+	if _, _, body := own.do("GET", "/new/connection/salesforce", nil); !strings.Contains(body, "there is a button to log in to Salesforce") {
+		t.Error(body)
+	}
 	own.leads = p.URL
 	if _, _, body := own.do("GET", "/connections/"+id+"/setup", nil); !strings.Contains(body, "Log in to Salesforce") {
 		t.Error(body)

@@ -50,6 +50,21 @@ func (in *input) Optional() bool { return !in.Field.Required && in.Default == ni
 // Class names the rule by which the input is shown, "" if it always is.
 func (in *input) Class() string { return whenClass(in.When) }
 
+// Note is what stands below the input.
+func (in *input) Note() string {
+	notes := []string{in.Help}
+	if in.Kind == "lines" || in.Kind == "secrets" {
+		notes = append(notes, "One on each line.")
+	}
+	if in.Kept {
+		notes = append(notes, "One is stored; leave this empty to keep it.")
+	}
+	if in.Immutable && !in.Fixed && !strings.Contains(in.Help, "cannot be changed") {
+		notes = append(notes, "It cannot be changed later.")
+	}
+	return strings.TrimSpace(strings.Join(notes, " "))
+}
+
 // Label is what the input is called.
 func (in *input) Label() string { return label(&in.Field) }
 
@@ -99,6 +114,9 @@ func inputs(fields []setup.Field, at string, values map[string]json.RawMessage, 
 			}
 		case f.Type == setup.Object:
 			in.Kind, in.Inputs = "group", inputs(f.Fields, in.Name, object(v), exists)
+			if exists && in.Name == root+"."+authField {
+				in.Help = "What is stored of it is not shown. What is left empty stays."
+			}
 		case f.Item == setup.Object:
 			in.Kind = "rows"
 			var rows []json.RawMessage

@@ -54,6 +54,7 @@ type newPage struct {
 	GroupName string // of a new one
 	GroupWhy  string // what is wrong with the group
 	Guide     guide
+	Login     bool // people can log in to the vendor afterwards
 }
 
 // newGroup is the group that is to be made.
@@ -64,7 +65,7 @@ func (s *server) newConnection(v *visit) error {
 	if svc == nil {
 		return errNoPage
 	}
-	page := newPage{What: "connection", Service: svc, Form: newForm(svc.Fields, nil, false), Guide: guideOf(svc.ID, "source")}
+	page := newPage{What: "connection", Service: svc, Form: newForm(svc.Fields, nil, false), Guide: guideOf(svc.ID, "source"), Login: s.loginAt(svc, subject{}) != ""}
 	return v.blank(&page, true)
 }
 
@@ -125,7 +126,7 @@ func (s *server) createConnection(v *visit) error {
 	if svc == nil {
 		return errNoPage
 	}
-	return v.create(&newPage{What: "connection", Service: svc, Guide: guideOf(svc.ID, "source")}, "connections", true, map[string]rawJSON{"paused": rawJSON("true")})
+	return v.create(&newPage{What: "connection", Service: svc, Guide: guideOf(svc.ID, "source"), Login: s.loginAt(svc, subject{}) != ""}, "connections", true, map[string]rawJSON{"paused": rawJSON("true")})
 }
 
 func (s *server) createDestination(v *visit) error {

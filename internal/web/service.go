@@ -27,7 +27,7 @@ func connectors(all []connector.Service) []service {
 	for _, c := range all {
 		fields := c.Config.With(c.SchemaFormat.Fields()...).Fields
 		if c.Auth != nil {
-			fields = append(slices.Clip(fields), setup.Field{Name: authField, Title: "Login", Help: "What is stored of it is not shown. What is left empty stays.", Type: setup.Object, Fields: c.Auth.Fields})
+			fields = append(slices.Clip(fields), setup.Field{Name: authField, Title: "Login", Type: setup.Object, Fields: c.Auth.Fields})
 		}
 		out = append(out, service{c.ID, c.Name, c.Kind, c.Description, fields, c.Absent != nil})
 	}
