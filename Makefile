@@ -15,7 +15,7 @@ test: ## all tests, with the servers they need
 	@scripts/test
 
 screenshots: build ## pictures of every page, in a fresh folder or in PICTURES=DIR
-	@scripts/need chromium node npm
+	@scripts/need chromium node
 	@scripts/screenshots "$(abspath bin/penstock)" $(PICTURES)
 
 lint: ## formatting, vet, staticcheck, tidy go.mod

@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -193,7 +194,8 @@ type Source interface {
 	// req.Tables, and nothing else. Rows that are to be marked as deleted only
 	// when it has ended well are [Deferred]. It returns nil when it has sent all of
 	// it, a [setup.Reschedule] when the vendor wants a pause, and otherwise
-	// what went wrong, a [setup.Problem] if only a person can mend it.
+	// what went wrong, a [setup.Problem] if only a person can mend it, or
+	// [ErrSchemaChanged].
 	Sync(ctx context.Context, req Request, out Output) error
 
 	// Close ends the source's connections. The Source is not used again.
@@ -259,7 +261,24 @@ type Request struct {
 
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
+
+	// Until, if not zero, asks a source that follows a log of changes to go on
+	// when it has sent what was there: to send changes as they come, with a
+	// checkpoint at most Every after the first change that it is to save, and
+	// to return nil soon after Until. A Sync that ends earlier has sent all
+	// that it could. Sources without such a log look at neither.
+	Until time.Time
+
+	// Every is how old changes may become before a checkpoint, about; 0: as
+	// the source sees fit.
+	Every time.Duration
 }
+
+// ErrSchemaChanged ends a Sync that has met tables or columns which were not
+// there, or were others, when Tables listed them. What was sent before is
+// checkpointed. Whoever called Sync asks Tables again, and then calls Sync
+// with the state of the last checkpoint, in the same sync.
+var ErrSchemaChanged = errors.New("tables have changed since they were listed")
 
 // An Output takes what a source found. All methods may be called from several
 // goroutines; they block while the destination is busy, which is how memory

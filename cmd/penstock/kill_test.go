@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -115,21 +116,33 @@ const kills = 25
 func TestKilledAtRandom(t *testing.T) {
 	t.Run("duckdb", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "w.duckdb")
-		killed(t, duckWarehouse(file), "duckdb", map[string]any{"path": file}, nil)
+		killed(t, duckWarehouse(file), "duckdb", map[string]any{"path": file}, nil, nil)
+	})
+	t.Run("log", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "w.duckdb")
+		killed(t, duckWarehouse(file), "duckdb", map[string]any{"path": file}, nil, map[string]any{
+			"update_method": "WAL_PGOUTPUT", "publication_name": "orders", "replication_slot": "orders"})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		dsn := pgtest.Database(t)
 		config := databaseConfig(t, dsn)
 		p := newProxy(t, config["host"].(string), config["port"].(string))
 		config["host"], config["port"] = p.host, p.port
-		killed(t, postgresWarehouse(dsn), "postgres_warehouse", config, p)
+		killed(t, postgresWarehouse(dsn), "postgres_warehouse", config, p, nil)
 	})
 }
 
-func killed(t *testing.T, w warehouse, service string, target map[string]any, far *proxy) {
+// killed runs a connection to a destination, which is beyond far if that is not
+// nil, with a source of which method is more of the config.
+func killed(t *testing.T, w warehouse, service string, target map[string]any, far *proxy, method map[string]any) {
 	source := pgtest.Database(t)
 	pgtest.Exec(t, source, orders...)
 	config := sourceConfig(t, source, "shop")
+	maps.Copy(config, method)
+	t.Cleanup(func() { // a database with a slot cannot be dropped
+		pgtest.Exec(t, source, "select pg_terminate_backend(active_pid, 10000) from pg_replication_slots where database = current_database() and active",
+			"select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()")
+	})
 	near := newProxy(t, config["host"].(string), config["port"].(string))
 	config["host"], config["port"] = near.host, near.port
 

@@ -24,6 +24,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/all"
 	destinations "github.com/penstock-data/penstock/destination/all"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/api"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/logship"
@@ -52,6 +53,9 @@ type serveCmd struct {
 	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
 	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
+	OIDCIssuer      string            `name:"oidc-issuer" help:"Let people sign in at this provider of OpenID Connect; the client's secret is PENSTOCK_OIDC_CLIENT_SECRET. See docs/operation.md." placeholder:"URL"`
+	OIDCClientID    string            `name:"oidc-client-id" help:"What the provider knows Penstock as." placeholder:"ID"`
+	OIDCRole        string            `name:"oidc-role" help:"Role in the account of people whom the provider knows and nobody has invited. Without it they are refused." placeholder:"ROLE"`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
 }
@@ -84,6 +88,7 @@ type platform struct {
 	logs        *logship.Shipper
 	handler     http.Handler
 	log         *slog.Logger
+	sso         *web.SSO
 	public      string // the server's address, "": as requests have it
 	key, secret string // the API key, if this is the first start
 	link        string // the path where the owner chooses a password, then
@@ -126,6 +131,9 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if err != nil {
 		return nil, err
 	}
+	if p.sso, err = c.sso(); err != nil {
+		return nil, err
+	}
 	targets := destinations.Services
 	for _, file := range c.Records {
 		if services, targets, err = records.Add(file, services, targets); err != nil {
@@ -147,6 +155,31 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
 	p.handler = p.mux(web.NewLogins(os.Getenv, c.OAuthEndpoint), api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
+}
+
+// oidcSecret is the environment variable of the client's secret, which is no
+// flag because everybody on the machine sees those.
+const oidcSecret = "PENSTOCK_OIDC_CLIENT_SECRET"
+
+// sso returns the provider at which people sign in; nil: none.
+func (c *serveCmd) sso() (*web.SSO, error) {
+	if c.OIDCIssuer == "" {
+		return nil, nil
+	}
+	switch u, err := url.Parse(c.OIDCIssuer); {
+	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return nil, fmt.Errorf("--oidc-issuer %q is not an address such as https://login.example.com", c.OIDCIssuer)
+	case c.OIDCClientID == "":
+		return nil, errors.New("--oidc-issuer needs --oidc-client-id")
+	case c.OIDCRole != "" && access.FindRole(c.OIDCRole, access.AccountLevel) == nil:
+		return nil, fmt.Errorf("--oidc-role %q is no role in the account: see docs/roles.md", c.OIDCRole)
+	}
+	return &web.SSO{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: os.Getenv(oidcSecret), Role: c.OIDCRole}, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // policy says where webhooks, log services and secrets managers may lead.
@@ -172,7 +205,7 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 func (p *platform) mux(logins web.Logins, c api.Config, metrics *prometheus.Registry) http.Handler {
 	rest := api.New(c)
 	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL, Closing: c.Closing,
-		Connectors: c.Connectors, Destinations: c.Destinations, Logins: logins})
+		Connectors: c.Connectors, Destinations: c.Destinations, Logins: logins, SSO: p.sso})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -34,6 +34,12 @@ type relation struct {
 	newest  int16    // the greatest number of a column, of hidden ones too
 	leaves  []*relation
 	beneath []*relation // tables that a view reads
+	between []*relation // partitioned tables between a root and its leaves
+
+	// Set by readLogged.
+	permanent     bool // changes are logged
+	identity      string
+	identityIndex []string // columns of the index that is the replica identity
 }
 
 func (r *relation) name() schema.Name { return schema.Name{Schema: r.Schema, Table: r.Name} }
@@ -59,6 +65,11 @@ func (r *relation) table() schema.Table {
 	return t
 }
 
+// begins reports whether the log tells since when rows hold.
+func (r *relation) begins() bool {
+	return (r.Kind == "r" || r.Kind == "p") && r.keyed() && !r.has(schema.Start)
+}
+
 // columnID returns what a column keeps when it is renamed. The relation is
 // part of it: one that is made anew numbers its columns anew.
 func (r *relation) columnID(num int16) string { return fmt.Sprintf("%d.%d", r.OID, num) }
@@ -67,6 +78,8 @@ func (r *relation) columnID(num int16) string { return fmt.Sprintf("%d.%d", r.OI
 type catalog struct {
 	dialect
 	tables []*relation // with partitions below their root; in order of name
+	byOID  map[uint32]*relation
+	logged map[uint32]bool // the relations that rows can be logged of; set by readLogged
 }
 
 // Tables that an extension brought along belong to it, not to the database's
@@ -99,7 +112,8 @@ const typesQuery = `
 		union
 		select t.typbasetype from pg_type t join used on t.oid = used.id where t.typtype = 'd')
 	select t.oid, t.typname, t.typtype::text, t.typbasetype, t.typtypmod, t.typcategory::text, t.typelem,
-		coalesce(e.extname, ''), coalesce(n.nspname, '')
+		coalesce(e.extname, ''), coalesce(n.nspname, ''),
+		exists (select from pg_cast where castsource = t.oid and casttarget = 'text'::regtype and castmethod = 'f')
 	from pg_type t join used on t.oid = used.id
 	left join pg_depend d on d.classid = 'pg_type'::regclass and d.objid = t.oid and d.deptype = 'e'
 		and d.refclassid = 'pg_extension'::regclass
@@ -123,13 +137,18 @@ func readCatalog(ctx context.Context, conn *pgx.Conn, version int, only func(sch
 	}
 	cat := &catalog{dialect: dialect{types: make(map[uint32]pgType), utf8: conn.PgConn().ParameterStatus("server_encoding") == "UTF8"}}
 	byOID := make(map[uint32]*relation, len(all))
+	cat.byOID = byOID
 	for _, r := range all {
 		byOID[r.OID] = r
 	}
-	var ids, partly []uint32
+	ids, partly := []uint32{}, []uint32{} // not nil, which would be NULL
 	for _, r := range all {
 		if r.Partition {
-			if root := rootOf(r, byOID); root != nil && r.Kind != "p" {
+			switch root := rootOf(r, byOID); {
+			case root == nil:
+			case r.Kind == "p":
+				root.between = append(root.between, r)
+			default:
 				root.leaves = append(root.leaves, r)
 			}
 			continue
@@ -206,7 +225,7 @@ func (c *catalog) readTypes(ctx context.Context, conn *pgx.Conn, ids []uint32) e
 		return err
 	}
 	var t pgType
-	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Name, &t.Kind, &t.Base, &t.Typmod, &t.Category, &t.Element, &t.Extension, &t.ExtSchema}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Name, &t.Kind, &t.Base, &t.Typmod, &t.Category, &t.Element, &t.Extension, &t.ExtSchema, &t.Cast}, func() error {
 		c.types[t.OID] = t
 		return nil
 	})
@@ -294,7 +313,11 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 			warn(setup.Warning{Code: "column_skipped", Message: fmt.Sprintf("table %s is read without %s: the role has no SELECT on them",
 				r.name(), strings.Join(r.hidden, ", "))})
 		}
-		tables = append(tables, r.table())
+		t := r.table()
+		if s.UpdateMethod == byLog && r.begins() {
+			t.Columns = append(t.Columns, startColumn)
+		}
+		tables = append(tables, t)
 	}
 	return tables, nil
 }

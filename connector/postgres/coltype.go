@@ -47,6 +47,7 @@ type pgType struct {
 	Element   uint32 // of an array
 	Extension string // that brought the type; "" for the others
 	ExtSchema string // where the extension's functions are
+	Cast      bool   // a function casts it to text
 }
 
 // A column says how one column is read.
@@ -59,6 +60,13 @@ type column struct {
 	expr   string // what to select for decode
 	decode decodeFunc
 	raw    string // what to select for a Postgres destination
+
+	// logged decodes the type's text form, as the log has it; nil: the value
+	// can only be had by selecting expr.
+	logged decodeFunc
+	// exact is set if equal values have one text form.
+	exact bool
+	oid   uint32 // atttypid
 }
 
 // dialect is what a database's types look like in its sessions.
@@ -75,6 +83,7 @@ type dialect struct {
 // PostgreSQL itself makes: they carry no meaning, and 'AIR' would not equal
 // itself in the destination with them.
 func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error) {
+	declared := oid
 	t, ok := d.types[oid]
 	for ok && t.Kind == "d" {
 		if t.Typmod >= 0 {
@@ -87,90 +96,95 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		return column{}, fmt.Errorf("column %s has a type that does not exist (%d)", name, oid)
 	}
 	id := pgx.Identifier{name}.Sanitize()
-	c := column{Name: name, expr: id, raw: id}
-	set := func(kind schema.Kind, f decodeFunc) column {
-		c.Type, c.decode = schema.Type{Kind: kind}, f
+	c := column{Name: name, expr: id, raw: id, oid: declared}
+	set := func(kind schema.Kind, binary, text decodeFunc) column {
+		c.Type, c.decode, c.logged = schema.Type{Kind: kind}, binary, text
 		return c
+	}
+	plain := func(kind schema.Kind, binary, text decodeFunc) column {
+		c.exact = true
+		return set(kind, binary, text)
 	}
 	text := decodeText
 	if d.asciiOnly {
 		text = decodeUnchecked
 	}
-	asText := func(kind schema.Kind, expr string) column {
+	asText := func(kind schema.Kind, expr string, logged decodeFunc) column {
 		c.expr, c.raw = expr, expr
-		return set(kind, text)
+		return set(kind, text, logged)
 	}
 	asJSON := func(expr string) column {
 		c.expr, c.raw = expr+"::text", expr
-		return set(schema.JSON, text)
+		return set(schema.JSON, text, nil)
 	}
 	switch oid {
 	case oidBool:
-		return set(schema.Boolean, decodeBool), nil
+		return plain(schema.Boolean, decodeBool, boolText), nil
 	case oidInt2:
-		return set(schema.Short, decodeInt2), nil
+		return plain(schema.Short, decodeInt2, int2Text), nil
 	case oidInt4:
-		return set(schema.Int, decodeInt4), nil
+		return plain(schema.Int, decodeInt4, int4Text), nil
 	case oidInt8:
-		return set(schema.Long, decodeInt8), nil
+		return plain(schema.Long, decodeInt8, int8Text), nil
 	case oidOID:
 		c.raw += "::int8"
-		return set(schema.Long, decodeOID), nil
+		return plain(schema.Long, decodeOID, int8Text), nil
 	case oidFloat4:
-		return set(schema.Float, decodeFloat4), nil
+		return set(schema.Float, decodeFloat4, float4Text), nil
 	case oidFloat8:
-		return set(schema.Double, decodeFloat8), nil
+		return set(schema.Double, decodeFloat8, float8Text), nil
 	case oidNumeric:
-		c.Type, c.decode = numericType(typmod), decodeNumeric
+		c.Type, c.decode, c.logged = numericType(typmod), decodeNumeric, numericText
 		if c.Type.Unbounded() {
-			c.decode = decodeNumericText
+			c.decode, c.logged = decodeNumericText, decodeText
 		}
+		c.exact = !c.Type.Unbounded()
 		return c, nil
 	case oidMoney:
 		c.raw += fmt.Sprintf("::numeric(19,%d)", d.moneyScale)
 		c.Type, c.decode = schema.DecimalOf(19, d.moneyScale), decodeMoney
 		return c, nil
 	case oidDate:
-		return set(schema.Date, decodeDate), nil
+		return plain(schema.Date, decodeDate, dateText), nil
 	case oidTimestamp:
-		return set(schema.Datetime, decodeTimestamp), nil
+		return plain(schema.Datetime, decodeTimestamp, timestampText), nil
 	case oidTimestamptz:
-		return set(schema.Instant, decodeTimestamp), nil
+		return plain(schema.Instant, decodeTimestamp, timestampText), nil
 	case oidTime:
-		return set(schema.Time, decodeInt8), nil
+		return plain(schema.Time, decodeInt8, timeText), nil
 	case oidBytea:
-		return set(schema.Binary, decodeText), nil
+		return plain(schema.Binary, decodeText, byteaText), nil
 	case oidUUID:
 		c.raw += "::text"
-		return limited(set(schema.String, decodeUUID), 36), nil
+		return limited(plain(schema.String, decodeUUID, decodeText), 36), nil
 	case oidText:
-		return set(schema.String, text), nil
+		return plain(schema.String, text, text), nil
 	case oidVarchar:
-		return limited(set(schema.String, text), characters(typmod)), nil
+		return limited(plain(schema.String, text, text), characters(typmod)), nil
 	case oidBpchar:
 		c.raw += "::text"
 		if d.asciiOnly {
-			return limited(asText(schema.String, c.raw), characters(typmod)), nil
+			return limited(asText(schema.String, c.raw, nil), characters(typmod)), nil
 		}
-		return limited(set(schema.String, decodeBlankPadded), characters(typmod)), nil
+		return limited(plain(schema.String, decodeBlankPadded, decodeBlankPadded), characters(typmod)), nil
 	case oidJSON:
-		return set(schema.JSON, text), nil
+		return set(schema.JSON, text, text), nil
 	case oidJSONB:
 		c.raw += "::json"
-		return set(schema.JSON, decodeJSONB), nil
+		return set(schema.JSON, decodeJSONB, text), nil
 	case oidXML:
-		return asText(schema.XML, id+"::text"), nil
+		return asText(schema.XML, id+"::text", nil), nil
 	case oidInet:
 		// inet::text adds a mask that the value's own text has not.
-		return asText(schema.String, "abbrev("+id+")"), nil
+		return asText(schema.String, "abbrev("+id+")", text), nil
 	}
 	switch {
 	case t.Kind == "e":
 		c.raw += "::text"
 		if d.utf8 {
-			return limited(set(schema.String, text), maxName), nil
+			return limited(plain(schema.String, text, text), maxName), nil
 		}
-		return limited(set(schema.String, text), 4*maxName), nil // what is a byte there may be more in UTF-8
+		return limited(plain(schema.String, text, text), 4*maxName), nil // what is a byte there may be more in UTF-8
 	case t.Category == "A" && t.Element != 0 && t.Name != "int2vector" && t.Name != "oidvector":
 		return asJSON("to_json(" + id + ")"), nil
 	case t.Extension == "hstore" && t.Name == "hstore":
@@ -179,10 +193,18 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		// Coordinates are doubles; the function counts digits after the
 		// point, of which the smallest that PostGIS writes without an
 		// exponent, 1e-8, needs 25.
-		return asText(schema.String, fmt.Sprintf("%s.st_astext(%s, 25)", pgx.Identifier{t.ExtSchema}.Sanitize(), id)), nil
+		return asText(schema.String, fmt.Sprintf("%s.st_astext(%s, 25)", pgx.Identifier{t.ExtSchema}.Sanitize(), id), nil), nil
 	}
-	return asText(schema.String, id+"::text"), nil
+	if t.Cast && oid >= firstUserOID {
+		return asText(schema.String, id+"::text", nil), nil
+	}
+	return asText(schema.String, id+"::text", text), nil // the cast is the type's output function
 }
+
+// firstUserOID is the first object id that is not one of the system's own,
+// whose casts to text give what their output functions give (PostgreSQL
+// source, src/include/access/transam.h).
+const firstUserOID = 16384
 
 // maxName is the most bytes of a name and of an enum's label, in the server's
 // encoding (NAMEDATALEN less one, PostgreSQL source,

@@ -125,12 +125,7 @@ var geometryCases = []typeCase{
 func typesDatabase(t *testing.T) (string, []typeCase) {
 	dsn := pgtest.Database(t)
 	cases := typeCases
-	pgtest.Exec(t, dsn, "create extension hstore schema pg_catalog",
-		"create type mood as enum ('sad', 'happy')",
-		"create domain price as numeric(10,3) check (value > 0)",
-		"create domain positive as int", "create domain more_positive as positive",
-		"create domain tags as text[]",
-		"create type pair as (a int, b text)")
+	typesIn(t, dsn)
 	if query(t, dsn, "select exists(select from pg_available_extensions where name = 'postgis')") == "t" {
 		pgtest.Exec(t, dsn, "create schema gis", "create extension postgis schema gis", fmt.Sprintf(`alter database %s set search_path = "$user", public, gis`, query(t, dsn, "select current_database()")))
 		cases = slices.Concat(cases, geometryCases)
@@ -155,6 +150,16 @@ func typesDatabase(t *testing.T) (string, []typeCase) {
 	}
 	pgtest.Exec(t, dsn, statements...)
 	return dsn, cases
+}
+
+// typesIn makes the types of typeCases.
+func typesIn(t *testing.T, dsn string) {
+	pgtest.Exec(t, dsn, "create extension hstore schema pg_catalog",
+		"create type mood as enum ('sad', 'happy')",
+		"create domain price as numeric(10,3) check (value > 0)",
+		"create domain positive as int", "create domain more_positive as positive",
+		"create domain tags as text[]",
+		"create type pair as (a int, b text)", "create type mark as (a int)")
 }
 
 func TestEveryType(t *testing.T) {

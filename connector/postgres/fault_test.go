@@ -26,8 +26,9 @@ func threeTables(t *testing.T, dsn string) {
 }
 
 // TestTableChangesInSync changes tables in the middle of a historical load.
-func TestTableChangesInSync(t *testing.T) {
-	t.Parallel()
+func TestTableChangesInSync(t *testing.T) { eachMethod(t, testTableChangesInSync) }
+
+func testTableChangesInSync(t *testing.T, method func(*config)) {
 	for _, c := range []struct {
 		name   string
 		do     string // while table a is being read, after its first range
@@ -53,12 +54,12 @@ func TestTableChangesInSync(t *testing.T) {
 		{"being read, rows deleted", "delete from a where id > 2", "", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dsn := sharedDatabase(t)
+			dsn := sharedLog(t)
 			threeTables(t, dsn)
 			pgtest.Exec(t, dsn, "create view b_inner as select id from b", "create view d as select id + 1 id from b_inner")
 			// Without the comparison of counts, nothing else would set a
 			// wrong read right.
-			counted := func(cfg *config) { cfg.CaptureDeletes = c.counted }
+			counted := func(cfg *config) { method(cfg); cfg.CaptureDeletes = c.counted }
 			src := &watched{Source: opener(t, dsn, counted)(), onCheckpoint: func(n int) error {
 				if n == 1 && c.do != "" {
 					pgtest.Exec(t, dsn, strings.Split(c.do, "; ")...)

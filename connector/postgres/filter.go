@@ -122,7 +122,11 @@ func literal(l schema.Literal, t schema.Type) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// With E backslashes mean the same whatever the session is set to.
-	quoted := "E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(text) + "'"
-	return quoted + "::" + casts[t.Kind], nil
+	return quote(text) + "::" + casts[t.Kind], nil
+}
+
+// quote returns a text as a constant of a statement. With E backslashes mean
+// the same whatever the session is set to.
+func quote(text string) string {
+	return "E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(text) + "'"
 }

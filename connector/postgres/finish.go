@@ -10,6 +10,12 @@ import (
 
 // end follows the last range of a table.
 func (t *reading) end(ctx context.Context, w *worker) error {
+	if t.failed() == nil && t.off.Load() {
+		t.run.mu.Lock()
+		t.run.again = append(t.run.again, t.table.Name)
+		t.run.mu.Unlock()
+		return t.run.checkpointAfter(ctx, t.run.source.checkpointBytes)
+	}
 	if t.failed() == nil {
 		if err := t.settle(t.finish(ctx, w)); err != nil {
 			return err
@@ -47,6 +53,9 @@ func (t *reading) finish(ctx context.Context, w *worker) error {
 			t.run.dirty = true
 		}
 		*p.st = partState{File: p.file, Horizon: t.snap.xmin, Loaded: true}
+	}
+	if t.run.log != nil {
+		t.run.log.handOver(t)
 	}
 	return nil
 }

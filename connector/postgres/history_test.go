@@ -20,10 +20,11 @@ import (
 
 // TestWriters syncs, with breaks, while transactions of all kinds run, and
 // compares when they have ended.
-func TestWriters(t *testing.T) {
-	t.Parallel()
+func TestWriters(t *testing.T) { eachMethod(t, testWriters) }
+
+func testWriters(t *testing.T, method func(*config)) {
 	s := newServer(t)
-	s.configure(t, "max_prepared_transactions = 20", "")
+	s.configure(t, "max_prepared_transactions = 20\nlogical_decoding_work_mem = 64kB", "") // so that parts of transactions are sent
 	pgtest.Exec(t, s.url,
 		"create table k (id int primary key, v int, pad text)",
 		"insert into k select g, 0, repeat('x', 600) from generate_series(1, 200) g",
@@ -32,8 +33,14 @@ func TestWriters(t *testing.T) {
 		"create table p1 partition of p for values with (modulus 2, remainder 1)",
 		"insert into p select * from k",
 		"create table n (id int, v int, pad text)",
-		"insert into n select * from k where id < 50")
+		"insert into n select * from k where id < 50",
+		"alter table k alter pad set storage external")
 
+	// A new slot would wait for the prepared transactions.
+	m := &connectortest.Model{}
+	if err := m.Sync(context.Background(), opener(t, s.url, method)()); err != nil {
+		t.Fatal(err)
+	}
 	const writers, transactions = 3, 60
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -43,7 +50,6 @@ func TestWriters(t *testing.T) {
 	go func() { wg.Wait(); close(done) }()
 
 	rnd := rand.New(rand.NewPCG(42, 0))
-	m := &connectortest.Model{}
 	syncs, broken := 0, 0
 	for running := true; running; syncs++ {
 		select {
@@ -52,7 +58,7 @@ func TestWriters(t *testing.T) {
 		default:
 		}
 		left := rnd.IntN(60)
-		src := &watched{Source: opener(t, s.url)()}
+		src := &watched{Source: opener(t, s.url, method)()}
 		src.Source.(*source).workers = 2
 		var mu sync.Mutex
 		src.onWrite = func(schema.Batch) error {
@@ -75,10 +81,13 @@ func TestWriters(t *testing.T) {
 	for _, id := range lines(t, s.url, "select gid from pg_prepared_xacts order by gid") {
 		pgtest.Exec(t, s.url, "commit prepared '"+id+"'")
 	}
-	if err := m.Sync(context.Background(), opener(t, s.url)()); err != nil {
+	if err := m.Sync(context.Background(), opener(t, s.url, method)()); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, fmt.Sprintf("after %d syncs, %d of them broken", syncs, broken), m, s.url, "k", "p", "n")
+	if st, err := parseState(m.State); err != nil || (st.Log != nil) != (st.Tables["public"]["k"].Log != nil) {
+		t.Errorf("table k is not read as it should be: %v, %s", err, m.State)
+	}
 }
 
 // write runs random transactions, of which some stay open for a while, some
@@ -99,7 +108,7 @@ func write(t *testing.T, url string, seed uint64, n int) {
 	change := func() bool {
 		table := []string{"k", "p", "n"}[rnd.IntN(3)]
 		id := rnd.IntN(250)
-		switch rnd.IntN(5) {
+		switch rnd.IntN(6) {
 		case 0:
 			conflict := " on conflict (id) do nothing"
 			if table == "n" {
@@ -113,6 +122,10 @@ func write(t *testing.T, url string, seed uint64, n int) {
 				return true
 			}
 			return exec(fmt.Sprintf("update %s set id = %d where id = %d and not exists (select from %[1]s where id = %d)", table, 1000+rnd.IntN(100), id, 1000))
+		case 3:
+			return exec(fmt.Sprintf("update %s set v = v + 1 where id between %d and %d", table, id, id+rnd.IntN(20)))
+		case 4: // a value of its own file, if the table has such
+			return exec(fmt.Sprintf("update %s set pad = repeat('z', 3000) where id between %d and %d", table, id, id+rnd.IntN(3)))
 		}
 		return exec(fmt.Sprintf("update %s set v = v + 1, pad = repeat('y', %d) where id between %d and %d", table, rnd.IntN(900), id, id+rnd.IntN(20)))
 	}
@@ -141,15 +154,16 @@ func write(t *testing.T, url string, seed uint64, n int) {
 
 // TestOpenTransactions has transactions that are under way during a sync,
 // while later ones have ended, and that end after it.
-func TestOpenTransactions(t *testing.T) {
-	t.Parallel()
+func TestOpenTransactions(t *testing.T) { eachMethod(t, testOpenTransactions) }
+
+func testOpenTransactions(t *testing.T, method func(*config)) {
 	s := newServer(t)
 	s.configure(t, "max_prepared_transactions = 20", "")
 	pgtest.Exec(t, s.url, "create table item (id int primary key, v text)", "insert into item select g, 'old' from generate_series(1, 9) g")
 	m := &connectortest.Model{}
 	sync := func(when string) {
 		t.Helper()
-		if err := m.Sync(context.Background(), opener(t, s.url)()); err != nil {
+		if err := m.Sync(context.Background(), opener(t, s.url, method)()); err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}
 		compare(t, when, m, s.url, "item")
@@ -185,14 +199,15 @@ func TestOpenTransactions(t *testing.T) {
 
 // TestCrashAfterSync has the source crash right after a sync. Though its
 // commits are not synchronous, it must still have all that the sync saw.
-func TestCrashAfterSync(t *testing.T) {
-	t.Parallel()
+func TestCrashAfterSync(t *testing.T) { eachMethod(t, testCrashAfterSync) }
+
+func testCrashAfterSync(t *testing.T, method func(*config)) {
 	s := newServer(t)
 	pgtest.Exec(t, s.url, "create table item (id int primary key, v int)", "checkpoint")
 	m := &connectortest.Model{}
 	for i := range 3 {
 		pgtest.Exec(t, s.url, fmt.Sprintf("insert into item values (%d, 0)", i), "update item set v = v + 1")
-		if err := m.Sync(context.Background(), opener(t, s.url)()); err != nil {
+		if err := m.Sync(context.Background(), opener(t, s.url, method)()); err != nil {
 			t.Fatal(err)
 		}
 		s.stop(t)
@@ -204,13 +219,14 @@ func TestCrashAfterSync(t *testing.T) {
 // TestRowsMoveBetweenRuns changes rows after a load was interrupted: one that
 // was sent, one that was sent and is gone, and one that was not sent and moves
 // to a page that was read.
-func TestRowsMoveBetweenRuns(t *testing.T) {
-	t.Parallel()
+func TestRowsMoveBetweenRuns(t *testing.T) { eachMethod(t, testRowsMoveBetweenRuns) }
+
+func testRowsMoveBetweenRuns(t *testing.T, method func(*config)) {
 	dsn := newServer(t).url
 	pgtest.Exec(t, dsn, "create table item (id int primary key, v text)",
 		"insert into item select g, repeat('x', 900) from generate_series(1, 40) g")
 	m := &connectortest.Model{}
-	src := &watched{Source: opener(t, dsn)(), onCheckpoint: func(n int) error {
+	src := &watched{Source: opener(t, dsn, method)(), onCheckpoint: func(n int) error {
 		if n == 2 {
 			return errStop
 		}
@@ -225,7 +241,7 @@ func TestRowsMoveBetweenRuns(t *testing.T) {
 	if at := query(t, dsn, "select ctid from item where id = 30"); at[:3] != "(0," {
 		t.Fatalf("row 30 is at %s, not on a page that was read", at)
 	}
-	if err := m.Sync(context.Background(), opener(t, dsn)()); err != nil {
+	if err := m.Sync(context.Background(), opener(t, dsn, method)()); err != nil {
 		t.Fatal(err)
 	}
 	compare(t, "resumed", m, dsn, "item")

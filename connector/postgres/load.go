@@ -11,6 +11,9 @@ import (
 // start is the first job of a table: it cuts the table into ranges and queues
 // their jobs. The job that is done last goes on with finish.
 func (t *reading) start(ctx context.Context, w *worker, q *queue) error {
+	if t.putOff(ctx) {
+		return t.end(ctx, w)
+	}
 	jobs, err := t.ranges(ctx, w)
 	if err != nil {
 		if err := t.settle(err); err != nil {
@@ -137,7 +140,7 @@ func (t *reading) measure(ctx context.Context, w *worker, p *part) (pages, step 
 
 func (t *reading) rangeJob(p *part, rg pageRange) job {
 	return func(ctx context.Context, w *worker, q *queue) error {
-		if t.failed() == nil {
+		if t.failed() == nil && !(p.load && t.putOff(ctx)) {
 			if err := t.settle(t.readRange(ctx, w, p, rg)); err != nil {
 				return err
 			}
@@ -150,6 +153,15 @@ func (t *reading) rangeJob(p *part, rg pageRange) job {
 		}
 		return t.end(ctx, w)
 	}
+}
+
+// putOff reports whether what is to be loaded of the table is left to another
+// round, so that the log need not wait for it.
+func (t *reading) putOff(ctx context.Context) bool {
+	if t.keyed && t.mode == byXmin && !t.off.Load() && t.run.roundOver(ctx) {
+		t.off.Store(true)
+	}
+	return t.off.Load()
 }
 
 // readRange sends the rows of a range and notes it as done.
@@ -174,6 +186,7 @@ func (t *reading) readRange(ctx context.Context, w *worker, p *part, rg pageRang
 		t.loaded.Add(n)
 		t.run.mu.Lock()
 		p.st.finish(rg)
+		t.run.ranges++
 		t.run.mu.Unlock()
 	}
 	return nil

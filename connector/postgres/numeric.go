@@ -33,7 +33,7 @@ func decodeNumeric(v *vector, row int, b []byte) error {
 	n, ok := numeric128(b, int(v.typ.Precision), int(v.typ.Scale))
 	if !ok {
 		v.unusual("decimal_widened", func() string { return string(appendNumeric(nil, b)) })
-		v.widen(row)
+		v.widen(row, decodeNumericText)
 		return decodeNumericText(v, row, b)
 	}
 	v.dec[row] = n

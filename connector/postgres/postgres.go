@@ -1,5 +1,6 @@
-// Package postgres reads PostgreSQL 10 and later with queries alone: no
-// replication slot, no trigger, nothing installed in the source.
+// Package postgres reads PostgreSQL 10 and later: with queries alone, for which
+// nothing is installed in the source, or with a replication slot as well, whose
+// changes take the place of increments.
 //
 // # Snapshots
 //
@@ -63,6 +64,49 @@
 // older snapshots. A read is believed only if the table's file is still the
 // one that the snapshot's catalog names when the read has finished; otherwise
 // the table is read again under another snapshot.
+//
+// # The log
+//
+// With WAL_PGOUTPUT queries stay the one way to bring a table to the state of a
+// snapshot S, whatever was applied to it before. From S on the table is handed
+// over to the log: a change is applied if S does not see its transaction, which
+// the snapshot's list of running transactions tells exactly. Nothing of a table
+// that is not handed over is taken from the log. So loads can be interrupted, a
+// table that fails holds back no other, a slot that is lost costs an increment
+// by xmin, and the update method can be changed at any time.
+//
+// A commit is in the log before others see what was committed, long before with
+// synchronous replication. A transaction that was consumed already must not be
+// invisible in a later S, or a table handed over then would lack it: so the
+// transactions consumed lately are kept, and S is taken again until it sees
+// them. What a new slot does not send is what the snapshot sees that is made
+// with it; S must see that too.
+//
+// Transactions that run while a table is added to a publication have only some
+// of their changes published. A table is handed over once they have ended. What
+// is published of a table has a mark, made of the catalog rows that say it; if
+// that is another one, changes may be missing, and the table is left to queries
+// once. So is one whose rows are in other files than before: it was written
+// anew, or partitions came, of which the log says nothing.
+//
+// The state names the position behind the last commit that is durable in the
+// destination. First it is saved, then the server is told that it may forget
+// what is before. A slot that has forgotten more was read by somebody else.
+//
+// The horizon of the tables that were handed over is an X as above, taken before
+// a position of the log, once the log has been read to that position: every
+// transaction below X had ended when it was taken, and its commit is before.
+//
+// Changes are sent in another order than they came in, but in their order for
+// each key; see window. A large value that an update did not touch is not in
+// the log: the columns that are get updated, or the row is read again by its key
+// if that is not enough. That may be a later state of the row than the change's;
+// then the log repeats what is later.
+//
+// A transaction whose rows are described otherwise than the catalog has them is
+// older than the catalog if S sees it: columns that it lacks were added later,
+// others were dropped. If S does not see it, the sync ends before it, and the
+// catalog is read again.
 package postgres
 
 import (
@@ -77,6 +121,7 @@ import (
 const (
 	queryBased        = "QUERY_BASED"
 	xmin              = "XMIN" // what clients of Fivetran called queryBased before (go-fivetran 1.3.8, tests/e2e)
+	byLog             = "WAL_PGOUTPUT"
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
@@ -86,7 +131,7 @@ type config struct {
 	Host     string `json:"host" title:"Host" help:"Name or IP address of the database server." required:"true"`
 	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
 	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
-	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, nothing else." required:"true" external:"true"`
+	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, and REPLICATION for WAL_PGOUTPUT." required:"true" external:"true"`
 	Password string `json:"password" title:"Password" help:"The role's password." secret:"true" when:"auth_method=PASSWORD"`
 
 	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`
@@ -95,10 +140,10 @@ type config struct {
 	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
 	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
 
-	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
-	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT." when:"update_method=WAL_PGOUTPUT"`
-	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT." when:"update_method=WAL_PGOUTPUT"`
-	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. It costs a count of each table per sync." default:"true"`
+	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
+	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may." when:"update_method=WAL_PGOUTPUT"`
+	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there." when:"update_method=WAL_PGOUTPUT"`
+	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuses unencrypted connections and checks the server's certificate." default:"true"`
@@ -113,11 +158,12 @@ type source struct {
 	workers         int           // connections that read at a time
 	rangeBytes      int64         // of a table that are read in one piece
 	checkpointBytes int64         // sent between two checkpoints within a table
+	roundTime       time.Duration // that loads may go on while the log waits
 	timeout         time.Duration // of connecting
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, timeout: 20 * time.Second}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}
@@ -140,8 +186,10 @@ func (s *source) usable() *setup.Problem {
 		return &setup.Problem{Code: "config_not_supported", Message: field + " " + got + " is not available; set it to " + want}
 	}
 	switch {
-	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != xmin:
-		return refuse("update_method", s.UpdateMethod, queryBased)
+	case s.UpdateMethod != "" && s.UpdateMethod != queryBased && s.UpdateMethod != xmin && s.UpdateMethod != byLog:
+		return refuse("update_method", s.UpdateMethod, queryBased+" or "+byLog)
+	case s.UpdateMethod == byLog && (s.Publication == "" || s.ReplicationSlot == ""):
+		return &setup.Problem{Code: "config_missing", Message: "update_method " + byLog + " needs publication_name and replication_slot"}
 	case !setup.Reaches(s.ConnectionType, s.env.Dial != nil):
 		return refuse("connection_type", s.ConnectionType, directly)
 	case s.AuthMethod != "" && s.AuthMethod != passwordAuth && s.AuthMethod != clientCertificate:

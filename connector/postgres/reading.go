@@ -30,12 +30,18 @@ type reading struct {
 	// compared, not those that have changed. "": nothing.
 	filter string
 
+	// loggable says that changes can be taken from the log once the table is
+	// complete.
+	loggable bool
+	starts   bool // it is asked since when rows hold
+
 	passes  bool         // rows go to the destination undecoded
 	resumed bool         // a part was begun under an earlier snapshot
 	anew    bool         // the table's state was begun in this round
 	whole   bool         // all parts are read from their beginning in this round
 	loaded  atomic.Int64 // rows sent by loads in this round
 	pending atomic.Int32 // range jobs not yet done
+	off     atomic.Bool  // the rest is left to another round
 
 	mu      sync.Mutex
 	failure error
@@ -92,6 +98,9 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) || t.st.Newest != rel.newest {
 		t.st.Columns, t.st.Newest, r.dirty = columns, rel.newest, true
 	}
+	if r.log != nil {
+		r.log.consider(t)
+	}
 	t.adopt()
 	return t, nil
 }
@@ -99,6 +108,7 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 // choose takes those of the relation's columns that are wanted.
 func (t *reading) choose(want *schema.Table) {
 	offered := t.rel.table()
+	t.starts = t.rel.begins() && want.Index(schema.Start) >= 0
 	t.table = &schema.Table{Name: offered.Name}
 	for i, c := range t.rel.columns {
 		if want.Index(c.Name) >= 0 {
@@ -198,7 +208,11 @@ func (t *reading) columnsMissing() bool {
 func (t *reading) restart() {
 	t.run.dirty = t.run.dirty || t.mode != blind
 	t.anew = true
-	t.st = &tableState{Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
+	told := ""
+	if t.st != nil {
+		told = t.st.Unlogged
+	}
+	t.st = &tableState{Unlogged: told, Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
 	t.run.state.set(t.table.Name, t.st)
 }
 

@@ -68,6 +68,8 @@ type decoder struct {
 	n, room int
 	wire    int // bytes of the tuples in the batch
 
+	since int64 // since when rows of the log hold, in microseconds; see schema.Start
+
 	rows, bytes int64
 }
 
@@ -95,22 +97,10 @@ func (d *decoder) message(b []byte) error {
 	if int(binary.BigEndian.Uint16(b)) != len(d.vectors) {
 		return errMalformed
 	}
-	if d.n > 0 && (d.wire+len(b) > d.limit || d.n*d.fixed > d.limit) {
-		if err := d.flush(); err != nil {
-			return err
-		}
+	row, err := d.next(len(b))
+	if err != nil {
+		return err
 	}
-	if d.spent {
-		d.renew()
-	}
-	if d.n == d.room {
-		d.room *= 2
-		for i := range d.vectors {
-			d.vectors[i].grow(d.n, d.room)
-		}
-	}
-	d.wire += len(b)
-	row := d.n
 	b = b[2:]
 	for i := range d.vectors {
 		if len(b) < 4 {
@@ -133,6 +123,60 @@ func (d *decoder) message(b []byte) error {
 	}
 	if len(b) != 0 {
 		return errMalformed
+	}
+	d.n++
+	return nil
+}
+
+// next makes room for a row of so many bytes and returns its index. The row
+// counts when d.n does.
+func (d *decoder) next(size int) (row int, err error) {
+	if d.full(size) {
+		if err := d.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if d.spent {
+		d.renew()
+	}
+	if d.n == d.room {
+		d.room *= 2
+		for i := range d.vectors {
+			d.vectors[i].grow(d.n, d.room)
+		}
+	}
+	d.wire += size
+	return d.n, nil
+}
+
+// full reports whether the batch has to be sent before a row of so many bytes.
+func (d *decoder) full(size int) bool {
+	return d.n > 0 && (d.wire+size > d.limit || d.n*d.fixed > d.limit)
+}
+
+// sinceWhen is where a row of the log has when it began to hold.
+const sinceWhen = -2
+
+// put adds a row whose values stand in a tuple of the log, at the index of
+// each column there, or are not there (-1) and so NULL.
+func (d *decoder) put(tuple []datum, at []int, size int) error {
+	row, err := d.next(size)
+	if err != nil {
+		return err
+	}
+	for i := range d.vectors {
+		v := &d.vectors[i]
+		if at[i] == sinceWhen {
+			v.i64[row] = d.since
+			continue
+		}
+		if at[i] < 0 || tuple[at[i]].kind == isNull {
+			v.null(row)
+			continue
+		}
+		if err := v.decode(v, row, tuple[at[i]].data); err != nil {
+			return err
+		}
 	}
 	d.n++
 	return nil

@@ -6,7 +6,7 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// Services are PostgreSQL, read by queries, wherever it runs. Fivetran has an
+// Services are PostgreSQL, read by queries or by its log, wherever it runs. Fivetran has an
 // id for each of these places and the same config for all, but for what can be
 // chosen in it (its API definition, 2026-07).
 var Services = []connector.Service{

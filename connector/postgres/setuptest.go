@@ -95,7 +95,11 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		return results.List
 	}
 	add(testVersion, setup.Passed, "")
-	return results.Add(testPermissions(ctx, db, version))
+	results.Add(testPermissions(ctx, db, version))
+	if s.UpdateMethod == byLog {
+		results.Add(s.testLog(ctx, db, version)...)
+	}
+	return results.List
 }
 
 func (s *source) dial(ctx context.Context) (net.Conn, error) {

@@ -103,7 +103,7 @@ host    all all           127.0.0.1/32 reject
 		{"no tables", s.url, func(c *config) { reader(c); c.Database = "empty" }, trusted, testPermission, setup.Passed, "", ""},
 		{"nobody listens", "postgres://x@127.0.0.1:" + closedPort + "/x", func(*config) {}, connector.Env{}, testHost, setup.Failed, "connection refused", "-"},
 		{"no such host", "postgres://x@no.such.host.invalid/x", func(*config) {}, connector.Env{}, testHost, setup.Failed, "no.such.host.invalid", "-"},
-		{"change log", s.url, func(c *config) { reader(c); c.UpdateMethod = "WAL_PGOUTPUT" }, trusted, testMethod, setup.Failed, "set it to QUERY_BASED", "config_not_supported"},
+		{"change log", s.url, func(c *config) { reader(c); c.UpdateMethod = "WAL_PGOUTPUT" }, trusted, testMethod, setup.Failed, "needs publication_name and replication_slot", "config_missing"},
 		{"tunnel", s.url, func(c *config) { reader(c); c.ConnectionType = "SshTunnel" }, trusted, testHost, setup.Failed, "set it to Directly", "config_not_supported"},
 		{"login by AWS", s.url, func(c *config) { reader(c); c.AuthMethod = "AWS_IAM" }, trusted, testLogin, setup.Failed, "PASSWORD or CLIENT_CERTIFICATE", "config_not_supported"},
 	} {

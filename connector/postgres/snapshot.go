@@ -24,6 +24,10 @@ type snapshot struct {
 
 	// Every transaction below xmin had ended; none from xmax on had begun.
 	xmin, xmax uint64
+	seen       visibility
+
+	fits bool     // tables that are read under it can be handed over to the log
+	end  position // of the log when it had been taken
 
 	asciiOnly bool // see dialect
 	utf8      bool // the server's encoding is UTF-8
@@ -61,15 +65,16 @@ func (s *source) snapshot(ctx context.Context) (_ *snapshot, err error) {
 	if _, err = conn.Exec(ctx, readOnly); err != nil {
 		return nil, err
 	}
-	var xmin, xmax int64
-	err = conn.QueryRow(ctx, `
-		select pg_export_snapshot(), current_setting('block_size')::int8,
-			txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())`).
-		Scan(&snap.id, &snap.block, &xmin, &xmax)
+	var seen string
+	err = conn.QueryRow(ctx, `select pg_export_snapshot(), current_setting('block_size')::int8, txid_current_snapshot()::text`).
+		Scan(&snap.id, &snap.block, &seen)
 	if err != nil {
 		return nil, err
 	}
-	snap.xmin, snap.xmax = uint64(xmin), uint64(xmax)
+	if err := snap.seen.UnmarshalText([]byte(seen)); err != nil {
+		return nil, err
+	}
+	snap.xmin, snap.xmax = snap.seen.xmin, snap.seen.xmax
 	if delay > 0 {
 		err = conn.QueryRow(ctx, `select pg_current_wal_insert_lsn()::text`).Scan(&snap.lsn)
 		snap.settled = time.Now().Add(3 * delay)
@@ -113,6 +118,15 @@ func (s *snapshot) settle(ctx context.Context) error {
 	}
 	s.lsn = ""
 	return nil
+}
+
+// insertPosition returns the end of the log, of what is not on disk yet too.
+func insertPosition(ctx context.Context, conn *pgx.Conn) (position, error) {
+	var at string
+	if err := conn.QueryRow(ctx, `select pg_current_wal_insert_lsn()::text`).Scan(&at); err != nil {
+		return 0, err
+	}
+	return parsePosition(at)
 }
 
 func (s *snapshot) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }
@@ -209,6 +223,10 @@ var errRewritten = errors.New("it was truncated or written anew while it was rea
 // has, and that its state now says to read it again.
 var errIncomplete = errors.New("it changed in ways that only another full read sets right")
 
+// errAltered means that the log has changes of a table that cannot be applied
+// to it as it is now.
+var errAltered = errors.New("it was altered in a way that the log does not tell all of")
+
 // An outputError is what the Output said. It ends the sync.
 type outputError struct{ err error }
 
@@ -226,7 +244,7 @@ func aboutTable(err error) bool {
 	if errors.As(err, &conn) || errors.As(err, &out) {
 		return false
 	}
-	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) || errors.Is(err, errMalformed) {
+	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) || errors.Is(err, errMalformed) || errors.Is(err, errAltered) {
 		return true
 	}
 	var pg *pgconn.PgError

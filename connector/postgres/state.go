@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -20,6 +21,33 @@ type state struct {
 
 	// Tables are the tables of which anything was sent, by schema and name.
 	Tables map[string]map[string]*tableState `json:"tables"`
+
+	// Log is how far the log of changes was read; nil: it is not.
+	Log *logState `json:"log,omitempty"`
+}
+
+// logState is how far the log was read, by WAL_PGOUTPUT.
+type logState struct {
+	Slot string `json:"slot"`
+
+	// Position is where the log goes on: what was committed before is in the
+	// tables that were handed over to it.
+	Position position `json:"position"`
+
+	// Horizon is for these tables what it is for parts that were read by
+	// queries: every transaction below had ended before Position.
+	Horizon uint64 `json:"horizon"`
+
+	// Before is what had been seen to end where the slot begins. It sends
+	// nothing of that. nil: snapshots see all of it.
+	Before *visibility `json:"before,omitempty"`
+
+	// Clock is when the last transaction before Position was committed, for
+	// history mode, in microseconds: later ones count as later.
+	Clock int64 `json:"clock"`
+
+	// Early are transactions before Position that others could not see yet.
+	Early []uint64 `json:"early,omitempty"`
 }
 
 // tableState is how far one table was read.
@@ -43,6 +71,32 @@ type tableState struct {
 	// without a key have them; -1 means not counted.
 	Rows int64 `json:"rows"`
 	Live int64 `json:"live"`
+
+	// Log is set as long as changes are taken from the log.
+	Log *handover `json:"log,omitempty"`
+
+	// Published is what is published of the table; nil: nothing.
+	Published *published `json:"published,omitempty"`
+
+	// Unlogged is why not, as people have been told.
+	Unlogged string `json:"unlogged,omitempty"`
+}
+
+// A handover is where the log took over from queries.
+type handover struct {
+	// Seen is what the queries saw; all that was committed from End on they
+	// did not. nil: Position is beyond it.
+	Seen *visibility `json:"seen,omitempty"`
+	End  position    `json:"end,omitempty"`
+}
+
+// published tells since when a table's changes are in the log.
+type published struct {
+	Mark string `json:"mark"` // see publication.publishes
+
+	// Since is the id from which on transactions have all of their changes
+	// published: what ran when that was decided has only some.
+	Since uint64 `json:"since"`
 }
 
 type columnState struct {
@@ -91,7 +145,60 @@ func parseState(raw json.RawMessage) (*state, error) {
 	if st.Tables == nil {
 		st.Tables = make(map[string]map[string]*tableState)
 	}
+	for _, t := range st.all() {
+		if t.Log != nil && st.Log != nil {
+			t.raise(st.Log.Horizon)
+		}
+	}
 	return st, nil
+}
+
+// all returns all tables.
+func (s *state) all() iter.Seq2[schema.Name, *tableState] {
+	return func(yield func(schema.Name, *tableState) bool) {
+		for sch, tables := range s.Tables {
+			for table, t := range tables {
+				if !yield(schema.Name{Schema: sch, Table: table}, t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// raise notes that the table is complete for a later horizon.
+func (t *tableState) raise(horizon uint64) {
+	for _, p := range t.Parts {
+		p.Horizon = max(p.Horizon, horizon)
+	}
+}
+
+// takeBack leaves a table to queries again, from the horizon to which it is
+// complete.
+func (s *state) takeBack(t *tableState) {
+	if t.Log != nil {
+		t.raise(s.Log.Horizon)
+		t.Log = nil
+	}
+}
+
+// leaveLog leaves all tables to queries for good.
+func (s *state) leaveLog() {
+	s.takeAllBack()
+	for _, t := range s.all() {
+		t.Published, t.Unlogged = nil, ""
+	}
+	s.Log = nil
+}
+
+// takeAllBack leaves all tables to queries, and reports whether there were any
+// that were not.
+func (s *state) takeAllBack() (some bool) {
+	for _, t := range s.all() {
+		some = some || t.Log != nil
+		s.takeBack(t)
+	}
+	return some
 }
 
 func (s *state) table(name schema.Name) *tableState { return s.Tables[name.Schema][name.Table] }
@@ -131,12 +238,10 @@ func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMess
 
 // keep forgets all tables but those of names, and reports whether there were any.
 func (s *state) keep(names map[schema.Name]bool) (forgot bool) {
-	for sch, tables := range s.Tables {
-		for table := range tables {
-			if name := (schema.Name{Schema: sch, Table: table}); !names[name] {
-				s.forget(name)
-				forgot = true
-			}
+	for name := range s.all() {
+		if !names[name] {
+			s.forget(name)
+			forgot = true
 		}
 	}
 	return forgot

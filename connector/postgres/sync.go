@@ -29,8 +29,12 @@ type run struct {
 	sent   map[schema.Name]bool // tables that rows were sent of in this sync
 	warned map[string]bool
 	again  []schema.Name // tables to read under another snapshot
+	ranges int           // that loads have finished in this round
+	over   bool          // the round ends before its loads do
 	unsafe int64         // bytes sent since the last checkpoint
 	dirty  bool          // something happened since then that the state must tell
+
+	log *follower // nil: changes are found by queries
 
 	checkpoints sync.Mutex // held during a checkpoint, so that states are saved in order
 	snap        *snapshot  // of the round; its connection is used with checkpoints held
@@ -55,8 +59,19 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		wanted[n] = true
 	}
 	r.dirty = st.keep(wanted)
-	if err := r.all(ctx); err != nil {
+	do := r.all
+	if s.UpdateMethod == byLog {
+		do = r.followLog
+	} else if st.Log != nil {
+		r.abandon(st.Log)
+		st.leaveLog()
+		r.dirty = true
+	}
+	if err := do(ctx); err != nil {
 		var out *outputError
+		if errors.Is(err, connector.ErrSchemaChanged) {
+			return connector.ErrSchemaChanged
+		}
 		if errors.As(err, &out) {
 			return out.err
 		}
@@ -67,9 +82,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 
 func (r *run) all(ctx context.Context) error {
 	for round := 1; len(r.again) > 0; round++ {
-		names := r.again
-		r.again = nil
-		if err := r.round(ctx, names, round == maxRounds); err != nil {
+		if err := r.round(ctx, round == maxRounds); err != nil {
 			return err
 		}
 	}
@@ -82,21 +95,18 @@ func (r *run) all(ctx context.Context) error {
 	return r.checkpoint(ctx)
 }
 
-// round reads the tables called names under one snapshot. Tables for which it
-// proves unfit are left in r.again, unless it is the last round.
-func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
-	snap, err := r.source.snapshot(ctx)
+// round reads the tables of r.again under one snapshot. Tables for which it
+// proves unfit are left there, unless it is the last round.
+func (r *run) round(ctx context.Context, last bool) error {
+	names := r.again
+	r.again = nil
+	snap, err := r.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer snap.close(ctx)
 	r.snap = snap
-	if snap.origin != r.state.Origin {
-		// Nothing can be said about what changed.
-		clear(r.state.Tables)
-		r.state.Origin = snap.origin
-		r.dirty = true
-	}
+	r.belongTo(snap.origin)
 	only := make(map[schema.Name]bool, len(names))
 	for _, n := range names {
 		only[n] = true
@@ -106,6 +116,11 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 		return err
 	}
 	snap.asciiOnly, snap.utf8 = cat.asciiOnly, cat.utf8
+	if r.log != nil {
+		if err := r.log.learn(ctx, snap, cat); err != nil {
+			return err
+		}
+	}
 	found := make(map[schema.Name]*relation, len(names))
 	for _, rel := range cat.tables {
 		found[rel.name()] = rel
@@ -121,12 +136,38 @@ func (r *run) round(ctx context.Context, names []schema.Name, last bool) error {
 			r.out.Fail(want.Name, err)
 			continue
 		}
-		q.add(t.start)
+		if t.st.Log == nil {
+			q.add(t.start)
+		}
+	}
+	if r.log != nil {
+		r.log.waiting = len(r.log.tables) > 0
 	}
 	if err := r.work(ctx, snap, &q); err != nil {
 		return err
 	}
-	return snap.settle(ctx)
+	if err := snap.settle(ctx); err != nil || r.log == nil {
+		return err
+	}
+	return r.log.aim(ctx, snap)
+}
+
+func (r *run) snapshot(ctx context.Context) (*snapshot, error) {
+	if r.log != nil {
+		return r.log.fitting(ctx)
+	}
+	return r.source.snapshot(ctx)
+}
+
+// belongTo begins the state anew if it is of another history.
+func (r *run) belongTo(origin string) {
+	if origin == r.state.Origin {
+		return
+	}
+	// Nothing can be said about what changed.
+	clear(r.state.Tables)
+	r.state.Origin, r.state.Log = origin, nil
+	r.dirty = true
 }
 
 // work runs the queue's jobs until none is left or one fails.

@@ -105,10 +105,11 @@ func (v *vector) unusual(code string, value func() string) {
 	}
 }
 
-// widen turns a vector of decimals that has rows rows into one of text.
-func (v *vector) widen(rows int) {
+// widen turns a vector of decimals that has rows rows into one of text, which
+// decode fills from then on.
+func (v *vector) widen(rows int, decode decodeFunc) {
 	was := *v
-	v.reset(schema.Type{Kind: schema.Decimal}, decodeNumericText, len(was.dec), 16*len(was.dec))
+	v.reset(schema.Type{Kind: schema.Decimal}, decode, len(was.dec), 16*len(was.dec))
 	v.valid, v.nulls = was.valid, was.nulls
 	for row := range rows {
 		if was.valid[row>>3]&(1<<(row&7)) != 0 {

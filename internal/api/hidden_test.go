@@ -22,6 +22,7 @@ func (e *hookEnv) hide() map[string]string {
 	_, systemKey := e.systemKey("k", `[]`)
 	return map[string]string{
 		"/v1/users":                     e.user.ID,
+		"/v1/penstock/users":            e.user.ID,
 		"/v1/penstock/api-keys":         e.key,
 		"/v1/system-keys":               systemKey,
 		"/v1/teams":                     e.id("/v1/teams", `{"name":"Hidden"}`),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -45,6 +46,21 @@ func noLogService(groupID string) error {
 func (s *server) listLogServices(r *request) (any, error) {
 	return paged(r, wireLogServiceItem, func(page store.Page) ([]store.LogService, string, error) {
 		return s.Store.LogServices(r.Context(), r.caller.AccountID, r.scope(access.Destinations), page)
+	})
+}
+
+// listLogServiceKinds lists the kinds of log services. It is Penstock's own,
+// under /v1/penstock.
+func (s *server) listLogServiceKinds(r *request) (any, error) {
+	return partOf(r, logship.Services, func(k **logship.Service) fivetran.LogServiceKind {
+		kind := fivetran.LogServiceKind{ID: (*k).ID, Name: (*k).Config.Title, Fields: []fivetran.ServiceField{}}
+		for _, f := range (*k).Config.Fields {
+			if !f.Readonly {
+				kind.Fields = append(kind.Fields, fivetran.ServiceField{Name: f.Name, Title: f.Title, Help: f.Help, Type: string(f.Type),
+					Secret: f.Secret, Required: f.Required, Options: slices.Concat([]string{}, f.Enum)})
+			}
+		}
+		return kind
 	})
 }
 

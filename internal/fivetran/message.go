@@ -198,6 +198,8 @@ const (
 	VerificationCanceled   = "Verification has been canceled"
 	QueryAnswered          = "Query has been answered"
 	PlanMade               = "Plan has been made"
+	LoginLinkCreated       = "Login link has been created"
+	EventsListed           = "Events retrieved successfully"
 	RunsListed             = "Runs retrieved successfully"
 	RunRetrieved           = "Run details retrieved successfully"
 	RunLogRetrieved        = "Run log retrieved successfully"

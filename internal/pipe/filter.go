@@ -3,7 +3,6 @@ package pipe
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,9 +45,6 @@ func (t *table) bind(s *shape) (err error) {
 		if t.index(name) < 0 && !slices.Contains(t.treat.Found, name) {
 			return unfit(fmt.Errorf("no row has had a column %s", name))
 		}
-	}
-	if slices.ContainsFunc(s.parts, func(p part) bool { return p.start }) {
-		return unfit(errors.New("the source sends rows in several versions, of which some may meet it and others not"))
 	}
 	if s.whole, err = t.filter.Bind(s.source); err == nil {
 		s.some, err = t.filter.BindPart(s.source)

@@ -16,7 +16,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,9 +49,9 @@ type Plan struct {
 	Schema  func(source string) string // the destination's schema for a source's schema
 	MaxName int                        // longest name in the destination, in bytes; 0: any
 
-	// Choose is told once what the source offers, and says what is to be
-	// done with it. What it leaves out is not wanted. nil: all of it is
-	// copied as it is.
+	// Choose is told what the source offers, again if that changes during the
+	// sync, and says what is to be done with it. What it leaves out is not
+	// wanted. nil: all of it is copied as it is.
 	Choose func(ctx context.Context, offered []schema.Table) (map[schema.Name]schemaconfig.Treatment, error)
 
 	// Secret is the key of hashes: the same values have the same hashes under
@@ -57,6 +59,10 @@ type Plan struct {
 	Secret []byte
 
 	Start time.Time // when the sync began: the synced time of its rows
+
+	// Until and Every are as in [connector.Request].
+	Until time.Time
+	Every time.Duration
 
 	// Observe is told of progress, after each batch and from any goroutine.
 	// It must be quick. It may be nil.
@@ -127,7 +133,7 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start}
+	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every}
 	named := o.name(chosen)
 	if req.State, err = o.forget(ctx, req.State, named); err != nil {
 		return req, nil, err
@@ -153,12 +159,16 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	return req, offered, nil
 }
 
+// maxListings is how often a source is asked for its tables in one sync.
+// Where they change faster, the next sync goes on.
+const maxListings = 100
+
 func (o *output) run(ctx context.Context) error {
-	req, _, err := o.prepare(ctx)
-	if err != nil {
-		return err
+	err := o.once(ctx)
+	for n := 1; errors.Is(err, connector.ErrSchemaChanged) && n < maxListings; n++ {
+		o.listAgain()
+		err = o.once(ctx)
 	}
-	err = o.plan.Source.Sync(ctx, req, o)
 	var pause *setup.Reschedule
 	if err != nil && !errors.As(err, &pause) {
 		return err
@@ -167,6 +177,25 @@ func (o *output) run(ctx context.Context) error {
 		return fmt.Errorf("write: %w", ferr)
 	}
 	return err
+}
+
+func (o *output) once(ctx context.Context) error {
+	req, _, err := o.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	return o.plan.Source.Sync(ctx, req, o)
+}
+
+// listAgain makes room for another listing of the source's tables.
+func (o *output) listAgain() {
+	if o.before == nil {
+		o.before = map[schema.Name]*table{}
+	}
+	for _, t := range o.order {
+		o.before[t.source] = t
+	}
+	o.tables, o.order, o.paused = map[schema.Name]*table{}, nil, nil
 }
 
 // ready makes the destination's table ready for the rows of t.
@@ -182,7 +211,8 @@ type output struct {
 	plan   Plan
 	tables map[schema.Name]*table // by the source's name; not changed while the source runs
 	order  []*table
-	paused []schema.Name // wanted, but not to be read now
+	paused []schema.Name          // wanted, but not to be read now
+	before map[schema.Name]*table // as they were in earlier listings of this Run
 
 	checkpoint sync.Mutex // one at a time
 
@@ -350,9 +380,18 @@ func (o *output) Warn(w setup.Warning) {
 	}
 }
 
+// goneTables are those that only an earlier listing had.
+func (o *output) goneTables() []*table {
+	gone := maps.Clone(o.before)
+	for _, t := range o.order {
+		delete(gone, t.source)
+	}
+	return slices.SortedFunc(maps.Values(gone), func(a, b *table) int { return strings.Compare(a.source.String(), b.source.String()) })
+}
+
 func (o *output) outcome() Outcome {
 	var out Outcome
-	for _, t := range o.order {
+	for _, t := range slices.Concat(o.order, o.goneTables()) {
 		t.mu.Lock()
 		t.done.Found = slices.Clone(t.met[t.offers:])
 		out.Tables = append(out.Tables, t.done)

@@ -95,8 +95,11 @@ func (t *table) wants(c schema.Column) bool {
 	return !t.treat.Column(c.Name).Blocked
 }
 
-// starts reports whether c says since when each version holds.
-func (t *table) starts(c schema.Column) bool { return t.treat.Mode == schema.History && c.IsStart() }
+// starts reports whether c says since when each version holds. Where there is
+// a filter only the last one is wanted, since others might not meet it.
+func (t *table) starts(c schema.Column) bool {
+	return t.treat.Mode == schema.History && c.IsStart() && t.filter == nil
+}
 
 // name gives every table and column its destination's name and returns the
 // tables that can be synced. Two things of one source that would get the same
@@ -110,6 +113,9 @@ func (o *output) name(tables []*table) []*table {
 		}
 		t.sent.Table, t.sent.Destination = t.source, t.destination
 		t.done.Source, t.done.Destination = t.source, t.destination
+		if was := o.before[t.source]; was != nil {
+			t.goOn(was)
+		}
 		byName[t.destination] = append(byName[t.destination], t)
 		o.order = append(o.order, t)
 	}
@@ -129,6 +135,12 @@ func (o *output) name(tables []*table) []*table {
 		good = append(good, t)
 	}
 	return good
+}
+
+// goOn takes over what was counted of a table before the source listed it again.
+func (t *table) goOn(was *table) {
+	t.sent, t.losses = was.sent, was.losses
+	t.done.Upserted, t.done.Updated, t.done.Deleted, t.done.Bytes = was.done.Upserted, was.done.Updated, was.done.Deleted, was.done.Bytes
 }
 
 func collision(t *table, same []*table) error {

@@ -12,8 +12,10 @@ const (
 	sessionRest = 14 * 24 * time.Hour // without a request, a session ends
 	sessionLife = 90 * 24 * time.Hour // and in any case
 	seenEvery   = time.Minute         // how precise its last request is
-	linkLife    = 48 * time.Hour
 )
+
+// LinkLife is for how long a login link is good.
+const LinkLife = 48 * time.Hour
 
 // hash returns what is stored of a token of a kind.
 func (s *Store) hash(kind, token string) []byte { return secret.HashAPIKey(s.hashKey, kind, token) }
@@ -54,7 +56,7 @@ func (s *Store) Login(ctx context.Context, email, password string) (*User, error
 func (s *Store) NewLoginLink(ctx context.Context, userID string, at time.Time) (token string, err error) {
 	token = secret.NewToken()
 	_, err = s.write.ExecContext(ctx, `insert into login_links (hash, user_id, expires_at) values ($1, $2, $3)`,
-		s.hash("login link", token), userID, micros(at.Add(linkLife)))
+		s.hash("login link", token), userID, micros(at.Add(LinkLife)))
 	return token, known(err)
 }
 

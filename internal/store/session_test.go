@@ -23,7 +23,7 @@ func TestSessions(t *testing.T) {
 			_, err := s.LoginLink(ctx, wrong, at)
 			wantErr(t, err, ErrNotFound)
 		}
-		_, err := s.LoginLink(ctx, link, at.Add(linkLife))
+		_, err := s.LoginLink(ctx, link, at.Add(LinkLife))
 		wantErr(t, err, ErrNotFound)
 		check(t, s.UseLoginLink(ctx, link, at))
 		wantErr(t, s.UseLoginLink(ctx, link, at), ErrNotFound)

@@ -194,17 +194,17 @@ func TestConnectCardOnly(t *testing.T) {
 	}
 }
 
-// A provider is a vendor's login that is as strict as vendors are: a code is good
+// A vendor has a login that is as strict as vendors are: a code is good
 // once, for the app, the address and the verifier that asked for it.
-type provider struct {
+type vendor struct {
 	*httptest.Server
 	challenge, redirect string
 	used                bool
 	refuse              bool
 }
 
-func newProvider(t *testing.T) *provider {
-	p := &provider{}
+func newVendor(t *testing.T) *vendor {
+	p := &vendor{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /services/oauth2/authorize", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -236,7 +236,7 @@ func newProvider(t *testing.T) *provider {
 }
 
 func TestLogin(t *testing.T) {
-	p := newProvider(t)
+	p := newVendor(t)
 	env := map[string]string{"PENSTOCK_OAUTH_SALESFORCE_ID": "app", "PENSTOCK_OAUTH_SALESFORCE_SECRET": "shh"}
 	logins := NewLogins(func(name string) string { return env[name] }, map[string]string{"salesforce": p.URL + "/"})
 	if len(logins) != 2 || logins.of("google_sheets") != nil || logins.of("salesforce_sandbox").Authorize != "https://test.salesforce.com/services/oauth2/authorize" {

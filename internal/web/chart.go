@@ -2,6 +2,9 @@ package web
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +37,26 @@ func bars(runs []run, now time.Time) []bar {
 		out[i] = bar{X: i * barWidth, Y: barHeights - h, Height: h, Word: r.Word(), Title: title, RunID: r.ID}
 	}
 	return out
+}
+
+// A spark is a timeline of a few runs that is read at a glance.
+type spark struct {
+	Bars  []bar
+	Label string // the same in words
+}
+
+// sparkOf returns the timeline of a connection's latest runs.
+func sparkOf(c *standing, now time.Time) spark {
+	s := spark{Bars: bars(c.Runs, now)}
+	count := map[string]int{}
+	for i := range c.Runs {
+		count[c.Runs[i].Word()]++
+	}
+	for _, word := range slices.Sorted(maps.Keys(count)) {
+		s.Label += fmt.Sprintf(", %d %s", count[word], word)
+	}
+	s.Label = "The last syncs: " + strings.TrimPrefix(s.Label, ", ")
+	return s
 }
 
 // span writes a duration as people say it.

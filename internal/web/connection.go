@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A run is one sync as the API has it.
@@ -54,6 +56,7 @@ type head struct {
 	Group      string
 	Section    string
 	Now        time.Time
+	MayEdit    bool // whoever looks may change the connection
 }
 
 // Fresh reports whether the connection waits to be started for the first time.
@@ -70,12 +73,10 @@ func (v *visit) head(section string) (h head, err error) {
 	if err := v.api("GET", "/v1/connections/"+v.escaped("id"), nil, h.Connection); err != nil {
 		return h, err
 	}
-	var group struct{ Name string }
-	if err := v.api("GET", "/v1/groups/"+url.PathEscape(h.Connection.GroupID), nil, &group); err != nil && !refused(err) {
-		return h, err
-	}
-	h.Group = group.Name
-	return h, nil
+	err = v.api("GET", v.oursPath(), nil, &h.Connection.Standing)
+	h.Group = h.Connection.Standing.GroupName
+	h.MayEdit = v.caller.Grants.May(access.Connections, access.Edit, access.Place{Group: h.Connection.GroupID, ID: h.Connection.ID})
+	return h, err
 }
 
 // escaped returns a value of the path as it goes into another path.
@@ -102,7 +103,7 @@ func (s *server) connection(v *visit) error {
 // runs returns the latest runs of a connection, the latest first.
 func (v *visit) runs(id string) ([]run, error) {
 	var list struct{ Items []run }
-	err := v.api("GET", "/v1/penstock/connections/"+url.PathEscape(id)+"/runs?limit="+itoa(runsShown), nil, &list)
+	err := v.api("GET", "/v1/penstock/connections/"+url.PathEscape(id)+"/runs?order=desc&limit="+itoa(runsShown), nil, &list)
 	return list.Items, err
 }
 

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -25,32 +24,45 @@ type connection struct {
 		Tasks          []notice
 		Warnings       []notice
 	}
+	Standing standing `json:"-"` // asked for separately
 }
 
 // A notice is a task or a warning.
 type notice struct{ Code, Message string }
 
 // Word is the connection's state in one word, of which there are few enough
-// to look for: "broken", "incomplete", "failing", "delayed", "syncing",
-// "paused", "waiting", "fine".
-func (c *connection) Word() string {
-	switch {
-	case c.Status.SetupState == "broken":
-		return "broken"
-	case c.Status.SetupState == "incomplete":
-		return "incomplete"
-	case c.Status.SyncState == "syncing":
-		return "syncing"
-	case c.Status.SyncState == "paused":
-		return "paused"
-	case c.FailedAt != nil && (c.SucceededAt == nil || c.FailedAt.After(*c.SucceededAt)):
-		return "failing"
-	case c.Status.SyncState == "rescheduled":
-		return "waiting"
-	case c.Status.UpdateState == "delayed":
-		return "delayed"
+// to look for, see [states].
+func (c *connection) Word() string { return c.Standing.State }
+
+// A standing is how a connection stands, as the API's overviews have it.
+type standing struct {
+	ID          string
+	Service     string
+	Schema      string
+	GroupName   string `json:"group_name"`
+	State       string
+	Problem     *string
+	SucceededAt *time.Time `json:"succeeded_at"`
+	NextSyncAt  *time.Time `json:"next_sync_at"`
+	Delay       int64      // in seconds
+	Runs        []run      // the latest first, without their tables
+}
+
+// Rows is how many rows the last sync moved; nil: there was none.
+func (c *standing) Rows() *int64 {
+	if len(c.Runs) == 0 {
+		return nil
 	}
-	return "fine"
+	return &c.Runs[0].Rows
+}
+
+// Late says by how much the data are older than the schedule means them to be,
+// "" if it is nothing that one would notice.
+func (c *standing) Late() string {
+	if c.Delay < 60 {
+		return ""
+	}
+	return strings.TrimSuffix(ago(time.Duration(c.Delay)*time.Second), " ago")
 }
 
 // all reads a list of the API to its end.
@@ -73,29 +85,37 @@ func all[T any](v *visit, path string) ([]T, error) {
 	}
 }
 
-// connectionList is what the page of all connections shows.
+// A connectionList is a part of the page of all connections.
 type connectionList struct {
 	Search, State string
-	Shown         []connection
-	Count         int // before the search
-	Now           time.Time
+	Items         []standing
+	Found, Total  int
+	States        map[string]int // how many there are of each, before the search
+	Cursor        string         `json:"next_cursor"` // "": there are no more
+	Now           time.Time      `json:"-"`
 }
+
+// More is the address of the rows that follow.
+func (l *connectionList) More() string {
+	return "/connections?" + url.Values{"q": {l.Search}, "state": {l.State}, "cursor": {l.Cursor}}.Encode()
+}
+
+const connectionsShown = 100 // at once
 
 func (s *server) connections(v *visit) error {
-	list, err := all[connection](v, "/v1/connections")
-	if err != nil {
+	data := connectionList{Search: strings.TrimSpace(v.FormValue("q")), State: v.FormValue("state"), Now: s.now()}
+	query := url.Values{"search": {data.Search}, "state": {data.State}, "cursor": {v.FormValue("cursor")}, "limit": {itoa(connectionsShown)}}
+	if err := v.api("GET", "/v1/penstock/connections?"+query.Encode(), nil, &data); err != nil {
 		return err
 	}
-	data := connectionList{Search: strings.TrimSpace(v.FormValue("q")), State: v.FormValue("state"), Count: len(list), Now: s.now()}
-	data.Shown = slices.DeleteFunc(list, func(c connection) bool {
-		return data.State != "" && c.Word() != data.State ||
-			!strings.Contains(strings.ToLower(c.Schema+" "+c.Service+" "+c.ID), strings.ToLower(data.Search))
-	})
-	if v.Header.Get("HX-Request") != "" {
-		return v.part("connections", "rows", data)
+	switch {
+	case v.Header.Get("HX-Request") == "":
+		return v.show("connections", &data)
+	case v.FormValue("cursor") != "":
+		return v.part("connections", "more", &data)
 	}
-	return v.show("connections", data)
+	return v.part("connections", "rows", &data)
 }
 
-// states are the words of [connection.Word], the most urgent first.
+// states are the words for how connections stand, the most urgent first.
 var states = []string{"broken", "incomplete", "failing", "delayed", "syncing", "waiting", "paused", "fine"}

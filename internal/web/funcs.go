@@ -17,9 +17,11 @@ var funcs = template.FuncMap{
 	"static":    static,
 	"ago":       func(t, now time.Time) string { return ago(now.Sub(t)) },
 	"under":     func(path, section string) bool { return path == section || strings.HasPrefix(path, section+"/") },
-	"number":    number,
+	"number":    numberOf,
 	"size":      size,
 	"span":      span,
+	"spark":     func(c standing, now time.Time) spark { return sparkOf(&c, now) },
+	"clock":     func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"date":      func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05") },
 	"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"states":    func() []string { return states },
@@ -86,6 +88,19 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf(form, fmt.Sprintf("%d h", int(d.Hours())))
 	}
 	return fmt.Sprintf(form, fmt.Sprintf("%d days", int(d.Hours()/24)))
+}
+
+// numberOf is number for templates, whose counts have several types.
+func numberOf(n any) (string, error) {
+	switch n := n.(type) {
+	case int:
+		return number(int64(n)), nil
+	case int64:
+		return number(n), nil
+	case *int64:
+		return number(*n), nil
+	}
+	return "", fmt.Errorf("%T is no count", n)
 }
 
 // number writes a number with thin spaces between thousands.

@@ -47,7 +47,7 @@ const tablesLive = 50 // are shown
 func (v *visit) live(id string) (l live, err error) {
 	path := "/v1/penstock/connections/" + url.PathEscape(id)
 	var latest struct{ Items []run }
-	if err := v.api("GET", path+"/runs?limit=1", nil, &latest); err != nil || len(latest.Items) == 0 || latest.Items[0].EndedAt != nil {
+	if err := v.api("GET", path+"/runs?order=desc&limit=1", nil, &latest); err != nil || len(latest.Items) == 0 || latest.Items[0].EndedAt != nil {
 		return l, err
 	}
 	l.Running, l.Run = true, &latest.Items[0]
@@ -77,6 +77,7 @@ func refused(err error) bool {
 // second, whoever many look.
 type watch struct {
 	seen map[chan []byte]bool
+	last []byte // what they have been told; nil: nothing yet
 }
 
 // watches are the connections that are looked at, by id.
@@ -148,6 +149,9 @@ func (w *watches) join(v *visit) chan []byte {
 		go w.ask(&own, id, c)
 	}
 	c.seen[news] = true
+	if c.last != nil {
+		news <- c.last // it may be newer than the page
+	}
 	return news
 }
 
@@ -162,7 +166,6 @@ func (w *watches) leave(id string, news chan []byte) {
 // ask asks about a connection once a second, until nobody looks at it, and
 // tells all who do when something has changed.
 func (w *watches) ask(v *visit, id string, c *watch) {
-	var last []byte
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
 	for {
@@ -177,14 +180,14 @@ func (w *watches) ask(v *visit, id string, c *watch) {
 			w.mu.Unlock()
 			return
 		}
-		if !bytes.Equal(part, last) {
+		if !bytes.Equal(part, c.last) {
 			for news := range c.seen {
 				select {
 				case news <- part:
 				default: // it has not read the one before; the next is newer anyway
 				}
 			}
-			last = part
+			c.last = part
 		}
 		w.mu.Unlock()
 		select {

@@ -84,7 +84,7 @@ var errNoPage = &apiError{Status: http.StatusNotFound, Message: "No page has thi
 // destination, else of those that have none.
 func (v *visit) blank(page *newPage, full bool) error {
 	var err error
-	if page.Groups, err = v.groups(full); err != nil {
+	if page.Groups, err = v.groupsThat(full); err != nil {
 		return err
 	}
 	if page.Group = v.FormValue("group"); page.Group == "" && len(page.Groups) > 0 {
@@ -93,8 +93,8 @@ func (v *visit) blank(page *newPage, full bool) error {
 	return v.show("new", page)
 }
 
-// groups returns the groups that have a destination, or those that have none.
-func (v *visit) groups(full bool) ([]group, error) {
+// groupsThat returns the groups that have a destination, or those that have none.
+func (v *visit) groupsThat(full bool) ([]group, error) {
 	groups, err := all[group](v, "/v1/groups")
 	if err != nil && !refused(err) {
 		return nil, err
@@ -194,7 +194,7 @@ func setupPage(kind, id string) string {
 // wrong shows a form again.
 func (v *visit) wrong(page *newPage, full bool) error {
 	var err error
-	if page.Groups, err = v.groups(full); err != nil {
+	if page.Groups, err = v.groupsThat(full); err != nil {
 		return err
 	}
 	if page.Group != newGroup && !slices.ContainsFunc(page.Groups, func(g group) bool { return g.ID == page.Group }) && page.Group != "" && page.GroupWhy == "" {

@@ -137,8 +137,9 @@ const (
 	loginReturn  = "/oauth/callback"
 )
 
-func (s *server) oauth(l *Login, r *http.Request) *oauth2.Config {
-	return &oauth2.Config{ClientID: l.ID, ClientSecret: l.Secret, Scopes: l.Scopes, RedirectURL: s.base(r) + loginReturn,
+// config returns what the login needs to know of this server, at an address.
+func (l *Login) config(base string) *oauth2.Config {
+	return &oauth2.Config{ClientID: l.ID, ClientSecret: l.Secret, Scopes: l.Scopes, RedirectURL: base + loginReturn,
 		Endpoint: oauth2.Endpoint{AuthURL: l.Authorize, TokenURL: l.Token, AuthStyle: oauth2.AuthStyleInParams}}
 }
 
@@ -167,7 +168,7 @@ func (v *visit) beginLogin(t subject, service string) error {
 	for name, value := range l.Parameters {
 		opts = append(opts, oauth2.SetAuthURLParam(name, value))
 	}
-	return v.redirect(v.s.oauth(l, v.Request).AuthCodeURL(v.s.Store.Seal(loginPurpose, encode(st)), opts...))
+	return v.redirect(l.config(v.s.base(v.Request)).AuthCodeURL(v.s.Store.Seal(loginPurpose, encode(st)), opts...))
 }
 
 func (s *server) login(v *visit) error {
@@ -222,7 +223,7 @@ func (v *visit) finishLogin(t subject, st *loginState, then func(context.Context
 	if said := v.FormValue("error"); said != "" {
 		return &apiError{Status: http.StatusBadRequest, Message: fmt.Sprintf("The login was not finished: %s. Go back and try again.", printable(said+" "+v.FormValue("error_description")))}
 	}
-	token, err := v.s.oauth(l, v.Request).Exchange(v.Context(), v.FormValue("code"), oauth2.VerifierOption(st.Verifier))
+	token, err := l.config(v.s.base(v.Request)).Exchange(v.Context(), v.FormValue("code"), oauth2.VerifierOption(st.Verifier))
 	if err != nil {
 		v.s.log.Warn("login failed", "service", st.Service, "connection", st.ID, "error", loginError(err))
 		return &apiError{Status: http.StatusBadGateway, Message: "The vendor did not accept the login. Go back and log in again; if that does not help, whoever runs this server finds the reason in its log."}

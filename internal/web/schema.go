@@ -56,6 +56,7 @@ func (p patch) Why() string {
 type tableRow struct {
 	Base, Schema, Name string
 	*tableConfig
+	Fixed   bool // whoever looks may change nothing
 	Columns []columnRow
 	Problem string // why the columns cannot be shown
 	Error   string // why a change was not made
@@ -82,15 +83,40 @@ type schemaTree struct {
 	Captured bool // somebody has looked at the source
 	Count    int  // tables, before the search
 	Chosen   int  // that are copied
-	Schemas  []schemaRow
+	Schemas  []*schemaRow
 	Error    string
 }
 
+// A schemaRow is a schema with its tables, or with a part of many.
 type schemaRow struct {
+	Base, Search      string
 	Name, Destination string
 	Enabled           bool
+	Count             int // its tables that are searched for
+	From              int // the number of the first that is shown
 	Tables            []tableRow
 }
+
+// More is the address of the tables that follow; "": there are none.
+func (r *schemaRow) More() string {
+	next := r.From + len(r.Tables)
+	if next >= r.Count {
+		return ""
+	}
+	return r.Base + "/schema?" + url.Values{"schema": {r.Name}, "from": {itoa(next)}, "q": {r.Search}}.Encode()
+}
+
+// cut leaves some of the tables: those that a request asks for, or as many as
+// there is room for.
+func (r *schemaRow) cut(from, room int) {
+	r.From = min(from, r.Count)
+	r.Tables = r.Tables[r.From:]
+	r.Tables = r.Tables[:min(len(r.Tables), room)]
+}
+
+// tablesShown is how many tables a page begins with, and how many follow when
+// somebody gets to their end.
+const tablesShown = 200
 
 // handlings are what can become of what is new in the source, and in words.
 var handlings = [][2]string{
@@ -113,10 +139,13 @@ func (s *server) schema(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if v.Header.Get("HX-Request") != "" {
-		return v.part("schema", "tree", tree)
+	switch {
+	case v.Header.Get("HX-Request") == "":
+		return v.show("schema", tree)
+	case v.FormValue("schema") != "" && len(tree.Schemas) == 1:
+		return v.part("schema", "tables", tree.Schemas[0])
 	}
-	return v.show("schema", tree)
+	return v.part("schema", "tree", tree)
 }
 
 // tree returns the page of all tables, with what went wrong.
@@ -134,9 +163,13 @@ func (v *visit) tree(problem string) (*schemaTree, error) {
 		return nil, err
 	}
 	tree.Captured, tree.Handling = true, config.Handling
+	room, only := tablesShown, ""
+	if v.Method == http.MethodGet { // a form says by it what to change
+		only = v.FormValue("schema")
+	}
 	for _, name := range slices.Sorted(maps.Keys(config.Schemas)) {
 		set := config.Schemas[name]
-		row := schemaRow{Name: name, Destination: set.Destination, Enabled: set.Enabled}
+		row := &schemaRow{Base: h.Base(), Search: tree.Search, Name: name, Destination: set.Destination, Enabled: set.Enabled}
 		for _, table := range slices.Sorted(maps.Keys(set.Tables)) {
 			t := set.Tables[table]
 			tree.Count++
@@ -144,10 +177,13 @@ func (v *visit) tree(problem string) (*schemaTree, error) {
 				tree.Chosen++
 			}
 			if strings.Contains(strings.ToLower(name+"."+table), strings.ToLower(tree.Search)) {
-				row.Tables = append(row.Tables, tableRow{Base: h.Base(), Schema: name, Name: table, tableConfig: t})
+				row.Tables = append(row.Tables, tableRow{Base: h.Base(), Schema: name, Name: table, tableConfig: t, Fixed: !h.MayEdit})
 			}
 		}
-		if len(row.Tables) > 0 || tree.Search == "" {
+		row.Count = len(row.Tables)
+		row.cut(int(v.number("from")), room)
+		if only == name || only == "" && (row.Count > 0 || tree.Search == "") {
+			room -= len(row.Tables)
 			tree.Schemas = append(tree.Schemas, row)
 		}
 	}
@@ -232,6 +268,7 @@ func (s *server) table(v *visit) error {
 	if err != nil {
 		return err
 	}
+	t.Fixed = !h.MayEdit
 	if v.Header.Get("HX-Request") != "" {
 		return v.part("schema", "columns", t)
 	}

@@ -22,6 +22,16 @@ const (
 // signInForm is what the sign-in page shows.
 type signInForm struct {
 	Email, Next, Error string
+	SSO                string // where single sign-on begins, "": there is none
+}
+
+// signInForm returns the form that leads to a page.
+func (s *server) signInForm(email, next string) signInForm {
+	form := signInForm{Email: strings.TrimSpace(email), Next: local(next)}
+	if s.SSO != nil {
+		form.SSO = ssoPath + "?" + url.Values{"next": {form.Next}}.Encode()
+	}
+	return form
 }
 
 func (s *server) showSignIn(w http.ResponseWriter, r *http.Request) {
@@ -29,11 +39,11 @@ func (s *server) showSignIn(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/connections", http.StatusSeeOther)
 		return
 	}
-	s.show(w, nil, "signin", http.StatusOK, signInForm{Next: local(r.FormValue("next"))})
+	s.show(w, nil, "signin", http.StatusOK, s.signInForm("", r.FormValue("next")))
 }
 
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
-	form := signInForm{Email: strings.TrimSpace(r.PostFormValue("email")), Next: local(r.PostFormValue("next"))}
+	form := s.signInForm(r.PostFormValue("email"), r.PostFormValue("next"))
 	who := form.Email + " " + host(r)
 	if s.tries.over(who, s.now()) {
 		form.Error = "Too many wrong passwords. Try again in a few minutes."
@@ -102,7 +112,7 @@ func (s *server) showWelcome(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.show(w, nil, "message", http.StatusNotFound, message{"This link is not valid any more",
-			"It was used already, or it is older than two days. Ask an administrator for another, or make one with: penstock link EMAIL"})
+			"It was used already, or it is older than two days. Ask an administrator for another, or make one with: penstock login-link EMAIL"})
 	case err != nil:
 		s.fail(w, r, nil, err)
 	default:

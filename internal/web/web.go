@@ -34,6 +34,7 @@ type Config struct {
 	Connectors   []connector.Service
 	Destinations []destination.Service
 	Logins       Logins
+	SSO          *SSO // nil: people sign in with passwords only
 
 	// Closing is closed when the server is about to stop: pages that follow
 	// something let go of it then. nil: it never does.
@@ -98,6 +99,10 @@ var compressed = func() func(http.Handler) http.HandlerFunc {
 func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /signin", s.showSignIn)
 	mux.HandleFunc("POST /signin", s.signIn)
+	if s.SSO != nil {
+		mux.HandleFunc("GET "+ssoPath, s.beginSSO)
+		mux.HandleFunc("GET "+ssoReturn, s.endSSO)
+	}
 	mux.HandleFunc("GET /welcome", s.showWelcome)
 	mux.HandleFunc("POST /welcome", s.welcome)
 	mux.Handle("POST /signout", s.signedIn(s.signOut))
@@ -127,6 +132,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("POST /connections/{id}/setup/delete", s.signedIn(s.deleteConnection))
 	mux.Handle("GET /connections/{id}/checks", s.signedIn(s.checks))
 	mux.Handle("POST /connections/{id}/checks", s.signedIn(s.check))
+	mux.Handle("GET /connections/{id}/changes", s.signedIn(s.changes))
 	mux.Handle("GET /connections/{id}/plan", s.signedIn(s.plan))
 	mux.Handle("GET /connections/{id}/runs/{run}", s.signedIn(s.run))
 	mux.Handle("GET /connections/{id}/runs/{run}/log", s.signedIn(s.logFeed))
@@ -154,6 +160,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+loginReturn, s.loginDone)
 
 	mux.Handle("GET "+stylePath, forever(http.HandlerFunc(s.style)))
+	s.accountRoutes(mux)
 	mux.HandleFunc("/", s.missing)
 }
 

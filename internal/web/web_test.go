@@ -32,7 +32,7 @@ type site struct {
 	sent []string // to the API, where it is watched
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, with ...func(*Config)) *site {
 	t.Helper()
 	ctx := context.Background()
 	db, err := store.Open(ctx, t.TempDir(), secret.Key{1})
@@ -44,6 +44,9 @@ func newSite(t *testing.T) *site {
 	must(t, db.CreateUser(ctx, u))
 	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
 	s.config = Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
+	for _, f := range with {
+		f(&s.config)
+	}
 	s.start()
 	return s
 }
@@ -145,7 +148,7 @@ func (b *browser) ask(method, path string, form url.Values, htmx bool) (*http.Re
 
 func TestSigningIn(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/connections", `{"items":[]}`)
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
 	b := s.browser()
 	if status, at, body := b.do("GET", "/connections?state=broken", nil); status != 200 || at != "/signin?next=%2Fconnections%3Fstate%3Dbroken" || !strings.Contains(body, "Sign in") {
 		t.Fatalf("%d %s\n%s", status, at, body)
@@ -209,7 +212,7 @@ func (s *site) signedIn() *browser {
 
 func TestOtherSitesCannotAct(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/connections", `{"items":[]}`)
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
 	b := s.signedIn()
 	for _, from := range []string{"cross-site", "same-site"} {
 		b.from = from
@@ -228,7 +231,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	s := newSite(t)
 	const hostile = `<script>alert(1)</script>\"'><img src=x onerror=alert(1)>`
-	s.answers("GET /v1/connections", `{"items":[{"id":"c","schema":"`+hostile+`","service":"`+hostile+`","status":{"setup_state":"broken","tasks":[{"code":"x","message":"`+hostile+`"}]}}]}`)
+	s.answers("GET /v1/penstock/connections", `{"total":1,"found":1,"items":[{"id":"c","schema":"`+hostile+`","service":"`+hostile+`","group_name":"`+hostile+`","state":"broken","problem":"`+hostile+`"}]}`)
 	_, _, body := s.signedIn().do("GET", "/connections?q=%3Cscript%3Ealert", nil)
 	if strings.Contains(body, "<script>alert") || strings.Contains(body, "<img src=x") {
 		t.Error(body)

@@ -4,7 +4,7 @@ module.exports = async ({ page, base, look }) => {
 	await look(page, 'connections');
 	await page.fill('[name=q]', 'people');
 	await page.waitForFunction(() => document.querySelectorAll('#rows tbody tr').length === 1);
-	await page.getByRole('link', { name: 'people' }).click();
+	await page.getByRole('link', { name: 'people', exact: true }).click();
 	await page.getByRole('button', { name: 'Sync now' }).click();
 	await page.waitForURL(/connections\/[^/?]+$/);
 	await look(page, 'connection');
@@ -14,6 +14,9 @@ module.exports = async ({ page, base, look }) => {
 	await look(page, 'tables');
 	await page.getByRole('link', { name: 'Checks', exact: true }).click();
 	await look(page, 'checks');
+	await page.getByRole('link', { name: 'Changes', exact: true }).click();
+	await page.getByText('The connection was created.').waitFor();
+	await look(page, 'changes');
 	await page.getByRole('link', { name: 'Syncs', exact: true }).click();
 	await page.locator('main table').last().getByRole('link').last().click();
 	await page.getByRole('heading', { name: 'Log' }).waitFor();

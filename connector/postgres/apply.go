@@ -1,0 +1,358 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/schema"
+)
+
+// apply takes a message of the log, and reports whether a transaction ended
+// with it.
+func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error) {
+	c := cursor{b: msg}
+	kind := c.uint8()
+	if f.part != nil && kind != msgStreamStop {
+		if kind == msgOrigin {
+			return false, nil
+		}
+		return false, f.spool.add(f.part, msg)
+	}
+	switch kind {
+	case msgInsert, msgUpdate, msgDelete:
+		if err := c.change(kind, &f.change); err != nil {
+			return false, err
+		}
+		return false, f.changed(ctx, kind, len(msg))
+	case msgBegin:
+		b, err := c.begin()
+		f.begin(b)
+		return false, err
+	case msgCommit:
+		end, err := c.commitEnd()
+		f.commit(end)
+		return err == nil, err
+	case msgStreamStart:
+		xid := c.uint32()
+		c.uint8()
+		if err = c.done(); err == nil {
+			f.part, err = f.spool.open(xid)
+		}
+		return false, err
+	case msgStreamStop:
+		f.part = nil
+		return false, c.done()
+	case msgStreamAbort:
+		xid, sub := c.uint32(), c.uint32()
+		if c.bad {
+			return false, errProtocol
+		}
+		return false, f.spool.abort(xid, sub)
+	case msgStreamCommit:
+		b, end, err := c.streamCommit()
+		if err != nil {
+			return false, err
+		}
+		f.begin(b)
+		err = f.spool.replay(b.xid, func(msg []byte) error {
+			_, err := f.apply(ctx, msg)
+			return err
+		})
+		if err != nil {
+			return false, err
+		}
+		f.commit(end)
+		return true, nil
+	case msgRelation:
+		d, err := c.relation()
+		if err != nil {
+			return false, err
+		}
+		return false, f.describe(ctx, d)
+	case msgTruncate:
+		oids, err := c.truncate()
+		if err != nil {
+			return false, err
+		}
+		return false, f.truncated(ctx, oids)
+	case msgOrigin, msgType, msgLogical:
+		return false, nil
+	default:
+		return false, fmt.Errorf("unexpected message %q in the log", kind)
+	}
+}
+
+func (f *follower) begin(b begin) {
+	f.now, f.within = b, true
+	f.past = b.commit < f.position
+	f.txns++
+	f.xid = near(f.catalog.xmax, b.xid)
+	f.clock = max(b.time+epochMicros, f.clock+1)
+}
+
+func (f *follower) commit(end position) {
+	f.within = false
+	f.position = max(f.position, end)
+	f.early = append(f.early, f.xid)
+}
+
+// describe takes note of how the log describes a relation from now on.
+func (f *follower) describe(ctx context.Context, d described) error {
+	m := &mapping{}
+	f.maps[d.oid] = m
+	l := f.holders[d.oid]
+	if l == nil {
+		// A table that is not in the catalog is new, or gone since.
+		if !f.known[d.oid] && !f.catalog.sees(f.xid) {
+			return f.changedSchema(ctx)
+		}
+		return nil
+	}
+	older := l.catalog.sees(f.xid) // the catalog that is known came later
+	for i, c := range l.cols {
+		at := slices.IndexFunc(d.columns, func(dc describedColumn) bool { return dc.name == c.Name })
+		ok := at >= 0 && d.columns[at].typ == c.oid
+		if l.table.Columns[i].Key {
+			ok = ok && (d.identity == 'f' || d.columns[at].identity)
+		}
+		// A column that the row has not, and the table has now, was added
+		// later: all rows have NULL in it until they are changed. Generated
+		// columns are never there.
+		if at < 0 && !l.table.Columns[i].Key && (older || c.logged == nil) {
+			ok = true
+		}
+		if !ok && !older {
+			return f.changedSchema(ctx)
+		}
+		if !ok {
+			f.heal(l, errAltered)
+			return nil
+		}
+		m.at = append(m.at, at)
+	}
+	if l.starts {
+		m.at = append(m.at, sinceWhen)
+	}
+	for _, dc := range d.columns {
+		if !older && !l.rel.has(dc.name) {
+			return f.changedSchema(ctx)
+		}
+	}
+	m.to = l
+	return nil
+}
+
+// changedSchema ends the sync before the transaction that is being read: what
+// it changes cannot be understood with the catalog that is known.
+func (f *follower) changedSchema(ctx context.Context) error {
+	// The next catalog is to be one that the transaction is part of.
+	f.early = append(f.early, f.xid)
+	if err := f.save(ctx); err != nil {
+		return err
+	}
+	return connector.ErrSchemaChanged
+}
+
+// changed takes a change of a row.
+func (f *follower) changed(ctx context.Context, kind byte, size int) error {
+	c := &f.change
+	m := f.maps[c.oid]
+	if m == nil {
+		return errProtocol
+	}
+	l := m.to
+	if l == nil || f.past || !l.wants(f) {
+		return nil
+	}
+	for _, t := range [][]datum{c.old, c.now} {
+		if len(t) > 0 && !fitsTuple(m, t) {
+			return errProtocol
+		}
+	}
+	if err := f.settle(l, l.change(ctx, kind, c, m.at, size)); err != nil {
+		return err
+	}
+	if f.held < f.run.source.env.Memory/4 {
+		return nil
+	}
+	return f.flush(ctx)
+}
+
+// fitsTuple reports whether a row has the columns that the log described.
+func fitsTuple(m *mapping, tuple []datum) bool {
+	return len(m.at) == 0 || slices.Max(m.at) < len(tuple)
+}
+
+func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, size int) error {
+	w := l.window
+	if kind == msgDelete {
+		return l.remove(ctx, c.old, at, size)
+	}
+	if c.old != nil {
+		if c.whole { // what did not change is in the row before
+			for i := range c.now {
+				if c.now[i].kind == isUnchanged && i < len(c.old) {
+					c.now[i] = c.old[i]
+				}
+			}
+		}
+		if !l.sameKey(c.old, c.now, at) {
+			if err := l.remove(ctx, c.old, at, size); err != nil {
+				return err
+			}
+			if l.converted || l.unchanged(c.now, at) {
+				return w.readAgain(ctx, c.now, at)
+			}
+			return w.upsert(ctx, c.now, at, size)
+		}
+	}
+	switch {
+	case l.converted:
+		return w.readAgain(ctx, c.now, at)
+	case !l.unchanged(c.now, at):
+		return w.upsert(ctx, c.now, at, size)
+	case l.filter != "" || l.starts: // each version is a whole row
+		return w.readAgain(ctx, c.now, at)
+	}
+	var set []int
+	for i := range l.cols {
+		if at[i] >= 0 && c.now[at[i]].kind != isUnchanged {
+			set = append(set, i)
+		}
+	}
+	if len(set) == len(l.key) { // nothing that is wanted has changed
+		return nil
+	}
+	return w.update(ctx, c.now, at, set, size)
+}
+
+// remove deletes the row with the key in a tuple, if deletes are captured.
+func (l *logged) remove(ctx context.Context, tuple []datum, at []int, size int) error {
+	if !l.run.source.CaptureDeletes {
+		return nil
+	}
+	for _, i := range l.key {
+		if tuple == nil || tuple[at[i]].kind != isText {
+			return errAltered
+		}
+	}
+	return l.window.delete(ctx, tuple, at, size)
+}
+
+func (l *logged) sameKey(a, b []datum, at []int) bool {
+	for _, i := range l.key {
+		if !bytes.Equal(a[at[i]].data, b[at[i]].data) {
+			return false
+		}
+	}
+	return true
+}
+
+// unchanged reports whether a column that is wanted has not come because it
+// did not change.
+func (l *logged) unchanged(tuple []datum, at []int) bool {
+	return slices.ContainsFunc(at, func(i int) bool { return i >= 0 && tuple[i].kind == isUnchanged })
+}
+
+// truncated empties tables. Of one that only some partitions are emptied of,
+// queries tell what is left.
+func (f *follower) truncated(ctx context.Context, oids []uint32) error {
+	if f.past {
+		return nil
+	}
+	var met []*logged
+	for _, oid := range oids {
+		m := f.maps[oid]
+		if m == nil || m.to == nil || slices.Contains(met, m.to) || !m.to.wants(f) {
+			continue
+		}
+		l := m.to
+		met = append(met, l)
+		whole := slices.Contains(oids, l.rel.OID) || all(l.rel.holders(), func(r *relation) bool { return slices.Contains(oids, r.OID) })
+		if !whole {
+			f.heal(l, errAltered)
+			continue
+		}
+		if !l.run.source.CaptureDeletes {
+			continue
+		}
+		err := l.window.flush(ctx)
+		if err == nil {
+			// Rows that came in this sync are emptied out, too.
+			err = l.write(ctx, schema.Batch{Op: schema.Truncate, Table: l.table, Before: l.run.req.Start.Add(time.Second)})
+		}
+		if err := f.settle(l, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAgain sends rows as they are now. That may be later than the change
+// that it is about: then the log repeats what is later.
+func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]string) error {
+	if err := f.awaitSeen(ctx); err != nil {
+		return err
+	}
+	defer f.conn.Exec(context.WithoutCancel(ctx), "rollback")
+	var columns, rows, list []string
+	for _, i := range l.key {
+		columns = append(columns, pgx.Identifier{l.cols[i].Name}.Sanitize())
+	}
+	for _, values := range keys {
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = quote(v)
+		}
+		rows = append(rows, "("+strings.Join(quoted, ", ")+")")
+	}
+	for _, c := range l.cols {
+		list = append(list, c.expr)
+	}
+	table, cols := l.table, l.cols
+	if l.starts {
+		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
+		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.clock-epochMicros))
+	}
+	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
+		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
+	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
+	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, l.rel.sql(), where), make([]byte, 64<<10), out)
+}
+
+// awaitSeen begins a transaction that sees all that was read from the log: a
+// commit is in it before others see what was committed.
+func (f *follower) awaitSeen(ctx context.Context) error {
+	for {
+		if _, err := f.conn.Exec(ctx, readOnly); err != nil {
+			return &connectionError{err}
+		}
+		var text string
+		if err := f.conn.QueryRow(ctx, "select txid_current_snapshot()::text").Scan(&text); err != nil {
+			return &connectionError{err}
+		}
+		var seen visibility
+		if err := seen.UnmarshalText([]byte(text)); err != nil {
+			return err
+		}
+		if f.allSeen(&seen) && (!f.within || seen.sees(f.xid)) {
+			return nil
+		}
+		if _, err := f.conn.Exec(ctx, "rollback"); err != nil {
+			return &connectionError{err}
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
