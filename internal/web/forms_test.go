@@ -476,3 +476,24 @@ func TestApprovingKeys(t *testing.T) {
 		t.Error(body)
 	}
 }
+
+// TestReviewersSetup: who may only look gets no buttons, and changes nothing.
+func TestReviewersSetup(t *testing.T) {
+	s := realSite(t)
+	_, at, _ := s.signedIn().do("POST", "/new/connection/vault", entries("config.schema", "s", "config.host", "h", "config.password", "swordfish"))
+	s.signedIn().tested(at + "/tests")
+	s.user = &store.User{AccountID: s.user.AccountID, Email: "eve@example.com", Role: "Account Reviewer"}
+	must(t, s.store.CreateUser(t.Context(), s.user))
+	b := s.signedIn()
+	_, _, body := b.do("GET", at, nil)
+	for _, button := range []string{"Save and test", "Run the tests", "Start with all tables", "Save the schedule", "Delete the connection"} {
+		if strings.Contains(body, button) {
+			t.Errorf("there is a button %s", button)
+		}
+	}
+	for _, what := range []string{"", "/approve", "/schedule", "/start", "/delete"} {
+		if status, _, _ := b.do("POST", at+what, entries("config.host", "x", "kind", "MANUAL", "hash", "h", "public_key", "k")); status < 400 {
+			t.Errorf("%s: %d", what, status)
+		}
+	}
+}

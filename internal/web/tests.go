@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -93,6 +94,7 @@ type testsView struct {
 	Error   string // why they could not be run
 	State   string // of the setup: "connected", "incomplete", "broken"
 	Fresh   bool   // of a connection: nothing has been synced yet
+	MayEdit bool   // whoever looks may change what is tested
 	ended   bool   // a run of this process has just ended
 	Done    string // where to go when all is well, "": nowhere
 }
@@ -260,6 +262,8 @@ func (w *testWriter) view(t subject) *testsView {
 // run, or as they are stored.
 func (v *visit) tests(t subject, stored *configured) testsView {
 	view := testsView{subject: t, Results: stored.SetupTests, State: stored.state(), Fresh: t.Kind == "connections" && t.Auth == "" && stored.Paused && stored.SucceededAt == nil}
+	of := map[string]access.Resource{"connections": access.Connections, "destinations": access.Destinations}[t.Kind]
+	view.MayEdit = v.caller.Grants.May(of, access.Edit, access.Place{Group: stored.GroupID, ID: stored.ID})
 	if run := v.s.testings.of(t); run != nil {
 		run.mu.Lock()
 		defer run.mu.Unlock()
