@@ -145,6 +145,8 @@ func (s *server) routes() []route {
 			route{method: patch, path: destinations + id, handle: s.updateDestination, message: fivetran.DestinationUpdated},
 			route{method: del, path: destinations + id, handle: s.deleteDestination, message: fivetran.DestinationDeleted},
 			route{method: post, path: destinations + id + "/test", load: setupTests, handle: s.testDestination, message: fivetran.SetupTestsCompleted},
+			route{method: post, path: "/v1/penstock/destinations/{id}/test", load: setupTests, handle: s.followDestinationTests, message: fivetran.SetupTestsCompleted, download: true},
+			route{method: post, path: "/v1/penstock/destinations/{id}/query", load: sourceRead, handle: s.queryDestination, message: fivetran.QueryAnswered},
 			route{method: get, path: destinations + certificates, handle: destinationCertificates.list, message: fivetran.DestinationCertificatesListed},
 			route{method: post, path: destinations + certificates, handle: destinationCertificates.approve, message: fivetran.CertificateApproved, status: 201},
 			route{method: get, path: destinations + certificates + hash, handle: destinationCertificates.show, message: fivetran.DestinationCertificateShown},
@@ -201,6 +203,7 @@ func (s *server) routes() []route {
 
 			route{method: get, path: ours, handle: s.overview, message: fivetran.ConnectionRetrieved},
 			route{method: get, path: ours + "/events", handle: s.connectionEvents, message: fivetran.EventsListed},
+			route{method: post, path: ours + "/test", load: setupTests, handle: s.followConnectionTests, message: fivetran.SetupTestsCompleted, download: true},
 			route{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
 			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},

@@ -197,6 +197,7 @@ const (
 	VerificationsListed    = "Verifications retrieved successfully"
 	VerificationRetrieved  = "Verification retrieved successfully"
 	VerificationCanceled   = "Verification has been canceled"
+	QueryAnswered          = "Query has been answered"
 	PlanMade               = "Plan has been made"
 	LoginLinkCreated       = "Login link has been created"
 	EventsListed           = "Events retrieved successfully"
