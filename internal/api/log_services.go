@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/fivetran"
@@ -57,7 +56,7 @@ func (s *server) listLogServiceKinds(r *request) (any, error) {
 		for _, f := range (*k).Config.Fields {
 			if !f.Readonly {
 				kind.Fields = append(kind.Fields, fivetran.ServiceField{Name: f.Name, Title: f.Title, Help: f.Help, Type: string(f.Type),
-					Secret: f.Secret, Required: f.Required, Options: slices.Concat([]string{}, f.Enum)})
+					Secret: f.Secret, Required: f.Required, Options: append([]string{}, f.Enum...)})
 			}
 		}
 		return kind

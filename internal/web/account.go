@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/internal/access"
+	"github.com/penstock-data/penstock/internal/secret"
 )
 
 // A desk is a page of the account, where something is listed and done.
@@ -36,11 +38,33 @@ type accountHead struct {
 	Self    string // id of whoever is signed in
 }
 
-// May reports whether whoever is signed in may change things of a kind, as the
-// account's pages call them.
-func (h accountHead) May(kind string) bool {
-	r := map[string]access.Resource{"users": access.Users, "teams": access.Teams, "webhooks": access.Webhooks, "agents": access.Agents, "account": access.Account, "destinations": access.Destinations}[kind]
-	return h.grants.Anywhere(r, access.Edit)
+// kinds are what the account's pages call what they change.
+var kinds = map[string]access.Resource{"user": access.Users, "team": access.Teams, "webhook": access.Webhooks, "agent": access.Agents,
+	"system key": access.Account, "log service": access.Destinations}
+
+// Makes reports whether whoever is signed in may make something of a kind.
+func (h accountHead) Makes(kind string) bool {
+	switch r := kinds[kind]; kind {
+	case "user", "team":
+		return h.grants.May(r, access.Create, access.New)
+	case "system key":
+		return h.grants.May(r, access.Create, access.Place{})
+	case "log service":
+		return h.grants.Anywhere(r, access.Edit)
+	default:
+		return h.grants.Anywhere(r, access.Create)
+	}
+}
+
+// Edits reports whether whoever is signed in may change a thing of a kind that
+// stands in a group, "": in none.
+func (h accountHead) Edits(kind, group, id string) bool {
+	return h.grants.May(kinds[kind], access.Edit, access.Place{Group: group, ID: id})
+}
+
+// Deletes is the same for deleting it.
+func (h accountHead) Deletes(kind, group, id string) bool {
+	return h.grants.May(kinds[kind], access.Delete, access.Place{Group: group, ID: id})
 }
 
 // desks are the pages of the account, in the order of their links.
@@ -80,9 +104,10 @@ func (d *desk) page(v *visit, status int, h accountHead) error {
 
 func (d *desk) post(v *visit) error {
 	once, err := d.do(v)
+	var said *apiError
 	switch {
-	case refused(err):
-		return d.page(v, err.(*apiError).Status, accountHead{Problem: err.Error()})
+	case errors.As(err, &said):
+		return d.page(v, said.Status, accountHead{Problem: said.Message})
 	case err != nil:
 		return err
 	case once != nil:
@@ -238,9 +263,11 @@ func (s *server) changePassword(v *visit) error {
 	problem := unfit(v.PostFormValue("password"), v.PostFormValue("again"))
 	if s.tries.over(who, s.now()) {
 		problem = "Too many wrong passwords. Try again in a few minutes."
-	} else if _, err := s.Store.Login(v.Context(), v.user.Email, v.PostFormValue("current")); err != nil {
+	} else if _, err := s.Store.Login(v.Context(), v.user.Email, v.PostFormValue("current")); errors.Is(err, secret.ErrWrongPassword) {
 		s.tries.note(who, s.now())
 		problem = "The password until now is wrong."
+	} else if err != nil {
+		return err
 	}
 	if problem != "" {
 		return keys.page(v, http.StatusBadRequest, accountHead{Problem: problem})

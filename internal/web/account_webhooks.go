@@ -46,7 +46,11 @@ func showWebhooks(v *visit, h accountHead) (any, error) {
 }
 
 func doWebhooks(v *visit) ([]onceShown, error) {
-	if v.field("do") != "create" {
+	switch v.field("do") {
+	case "delete":
+		return nil, v.api("DELETE", "/v1/webhooks/"+v.pathField("id"), nil, nil)
+	case "create":
+	default:
 		return nil, errNothing
 	}
 	body := v.fields("url", "secret")
@@ -92,12 +96,6 @@ func doWebhook(v *visit) ([]onceShown, error) {
 		return []onceShown{{"The receiver took it, with status", itoa(got.Status)}}, nil
 	case "switch":
 		return nil, v.api("PATCH", one, map[string]any{"active": v.field("active") != ""}, nil)
-	case "delete":
-		if err := v.api("DELETE", one, nil, nil); err != nil {
-			return nil, err
-		}
-		v.URL.Path = "/account/webhooks" // there is no page to come back to
-		return nil, nil
 	}
 	return nil, errNothing
 }

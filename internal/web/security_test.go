@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 	b := s.signedIn()
 	for path, dos := range map[string][]string{
 		"/account/users": {"invite", "link", "role", "delete"}, "/account/teams": {"create", "delete"}, "/account/teams/t": {"save", "add", "remove", "group", "ungroup"},
-		"/account/system-keys": {"create", "rotate", "delete"}, "/account/webhooks": {"create"}, "/account/webhooks/w": {"test", "switch", "delete"},
+		"/account/system-keys": {"create", "rotate", "delete"}, "/account/webhooks": {"create", "delete"}, "/account/webhooks/w": {"test", "switch"},
 		"/account/agents": {"hybrid", "proxy", "delete hybrid", "delete proxy"}, "/account/logging": {"create", "test", "switch", "delete"},
 	} {
 		for _, do := range dos {
