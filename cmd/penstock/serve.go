@@ -47,7 +47,9 @@ type serveCmd struct {
 	Records         []string          `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
 	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
+	OAuthEndpoint   map[string]string `name:"oauth-endpoint" help:"Let people log in to a vendor at another address: salesforce=http://127.0.0.1:9000. Apps are given by PENSTOCK_OAUTH_… in the environment; see docs/operation.md." placeholder:"VENDOR=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
+	Followers       int               `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
 	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
 	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
@@ -148,11 +150,11 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	r := runner.New(runner.Config{
 		Store: p.store, Connectors: services, Destinations: targets, Endpoints: c.Endpoint, Secrets: secretsmanager.New(policy, c.Endpoint), Memory: int64(c.Memory), Log: p.log,
 	})
-	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Log: p.log, Metrics: metrics})
+	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Followers: c.Followers, Log: p.log, Metrics: metrics})
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
+	p.handler = p.mux(web.NewLogins(os.Getenv, c.OAuthEndpoint), api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
 }
 
@@ -201,9 +203,10 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 
 // mux leaves the API's paths to it as they came: a ServeMux would answer an
 // unclean one with a redirect in HTML.
-func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler {
+func (p *platform) mux(logins web.Logins, c api.Config, metrics *prometheus.Registry) http.Handler {
 	rest := api.New(c)
-	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL, SSO: p.sso, Closing: c.Closing})
+	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL, Closing: c.Closing,
+		Connectors: c.Connectors, Destinations: c.Destinations, Logins: logins, SSO: p.sso})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

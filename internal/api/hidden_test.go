@@ -28,6 +28,7 @@ func (e *hookEnv) hide() map[string]string {
 		"/v1/teams":                     e.id("/v1/teams", `{"name":"Hidden"}`),
 		"/v1/groups":                    group,
 		"/v1/destinations":              group,
+		"/v1/penstock/destinations":     group,
 		"/v1/webhooks/group":            group,
 		"/v1/external-logging":          group,
 		"/v1/webhooks":                  hook,

@@ -60,11 +60,15 @@ func (s *server) findRun(r *request) (*store.Run, error) {
 }
 
 func wireRun(r *store.Run) fivetran.Run {
-	return fivetran.Run{
+	wire := fivetran.Run{
 		ID: r.ID, SyncID: (&store.Event{RunID: r.ID}).SyncID(), Cause: r.Cause, Historical: r.Historical,
 		StartedAt: r.StartedAt, EndedAt: optionalTime(r.EndedAt), Outcome: optional(r.Outcome), Reason: optional(r.Reason),
-		RescheduledFor: optionalTime(r.RescheduledFor), Rows: r.Rows, Bytes: r.Bytes,
+		RescheduledFor: optionalTime(r.RescheduledFor), Rows: r.Rows, Bytes: r.Bytes, FreshAt: optionalTime(r.FreshAt),
 	}
+	if l := r.Latency; l != nil {
+		wire.Latency = &fivetran.Latency{Changes: l.Changes, P50: l.P50, P95: l.P95, P99: l.P99}
+	}
+	return wire
 }
 
 // runLog shows the log of a run, page by page, or line by line as it is written

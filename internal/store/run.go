@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -49,6 +50,9 @@ type Run struct {
 	Rows       int64  // moved so far
 	Bytes      int64
 
+	FreshAt time.Time // of a run that stays on: all that was committed at the source until then is in the destination
+	Latency *Latency  // of the last minutes; nil: nothing was measured
+
 	EndedAt        time.Time // zero: it lives
 	Outcome        string    // "" while it lives
 	Reason         string    // the error's words; "" after a success
@@ -67,17 +71,21 @@ type Token struct {
 func (r *Run) Token() Token { return Token{r.ID, r.ConnectionID, r.Fence} }
 
 var runColumns = columns{"id", "connection_id", "cause", "historical", "started_at", "owner", "fence", "lease_until", "stop",
-	"rows_moved", "bytes_moved", "ended_at", "outcome", "reason", "rescheduled_for"}
+	"rows_moved", "bytes_moved", "fresh_at", "latency", "ended_at", "outcome", "reason", "rescheduled_for"}
 
 func scanRun(row scanner) (r Run, err error) {
+	var latency json.RawMessage
 	err = row.Scan(&r.ID, &r.ConnectionID, &r.Cause, &r.Historical, stamp{&r.StartedAt}, &r.Owner, &r.Fence, stamp{&r.LeaseUntil}, &r.Stop,
-		&r.Rows, &r.Bytes, stamp{&r.EndedAt}, &r.Outcome, &r.Reason, stamp{&r.RescheduledFor})
+		&r.Rows, &r.Bytes, stamp{&r.FreshAt}, document{&latency}, stamp{&r.EndedAt}, &r.Outcome, &r.Reason, stamp{&r.RescheduledFor})
+	if err == nil && latency != nil {
+		err = json.Unmarshal(latency, &r.Latency)
+	}
 	return r, known(err)
 }
 
 func (r *Run) values() []any {
 	return []any{r.ID, r.ConnectionID, r.Cause, r.Historical, micros(r.StartedAt), r.Owner, r.Fence, r.LeaseUntil.UnixMicro(), r.Stop,
-		r.Rows, r.Bytes, micros(r.EndedAt), r.Outcome, r.Reason, micros(r.RescheduledFor)}
+		r.Rows, r.Bytes, micros(r.FreshAt), nil, micros(r.EndedAt), r.Outcome, r.Reason, micros(r.RescheduledFor)}
 }
 
 var (

@@ -59,6 +59,12 @@ type head struct {
 	MayEdit    bool // whoever looks may change the connection
 }
 
+// Fresh reports whether the connection waits to be started for the first time.
+func (h head) Fresh() bool {
+	c := h.Connection
+	return c.Paused && c.SucceededAt == nil && c.Status.SetupState == "connected"
+}
+
 // base is the address of the connection's pages.
 func (h head) Base() string { return "/connections/" + h.Connection.ID }
 

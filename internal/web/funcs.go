@@ -29,7 +29,26 @@ var funcs = template.FuncMap{
 	"handlings": func() [][2]string { return handlings },
 	"modes":     func() [][2]string { return modes },
 	"pathpart":  url.PathEscape,
+	"pair":      func(a, b any) pair { return pair{a, b} },
+	"words":     words,
+	"weekdays":  func() []string { return weekdays },
+	"zones":     func() []string { return zones },
 }
+
+// A pair gives a part of a page two things.
+type pair struct{ First, Second any }
+
+// zones are the offsets from UTC that destinations can have.
+var zones = func() (all []string) {
+	for h := -11; h <= 12; h++ {
+		zone := fmt.Sprint(h)
+		if h > 0 {
+			zone = "+" + zone
+		}
+		all = append(all, zone)
+	}
+	return all
+}()
 
 func itoa(n int) string { return fmt.Sprint(n) }
 

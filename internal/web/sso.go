@@ -63,15 +63,8 @@ func (c *SSO) client(ctx context.Context) context.Context {
 }
 
 func (s *server) oauth(r *http.Request, p *oidc.Provider) *oauth2.Config {
-	base := strings.TrimSuffix(s.PublicURL, "/")
-	if base == "" {
-		base = "http://" + r.Host
-		if r.TLS != nil {
-			base = "https://" + r.Host
-		}
-	}
 	return &oauth2.Config{ClientID: s.SSO.ClientID, ClientSecret: s.SSO.ClientSecret, Endpoint: p.Endpoint(),
-		RedirectURL: base + ssoReturn, Scopes: []string{oidc.ScopeOpenID, "email", "profile"}}
+		RedirectURL: s.base(r) + ssoReturn, Scopes: []string{oidc.ScopeOpenID, "email", "profile"}}
 }
 
 // beginSSO sends the browser to the provider. What must be the same when it

@@ -18,6 +18,8 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -29,7 +31,10 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 	PublicURL string           // by which people reach the server; "": as the request did
 
-	SSO *SSO // nil: people sign in with passwords only
+	Connectors   []connector.Service
+	Destinations []destination.Service
+	Logins       Logins
+	SSO          *SSO // nil: people sign in with passwords only
 
 	// Closing is closed when the server is about to stop: pages that follow
 	// something let go of it then. nil: it never does.
@@ -43,6 +48,10 @@ type server struct {
 	guard   *http.CrossOriginProtection
 	tries   *tries
 	watches *watches
+
+	sources, targets []service // in the order of their names
+	logins           Logins
+	testings         *testRuns
 }
 
 // stopping reports whether the server is about to stop.
@@ -60,7 +69,8 @@ var files embed.FS
 
 // New returns the handler of all pages.
 func New(c Config) http.Handler {
-	s := &server{Config: c, log: c.Log, now: c.Now, guard: http.NewCrossOriginProtection(), tries: newTries(), watches: &watches{open: map[string]*watch{}}}
+	s := &server{Config: c, log: c.Log, now: c.Now, guard: http.NewCrossOriginProtection(), tries: newTries(), watches: &watches{open: map[string]*watch{}},
+		sources: connectors(c.Connectors), targets: destinations(c.Destinations), logins: c.Logins, testings: &testRuns{last: map[string]*testRun{}}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -99,6 +109,9 @@ func (s *server) routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /{$}", s.signedIn(func(v *visit) error { return v.redirect("/connections") }))
 	mux.Handle("GET /connections", s.signedIn(s.connections))
+	mux.Handle("GET /new/connection", s.signedIn(s.chooseConnector))
+	mux.Handle("GET /new/connection/{service}", s.signedIn(s.newConnection))
+	mux.Handle("POST /new/connection/{service}", s.signedIn(s.createConnection))
 	mux.Handle("GET /connections/{id}", s.signedIn(s.connection))
 	mux.Handle("GET /connections/{id}/live", s.signedIn(s.liveFeed))
 	mux.Handle("POST /connections/{id}/do/{what}", s.signedIn(s.act))
@@ -107,12 +120,46 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("GET /connections/{id}/schema/{schema}/{table}", s.signedIn(s.table))
 	mux.Handle("POST /connections/{id}/schema/{schema}/{table}", s.signedIn(s.changeTable))
 	mux.Handle("POST /connections/{id}/schema/{schema}/{table}/{column}", s.signedIn(s.changeColumn))
+	mux.Handle("GET /connections/{id}/setup", s.signedIn(s.connectionSetup))
+	mux.Handle("POST /connections/{id}/setup", s.signedIn(s.saveSetup))
+	mux.Handle("GET /connections/{id}/setup/tests", s.signedIn(s.setupTests))
+	mux.Handle("POST /connections/{id}/setup/test", s.signedIn(s.runSetupTests))
+	mux.Handle("POST /connections/{id}/setup/approve", s.signedIn(s.approveForConnection))
+	mux.Handle("POST /connections/{id}/setup/revoke", s.signedIn(s.revokeForConnection))
+	mux.Handle("POST /connections/{id}/setup/schedule", s.signedIn(s.saveSchedule))
+	mux.Handle("POST /connections/{id}/setup/login", s.signedIn(s.login))
+	mux.Handle("POST /connections/{id}/setup/start", s.signedIn(s.startConnection))
+	mux.Handle("POST /connections/{id}/setup/delete", s.signedIn(s.deleteConnection))
 	mux.Handle("GET /connections/{id}/checks", s.signedIn(s.checks))
 	mux.Handle("POST /connections/{id}/checks", s.signedIn(s.check))
 	mux.Handle("GET /connections/{id}/changes", s.signedIn(s.changes))
 	mux.Handle("GET /connections/{id}/plan", s.signedIn(s.plan))
 	mux.Handle("GET /connections/{id}/runs/{run}", s.signedIn(s.run))
 	mux.Handle("GET /connections/{id}/runs/{run}/log", s.signedIn(s.logFeed))
+
+	mux.Handle("GET /destinations", s.signedIn(s.destinations))
+	mux.Handle("GET /new/destination", s.signedIn(s.chooseDestination))
+	mux.Handle("GET /new/destination/{service}", s.signedIn(s.newDestination))
+	mux.Handle("POST /new/destination/{service}", s.signedIn(s.createDestination))
+	mux.Handle("GET /destinations/{id}", s.signedIn(s.destination))
+	mux.Handle("POST /destinations/{id}", s.signedIn(s.saveDestination))
+	mux.Handle("GET /destinations/{id}/tests", s.signedIn(s.destinationTests))
+	mux.Handle("POST /destinations/{id}/test", s.signedIn(s.runDestinationTests))
+	mux.Handle("POST /destinations/{id}/approve", s.signedIn(s.approveForDestination))
+	mux.Handle("POST /destinations/{id}/revoke", s.signedIn(s.revokeForDestination))
+	mux.Handle("POST /destinations/{id}/delete", s.signedIn(s.deleteDestination))
+	mux.Handle("GET /destinations/{id}/query", s.signedIn(s.showQuery))
+	mux.Handle("POST /destinations/{id}/query", s.signedIn(s.query))
+
+	mux.HandleFunc("GET "+cardPath, s.carded(s.showCard))
+	mux.HandleFunc("POST "+cardPath, s.carded(s.fillCard))
+	mux.HandleFunc("GET "+cardPath+"/tests", s.carded(s.cardTests))
+	mux.HandleFunc("POST "+cardPath+"/test", s.carded(s.testCard))
+	mux.HandleFunc("POST "+cardPath+"/approve", s.carded(s.approveByCard))
+	mux.HandleFunc("POST "+cardPath+"/login", s.carded(s.loginByCard))
+	mux.HandleFunc("GET "+loginReturn, s.loginDone)
+
+	mux.Handle("GET "+stylePath, forever(http.HandlerFunc(s.style)))
 	s.accountRoutes(mux)
 	mux.HandleFunc("/", s.missing)
 }

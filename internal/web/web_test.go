@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,12 @@ type site struct {
 	url   string
 	api   *http.ServeMux
 	now   time.Time
+
+	config Config
+	groups int // made so far
+
+	mu   sync.Mutex
+	sent []string // to the API, where it is watched
 }
 
 func newSite(t *testing.T, with ...func(*Config)) *site {
@@ -36,14 +43,19 @@ func newSite(t *testing.T, with ...func(*Config)) *site {
 	u := &store.User{AccountID: account.ID, Email: "ann@example.com", GivenName: "Ann", Role: "Account Administrator"}
 	must(t, db.CreateUser(ctx, u))
 	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
-	c := Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
+	s.config = Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
 	for _, f := range with {
-		f(&c)
+		f(&s.config)
 	}
-	srv := httptest.NewServer(New(c))
-	t.Cleanup(srv.Close)
-	s.url = srv.URL
+	s.start()
 	return s
+}
+
+// start begins to serve by the site's config, in place of what it served before.
+func (s *site) start() {
+	srv := httptest.NewServer(New(s.config))
+	s.t.Cleanup(srv.Close)
+	s.url = srv.URL
 }
 
 func must(t testing.TB, err error) {
@@ -69,19 +81,60 @@ type browser struct {
 	site *site
 	http *http.Client
 	from string // Sec-Fetch-Site
+
+	framed string // who may show pages within their own, "": nobody
+	leads  string // where forms may lead beside the site
 }
 
 func (s *site) browser() *browser {
 	jar, _ := cookiejar.New(nil)
-	return &browser{s, &http.Client{Jar: jar}, "same-origin"}
+	return &browser{site: s, http: &http.Client{Jar: jar}, from: "same-origin"}
 }
 
 // do asks for a page, and returns its status, where it ended and what it says.
 func (b *browser) do(method, path string, form url.Values) (status int, at, body string) {
 	b.site.t.Helper()
+	res, text := b.ask(method, path, form, false)
+	p := policy
+	want := map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"}
+	if b.framed != "" { // where the forms of a Connect Card lead in the end
+		p = strings.Replace(p, "form-action 'self'; frame-ancestors 'none'", "form-action 'self' "+b.framed+"; frame-ancestors "+b.framed, 1)
+		want["X-Frame-Options"] = ""
+	}
+	if b.leads != "" {
+		p = strings.Replace(p, "; frame-ancestors", " "+b.leads+"; frame-ancestors", 1)
+	}
+	want["Content-Security-Policy"] = p
+	for name, want := range want {
+		if got := res.Header.Get(name); got != want {
+			b.site.t.Errorf("%s %s: %s %q", method, path, name, got)
+		}
+	}
+	return res.StatusCode, res.Request.URL.RequestURI(), text
+}
+
+// anywhere is do for pages whose policies differ.
+func (b *browser) anywhere(method, path string, form url.Values) (status int, at, body string) {
+	b.site.t.Helper()
+	res, text := b.ask(method, path, form, false)
+	return res.StatusCode, res.Request.URL.RequestURI(), text
+}
+
+// part asks for a part of a page, as htmx does.
+func (b *browser) part(path string) (status int, at, body string) {
+	b.site.t.Helper()
+	res, text := b.ask("GET", path, nil, true)
+	return res.StatusCode, res.Request.URL.RequestURI(), text
+}
+
+func (b *browser) ask(method, path string, form url.Values, htmx bool) (*http.Response, string) {
+	b.site.t.Helper()
 	r, err := http.NewRequest(method, b.site.url+path, strings.NewReader(form.Encode()))
 	must(b.site.t, err)
 	r.Header.Set("Sec-Fetch-Site", b.from)
+	if htmx {
+		r.Header.Set("HX-Request", "true")
+	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -90,12 +143,7 @@ func (b *browser) do(method, path string, form url.Values) (status int, at, body
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	must(b.site.t, err)
-	for name, want := range map[string]string{"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff"} {
-		if got := res.Header.Get(name); got != want {
-			b.site.t.Errorf("%s %s: %s %q", method, path, name, got)
-		}
-	}
-	return res.StatusCode, res.Request.URL.RequestURI(), string(text)
+	return res, string(text)
 }
 
 func TestSigningIn(t *testing.T) {
