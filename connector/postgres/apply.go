@@ -195,14 +195,15 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 	if kind == msgDelete {
 		return l.remove(ctx, c.old, at, size)
 	}
-	if c.old != nil {
-		if c.whole { // what did not change is in the row before
-			for i := range c.now {
-				if c.now[i].kind == isUnchanged && i < len(c.old) {
-					c.now[i] = c.old[i]
-				}
-			}
+	for i := range c.now { // what did not change may be in the row before
+		if c.now[i].kind == isUnchanged && i < len(c.old) && c.old[i].kind == isText {
+			c.now[i] = c.old[i]
 		}
+	}
+	if slices.ContainsFunc(l.key, func(i int) bool { return c.now[at[i]].kind != isText }) {
+		return errAltered
+	}
+	if c.old != nil {
 		if !l.sameKey(c.old, c.now, at) {
 			if err := l.remove(ctx, c.old, at, size); err != nil {
 				return err
@@ -325,7 +326,7 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
 	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
-	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, l.rel.sql(), where), make([]byte, 64<<10), out)
+	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, alone(l.rel), where), make([]byte, 64<<10), out)
 }
 
 // awaitSeen begins a transaction that sees all that was read from the log: a

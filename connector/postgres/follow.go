@@ -75,7 +75,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	}
 	defer r.log.close(ctx)
 	for again := true; again; {
-		for round := 1; len(r.again) > 0; round++ {
+		for round := 1; round == 1 || len(r.again) > 0; round++ {
 			r.log.begun, r.ranges, r.over = time.Now(), 0, false
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
@@ -319,6 +319,17 @@ func (f *follower) add(t *reading) {
 	}
 	clear(f.maps)
 	f.endStream() // which has described the relations already
+}
+
+// release leaves to queries what the log was handed in an earlier sync and is
+// not applied to now: tables that are paused, or cannot be read.
+func (f *follower) release() {
+	for name, t := range f.run.state.all() {
+		if t.Log != nil && f.tables[name] == nil {
+			f.run.state.takeBack(t)
+			f.run.dirty = true
+		}
+	}
 }
 
 // drop takes a table out, and reports whether it was in.

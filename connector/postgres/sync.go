@@ -81,7 +81,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 }
 
 func (r *run) all(ctx context.Context) error {
-	for round := 1; len(r.again) > 0; round++ {
+	for round := 1; round == 1 || len(r.again) > 0; round++ {
 		if err := r.round(ctx, round == maxRounds); err != nil {
 			return err
 		}
@@ -141,6 +141,7 @@ func (r *run) round(ctx context.Context, last bool) error {
 		}
 	}
 	if r.log != nil {
+		r.log.release()
 		r.log.waiting = len(r.log.tables) > 0
 	}
 	if err := r.work(ctx, snap, &q); err != nil {
