@@ -94,11 +94,11 @@ func (f *follower) begin(b begin) {
 	f.past = b.commit < f.position
 	f.txns++
 	f.xid = near(f.catalog.xmax, b.xid)
-	f.clock = max(b.time+epochMicros, f.clock+1)
+	f.clock = max(b.time+epochMicros, f.ended+1)
 }
 
 func (f *follower) commit(end position) {
-	f.within = false
+	f.within, f.ended = false, f.clock
 	f.position = max(f.position, end)
 	f.early = append(f.early, f.xid)
 }

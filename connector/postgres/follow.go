@@ -56,6 +56,7 @@ type follower struct {
 
 	change change
 	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
+	ended  int64     // clock of the last transaction that was read to its end
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
@@ -159,7 +160,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early, f.clock = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
+	f.position, f.early, f.ended = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
 	return f, nil
 }
 
@@ -301,7 +302,7 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
-	f.clock = max(f.clock, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
+	f.ended = max(f.ended, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
 	t.run.dirty = true
 	f.add(t)
 }
@@ -549,7 +550,7 @@ func (f *follower) save(ctx context.Context) error {
 // note puts into the state how far the log was read. All windows are empty.
 func (f *follower) note() {
 	log := f.run.state.Log
-	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.clock
+	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.ended
 	if f.position >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0

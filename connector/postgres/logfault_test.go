@@ -2,14 +2,21 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // TestLogPassesTableOver has a table that the log was handed left out of some
@@ -36,7 +43,9 @@ func TestLogPassesTableOver(t *testing.T) {
 	}{
 		{name: "loaded", edit: func(*connector.Request) {}},
 		{name: "paused", edit: pause},
-		{name: "not readable", edit: func(req *connector.Request) { req.Tables = append(req.Tables[:1:1], schema.Table{Name: b, Columns: req.Tables[0].Columns}) },
+		{name: "not readable", edit: func(req *connector.Request) {
+			req.Tables = append(req.Tables[:1:1], schema.Table{Name: b, Columns: req.Tables[0].Columns})
+		},
 			do: []string{"revoke select on b from reader"}, undo: []string{"grant select on b to reader"}},
 		{name: "all paused", edit: func(req *connector.Request) {
 			req.Paused, req.Tables = []schema.Name{req.Tables[0].Name, b}, nil
@@ -113,5 +122,85 @@ func TestLogKeys(t *testing.T) {
 				t.Errorf("%s is not read by the log", name)
 			}
 		}
+	}
+}
+
+// TestLogKeylessOnce has tables listed again in a sync that has read tables
+// without a key: read again in the same sync, what is gone from them would stay.
+func TestLogKeylessOnce(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v int)", "insert into item values (1, 0)",
+		"create table loose (a int)", "insert into loose values (1), (2)", "create view looking as select a from loose")
+	m := &connectortest.Model{}
+	if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "insert into loose values (3)")
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	m.Clock = func() time.Time { return start }
+	sent := map[string]bool{}
+	src := &watched{Source: opener(t, dsn, viaLog)(), onWrite: func(b schema.Batch) error {
+		if sent[b.Table.Name.Table] = true; sent["loose"] && sent["looking"] && !sent[""] {
+			sent[""] = true
+			pgtest.Exec(t, dsn, "delete from loose where a = 1", "alter table item add w int", "update item set w = 1")
+		}
+		return nil
+	}}
+	if err := m.Sync(context.Background(), src); !errors.Is(err, connector.ErrSchemaChanged) {
+		t.Fatal(err)
+	}
+	if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil || len(m.Failed) > 0 {
+		t.Fatal(err, m.Failed)
+	}
+	start = start.Add(time.Minute)
+	if err := m.Sync(context.Background(), opener(t, dsn, viaLog)()); err != nil || len(m.Failed) > 0 {
+		t.Fatal(err, m.Failed)
+	}
+	compare(t, "a sync later", m, dsn, "item", "loose", "looking")
+}
+
+// TestLogVersionsOnce has a transaction begun twice: its rows hold since one
+// time.
+func TestLogVersionsOnce(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v int)", "insert into item values (1, 0)",
+		"create table loose (a int)", "insert into loose values (1)")
+	out := &keeping{}
+	sync := func() error {
+		src, err := open(configOf(t, dsn, viaLog), connector.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables, err := src.Tables(t.Context(), func(setup.Warning) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return src.Sync(t.Context(), connector.Request{Tables: tables, Start: time.Now(), State: out.state}, out)
+	}
+	if err := sync(); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, dsn, "insert into loose values (2)")
+	var starts []arrow.Timestamp
+	altered := false
+	out.onWrite = func(b schema.Batch) {
+		if b.Table.Name.Table == "loose" && !altered {
+			altered = true
+			pgtest.Exec(t, dsn, "update item set v = 1; alter table item add w int; update item set w = 2")
+		}
+		if i := b.Table.Index(schema.Start); i >= 0 {
+			starts = append(starts, b.Record.Column(i).(*array.Timestamp).TimestampValues()...)
+		}
+	}
+	if err := sync(); !errors.Is(err, connector.ErrSchemaChanged) {
+		t.Fatal(err)
+	}
+	if err := sync(); err != nil {
+		t.Fatal(err)
+	}
+	if len(starts) < 3 || len(slices.Compact(slices.Clone(starts))) != 1 {
+		t.Errorf("they hold since %d", starts)
 	}
 }

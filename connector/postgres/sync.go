@@ -136,7 +136,7 @@ func (r *run) round(ctx context.Context, last bool) error {
 			r.out.Fail(want.Name, err)
 			continue
 		}
-		if t.st.Log == nil {
+		if t != nil && t.st.Log == nil {
 			q.add(t.start)
 		}
 	}
