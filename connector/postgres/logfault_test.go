@@ -143,7 +143,7 @@ func TestLogKeylessOnce(t *testing.T) {
 	src := &watched{Source: opener(t, dsn, viaLog)(), onWrite: func(b schema.Batch) error {
 		if sent[b.Table.Name.Table] = true; sent["loose"] && sent["looking"] && !sent[""] {
 			sent[""] = true
-			pgtest.Exec(t, dsn, "delete from loose where a = 1", "alter table item add w int", "update item set w = 1")
+			pgtest.Exec(t, dsn, "set synchronous_commit = on", "delete from loose where a = 1", "alter table item add w int", "update item set w = 1")
 		}
 		return nil
 	}}
@@ -188,7 +188,7 @@ func TestLogVersionsOnce(t *testing.T) {
 	out.onWrite = func(b schema.Batch) {
 		if b.Table.Name.Table == "loose" && !altered {
 			altered = true
-			pgtest.Exec(t, dsn, "update item set v = 1; alter table item add w int; update item set w = 2")
+			pgtest.Exec(t, dsn, "set synchronous_commit = on; update item set v = 1; alter table item add w int; update item set w = 2")
 		}
 		if i := b.Table.Index(schema.Start); i >= 0 {
 			starts = append(starts, b.Record.Column(i).(*array.Timestamp).TimestampValues()...)
