@@ -204,3 +204,48 @@ func TestLogVersionsOnce(t *testing.T) {
 		t.Errorf("they hold since %d", starts)
 	}
 }
+
+// TestLogOfAnotherServer has another server answer in the middle of a sync, as
+// it seems: the sync ends, and the next begins anew.
+func TestLogOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create role reader login replication", "create table a (id int primary key)", "insert into a values (1), (2)",
+		"create table b (id int primary key)", "insert into b values (1)",
+		"grant select on a, b to reader", "create publication penstock for table a, b")
+	open := opener(t, dsn, viaLog, func(c *config) { c.User = "reader" })
+	m := &connectortest.Model{}
+	src := &watched{Source: open()}
+	src.onWrite = func(b schema.Batch) error {
+		if src.onWrite = nil; b.Table.Name.Table == "a" {
+			pgtest.Exec(t, dsn, "revoke execute on function pg_control_system from public", "truncate b")
+		}
+		return nil
+	}
+	if err := m.Sync(context.Background(), src); err == nil || !strings.Contains(err.Error(), "another server") {
+		t.Error(err)
+	}
+	if err := m.Sync(context.Background(), open()); err != nil || len(m.Failed) > 0 {
+		t.Fatal(err, m.Failed)
+	}
+	compare(t, "afterwards", m, dsn, "a", "b")
+}
+
+// TestSlotOfTwoPhases has a slot that sends transactions when they are
+// prepared, which may still be rolled back.
+func TestSlotOfTwoPhases(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	if query(t, s.url, "select current_setting('server_version_num')::int < 140000") == "t" {
+		t.Skip("the server has no such slots")
+	}
+	s.configure(t, "max_prepared_transactions = 2", "")
+	pgtest.Exec(t, s.url, "create table a (id int primary key)", "create publication penstock for table a",
+		"select pg_create_logical_replication_slot('penstock', 'pgoutput', false, true)")
+	m := &connectortest.Model{}
+	err := m.Sync(context.Background(), opener(t, s.url, viaLog)())
+	if p := setup.AsProblem(err); p == nil || p.Code != "slot_unusable" || !strings.Contains(p.Message, "two_phase") {
+		pgtest.Exec(t, s.url, "begin; insert into a values (1); prepare transaction 'x'")
+		t.Error(err, m.Sync(context.Background(), opener(t, s.url, viaLog)()))
+	}
+}

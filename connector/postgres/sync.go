@@ -106,6 +106,9 @@ func (r *run) round(ctx context.Context, last bool) error {
 	}
 	defer snap.close(ctx)
 	r.snap = snap
+	if r.log != nil && snap.origin != r.state.Origin {
+		return fmt.Errorf("another server answers at %s than when the sync began", r.source.address())
+	}
 	r.belongTo(snap.origin)
 	only := make(map[schema.Name]bool, len(names))
 	for _, n := range names {
