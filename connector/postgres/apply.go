@@ -30,6 +30,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		if err := c.change(kind, &f.change); err != nil {
 			return false, err
 		}
+		f.changes++
 		return false, f.changed(ctx, kind, len(msg))
 	case msgBegin:
 		b, err := c.begin()
@@ -90,7 +91,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 }
 
 func (f *follower) begin(b begin) {
-	f.now, f.within = b, true
+	f.now, f.within, f.changes = b, true, 0
 	f.past = b.commit < f.position
 	f.txns++
 	f.xid = near(f.catalog.xmax, b.xid)

@@ -50,6 +50,8 @@ type follower struct {
 	txns   int  // that were read before, and this one
 	past   bool // it was read before, too
 
+	changes int64 // of rows, in it
+
 	spool     spool
 	part      *spooled // the transaction of which a part is being read that has not ended
 	unspooled bool     // the server keeps changes until transactions have ended
@@ -60,6 +62,9 @@ type follower struct {
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
+
+	goesOn bool // all that there was at the beginning has been read
+	fresh  freshness
 }
 
 // A mapping is how the log describes a relation, and what that is to us.
@@ -92,7 +97,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if !time.Now().Before(r.req.Until) {
+		if !time.Now().Before(r.req.Until) || r.log.stopped() {
 			break
 		}
 		if err := r.log.readUntil(ctx, r.req.Until); err != nil {
@@ -416,6 +421,9 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 			if !ended {
 				continue
 			}
+			if f.goesOn {
+				f.fresh.committed(f)
+			}
 		} else {
 			if f.within || f.part != nil {
 				continue
@@ -468,13 +476,31 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 // queries.
 func (f *follower) readUntil(ctx context.Context, until time.Time) error {
 	pause := min(max(f.every()/4, 20*time.Millisecond), time.Second) // a checkpoint may be due
+	if err := f.fresh.start(ctx, f); err != nil {
+		return err
+	}
+	f.goesOn = true
+	defer func() { f.goesOn = false }()
 	err := f.read(ctx, pause, func() (bool, error) {
-		return len(f.run.again) > 0 || !time.Now().Before(until), nil
+		if f.stopped() {
+			return true, nil
+		}
+		return len(f.run.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
 	})
 	if err != nil {
 		return err
 	}
 	return f.flush(ctx)
+}
+
+// stopped reports whether the sync is to end.
+func (f *follower) stopped() bool {
+	select {
+	case <-f.run.req.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // flush sends all windows.

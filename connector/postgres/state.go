@@ -30,6 +30,10 @@ type state struct {
 type logState struct {
 	Slot string `json:"slot"`
 
+	// Made is set if a sync made the slot, which then goes with the
+	// connection.
+	Made bool `json:"made,omitempty"`
+
 	// Position is where the log goes on: what was committed before is in the
 	// tables that were handed over to it.
 	Position position `json:"position"`
