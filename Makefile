@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench bench-api fuzz-api e2e-clients e2e-plugins e2e-terraform
+.PHONY: build demo test lint bench bench-peers bench-api soak fuzz-api e2e-clients e2e-plugins e2e-terraform screenshots
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -14,6 +14,10 @@ demo: build ## the whole platform at work; make demo ARGS=--exit ends by itself
 test: ## all tests, with the servers they need
 	@scripts/test
 
+screenshots: build ## pictures of every page, in a fresh folder or in PICTURES=DIR
+	@scripts/need chromium node
+	@scripts/screenshots "$(abspath bin/penstock)" $(PICTURES)
+
 lint: ## formatting, vet, staticcheck, tidy go.mod
 	@scripts/need go cc
 	@scripts/lint
@@ -21,6 +25,13 @@ lint: ## formatting, vet, staticcheck, tidy go.mod
 bench: build ## loads, merges and verification beside peers, on this machine
 	@scripts/need psql postgres wrk
 	@go run ./internal/bench $(ARGS)
+
+bench-peers: build ## the same loads and changes through Penstock and through what else is on this machine
+	@scripts/need psql postgres
+	@go run ./internal/bench -peers $(ARGS)
+
+soak: ## connections that stay on, through kills, crashes and DDL; make soak MINUTES=60
+	@PENSTOCK_SOAK_MINUTES=$(or $(MINUTES),20) PENSTOCK_TEST_FORMAT=standard-verbose scripts/test -timeout 25h -run '^TestSoak$$' ./cmd/penstock
 
 bench-api: build ## what requests cost the server, and its memory under very many
 	@scripts/need wrk

@@ -90,6 +90,24 @@ const (
 	FormatSchemaTableGroup SchemaFormat = "schema_table_group" // config.schema and config.table_group_name
 )
 
+// Fields are the config's fields that name the destination schema, titled as in
+// the definition's schema_format_… schemas.
+func (f SchemaFormat) Fields() []setup.Field {
+	field := func(name, title string) setup.Field {
+		return setup.Field{Name: name, Title: title, Type: setup.String, Required: true, Immutable: true}
+	}
+	schema := field("schema", "Destination schema name")
+	switch f {
+	case FormatSchemaPrefix:
+		return []setup.Field{field("schema_prefix", "Destination schema prefix")}
+	case FormatSchemaTable:
+		return []setup.Field{schema, field("table", "Destination table name")}
+	case FormatSchemaTableGroup:
+		return []setup.Field{schema, field("table_group_name", "Destination table group name")}
+	}
+	return []setup.Field{schema}
+}
+
 // Destination returns the rule that makes a destination's schema of a
 // source's, "" for a source without schemas: the one schema that a
 // connection's config names, or its prefix before each. fallback is used where
@@ -254,6 +272,19 @@ type Request struct {
 	// Every is how old changes may become before a checkpoint, about; 0: as
 	// the source sees fit.
 	Every time.Duration
+
+	// Stop is closed when the sync is to end: a Source that goes on until Until
+	// then makes the checkpoint that is due and returns what comes of it. nil:
+	// never. Sources that do not go on end when a Checkpoint fails.
+	Stop <-chan struct{}
+
+	// Reached is told by a Source that goes on, from one goroutine, that
+	// the next Checkpoint covers all that was committed at the source until a
+	// time, by this machine's clock as well as that is known, and how many
+	// changes were committed then; of an idle log now and then, with none. The
+	// first call says as well that all that there was at the beginning is
+	// covered. It is quick. nil: nobody wants to know.
+	Reached func(at time.Time, changes int64)
 }
 
 // ErrSchemaChanged ends a Sync that has met tables or columns which were not

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -105,9 +106,22 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if err != nil {
 		return err
 	}
-	r.state.Log = &logState{Slot: name, Position: at, Before: &before, Clock: clock}
+	r.state.Log = &logState{Slot: name, Made: slot == nil, Position: at, Before: &before, Clock: clock}
 	r.dirty = true
-	return nil
+	if slot != nil {
+		return nil
+	}
+	return r.own(ctx)
+}
+
+// own saves at once that this connection has made a slot: whatever happens, it
+// goes with the connection.
+func (r *run) own(ctx context.Context) error {
+	raw, err := json.Marshal(r.state)
+	if err != nil {
+		return err
+	}
+	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
 }
 
 // beginning returns where a slot begins, and what had been seen to end there.

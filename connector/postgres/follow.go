@@ -50,15 +50,21 @@ type follower struct {
 	txns   int  // that were read before, and this one
 	past   bool // it was read before, too
 
+	changes int64 // of rows, in it
+
 	spool     spool
 	part      *spooled // the transaction of which a part is being read that has not ended
 	unspooled bool     // the server keeps changes until transactions have ended
 
 	change change
 	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
+	ended  int64     // clock of the last transaction that was read to its end
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
+
+	goesOn bool // all that there was at the beginning has been read
+	fresh  freshness
 }
 
 // A mapping is how the log describes a relation, and what that is to us.
@@ -75,7 +81,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	}
 	defer r.log.close(ctx)
 	for again := true; again; {
-		for round := 1; len(r.again) > 0; round++ {
+		for round := 1; round == 1 || len(r.again) > 0; round++ {
 			r.log.begun, r.ranges, r.over = time.Now(), 0, false
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
@@ -91,7 +97,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if !time.Now().Before(r.req.Until) {
+		if !time.Now().Before(r.req.Until) || r.log.stopped() {
 			break
 		}
 		if err := r.log.readUntil(ctx, r.req.Until); err != nil {
@@ -159,7 +165,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early, f.clock = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
+	f.position, f.early, f.ended = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
 	return f, nil
 }
 
@@ -301,7 +307,7 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
-	f.clock = max(f.clock, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
+	f.ended = max(f.ended, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
 	t.run.dirty = true
 	f.add(t)
 }
@@ -319,6 +325,17 @@ func (f *follower) add(t *reading) {
 	}
 	clear(f.maps)
 	f.endStream() // which has described the relations already
+}
+
+// release leaves to queries what the log was handed in an earlier sync and is
+// not applied to now: tables that are paused, or cannot be read.
+func (f *follower) release() {
+	for name, t := range f.run.state.all() {
+		if t.Log != nil && f.tables[name] == nil {
+			f.run.state.takeBack(t)
+			f.run.dirty = true
+		}
+	}
 }
 
 // drop takes a table out, and reports whether it was in.
@@ -404,6 +421,9 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 			if !ended {
 				continue
 			}
+			if f.goesOn {
+				f.fresh.committed(f)
+			}
 		} else {
 			if f.within || f.part != nil {
 				continue
@@ -456,13 +476,31 @@ func (f *follower) readTo(ctx context.Context, target position) error {
 // queries.
 func (f *follower) readUntil(ctx context.Context, until time.Time) error {
 	pause := min(max(f.every()/4, 20*time.Millisecond), time.Second) // a checkpoint may be due
+	if err := f.fresh.start(ctx, f); err != nil {
+		return err
+	}
+	f.goesOn = true
+	defer func() { f.goesOn = false }()
 	err := f.read(ctx, pause, func() (bool, error) {
-		return len(f.run.again) > 0 || !time.Now().Before(until), nil
+		if f.stopped() {
+			return true, nil
+		}
+		return len(f.run.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
 	})
 	if err != nil {
 		return err
 	}
 	return f.flush(ctx)
+}
+
+// stopped reports whether the sync is to end.
+func (f *follower) stopped() bool {
+	select {
+	case <-f.run.req.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // flush sends all windows.
@@ -538,7 +576,7 @@ func (f *follower) save(ctx context.Context) error {
 // note puts into the state how far the log was read. All windows are empty.
 func (f *follower) note() {
 	log := f.run.state.Log
-	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.clock
+	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.ended
 	if f.position >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0

@@ -30,6 +30,10 @@ type state struct {
 type logState struct {
 	Slot string `json:"slot"`
 
+	// Made is set if a sync made the slot, which then goes with the
+	// connection.
+	Made bool `json:"made,omitempty"`
+
 	// Position is where the log goes on: what was committed before is in the
 	// tables that were handed over to it.
 	Position position `json:"position"`
@@ -171,6 +175,20 @@ func (t *tableState) raise(horizon uint64) {
 	for _, p := range t.Parts {
 		p.Horizon = max(p.Horizon, horizon)
 	}
+}
+
+// readSince reports whether the last full read began at a sync's start or later,
+// and has ended.
+func (t *tableState) readSince(start time.Time) bool {
+	if t == nil || t.Began.Before(start) {
+		return false
+	}
+	for _, p := range t.Parts {
+		if !p.Loaded {
+			return false
+		}
+	}
+	return true
 }
 
 // takeBack leaves a table to queries again, from the horizon to which it is

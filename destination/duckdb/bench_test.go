@@ -251,3 +251,7 @@ func copied(b *testing.B, path string) string {
 	}
 	return to
 }
+
+func BenchmarkTrickle(b *testing.B) {
+	destinationtest.Trickle(b, openAt(b, filepath.Join(b.TempDir(), "trickle.duckdb")))
+}

@@ -119,3 +119,5 @@ func (w *tupleWriter) Write(p []byte) (int, error) {
 	*w = append(*w, p...)
 	return len(p), nil
 }
+
+func BenchmarkTrickle(b *testing.B) { destinationtest.Trickle(b, openAt(b, pgtest.Database(b))) }

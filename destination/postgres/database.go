@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,22 +39,19 @@ type conn struct {
 	*pgconn.PgConn
 }
 
-// exec runs statements in one transaction.
+// exec runs statements in one transaction. They go to the server together: of
+// a small merge the ways there and back are the greater part.
 func (c conn) exec(ctx context.Context, statements ...string) error {
-	if _, err := c.Exec(ctx, "BEGIN").ReadAll(); err != nil {
-		return c.w.explain(ctx, err)
+	all := strings.Join(slices.Concat([]string{"BEGIN"}, statements, []string{"COMMIT"}), ";\n")
+	_, err := c.Exec(ctx, all).ReadAll()
+	if err == nil {
+		return nil
 	}
-	for _, s := range statements {
-		if _, err := c.Exec(ctx, s).ReadAll(); err != nil {
-			err = c.w.explain(ctx, err)
-			if !c.IsClosed() {
-				c.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
-			}
-			return err
-		}
+	err = c.w.explain(ctx, err)
+	if !c.IsClosed() {
+		c.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
 	}
-	_, err := c.Exec(ctx, "COMMIT").ReadAll()
-	return c.w.explain(ctx, err)
+	return err
 }
 
 // rows returns the rows of a query.

@@ -16,6 +16,10 @@ var dialect = sqlwriter.Dialect{
 	Convert: convert,
 	Instant: instant,
 	Same:    same,
+
+	// A table's catalog rows, and those of its TOAST table, are more work than
+	// the rows of a small merge.
+	EmptyStage: func(stage string) string { return "TRUNCATE " + quote(stage) },
 }
 
 // same compares json as text: the type has no equality.

@@ -85,6 +85,10 @@ type Dialect struct {
 	// JustBefore returns the instant that is a millisecond before that of expr.
 	JustBefore func(expr string) string
 
+	// EmptyStage returns the statement that takes all rows out of a stage,
+	// within a transaction. nil: a stage is as well dropped and made again.
+	EmptyStage func(stage string) string
+
 	// DropStage returns the statement that drops a stage, by its quoted name,
 	// within a transaction.
 	DropStage func(name string) string

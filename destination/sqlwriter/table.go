@@ -37,9 +37,16 @@ type table struct {
 	into    string        // what stream fills: a stage's name, or "" for the table itself
 	shape   *schema.Table // of the stream's batches
 
-	stages map[string]*schema.Table // shape of each stage that exists
+	stages map[string]*schema.Table // shape of each stage that has rows
+	empty  map[string]emptyStage    // stages that are kept for the next merge
 	seq    int64
 	bytes  int64 // staged
+}
+
+// An emptyStage is a stage without rows, and the table's mode when it was made.
+type emptyStage struct {
+	shape *schema.Table
+	mode  schema.Mode
 }
 
 func compare(a, b schema.Name) int {
@@ -306,7 +313,7 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 			return err
 		}
 	}
-	if err := t.session.Exec(ctx, t.w.d.stage(stage, shape, t.found.Table.Mode)); err != nil {
+	if err := t.makeStage(ctx, stage, shape); err != nil {
 		return err
 	}
 	if t.stages == nil {
@@ -314,6 +321,20 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 	}
 	t.stages[stage] = shape
 	return nil
+}
+
+// makeStage makes an empty stage, or takes the one that is kept if it has the
+// shape.
+func (t *table) makeStage(ctx context.Context, stage string, shape *schema.Table) error {
+	var statements []string
+	if have, ok := t.empty[stage]; ok {
+		delete(t.empty, stage)
+		if sameColumns(have.shape, shape) && have.mode == t.found.Table.Mode {
+			return nil
+		}
+		statements = append(statements, t.w.d.dropStage(stage))
+	}
+	return t.session.Exec(ctx, append(statements, t.w.d.stage(stage, shape, t.found.Table.Mode))...)
 }
 
 func (t *table) endStream(ctx context.Context) error {
@@ -351,12 +372,19 @@ func (t *table) apply(ctx context.Context) error {
 	}
 	statements := append(d.Prepare(m), d.Apply(m)...)
 	for _, stage := range []string{upserts, updates, deletes} {
-		if t.stages[stage] != nil {
+		switch {
+		case t.stages[stage] == nil:
+		case d.EmptyStage != nil && t.bytes <= smallBytes:
+			statements = append(statements, d.EmptyStage(stage))
+		default:
 			statements = append(statements, d.dropStage(stage))
 		}
 	}
 	if err := t.session.Exec(ctx, statements...); err != nil {
 		return err
+	}
+	if d.EmptyStage != nil && t.bytes <= smallBytes {
+		t.keep(m)
 	}
 	if m.Upserts != nil {
 		t.blank = false
@@ -366,6 +394,25 @@ func (t *table) apply(ctx context.Context) error {
 	delete(t.stages, deletes)
 	t.bytes = 0
 	return nil
+}
+
+// keep notes which stages were emptied by a merge and not dropped.
+func (t *table) keep(m Merge) {
+	if t.empty == nil {
+		t.empty = map[string]emptyStage{}
+	}
+	for stage, shape := range map[string]*schema.Table{upserts: m.Upserts, updates: m.Updates, deletes: m.Deletes} {
+		if shape != nil {
+			t.empty[stage] = emptyStage{shape, m.Table.Mode}
+		}
+	}
+}
+
+// small reports whether little was written that is not in the table yet.
+func (t *table) small() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bytes <= smallBytes && (t.stream == nil || t.into != "")
 }
 
 // keyed returns the table with the key that the staged batches have, and that
@@ -437,7 +484,7 @@ func (t *table) drop() {
 		t.session.Close()
 		t.session = nil
 	}
-	t.stages = nil
+	t.stages, t.empty = nil, nil
 	t.w.forget(t)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -181,15 +183,44 @@ func (w *writer) Flush(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	slices.SortFunc(all, func(a, b *table) int { return compare(a.name, b.name) })
-	for _, t := range all {
-		t.mu.Lock()
-		err := t.apply(ctx)
-		t.mu.Unlock()
-		if err != nil {
-			return w.failed(fmt.Errorf("%s: %w", t.name, err))
-		}
+	large := slices.DeleteFunc(slices.Clone(all), (*table).small)
+	small := slices.DeleteFunc(all, func(t *table) bool { return slices.Contains(large, t) })
+	if err := flush(ctx, small, smallAtOnce); err != nil {
+		return w.failed(err)
+	}
+	if err := flush(ctx, large, 1); err != nil {
+		return w.failed(err)
 	}
 	return nil
+}
+
+const (
+	// smallBytes is how much is staged of a table at most that is merged
+	// beside others: of such a merge the most is waiting, and it takes hardly
+	// any memory.
+	smallBytes = 256 << 10
+
+	smallAtOnce = 4
+)
+
+// flush brings everything written to tables into them, to so many at a time.
+func flush(ctx context.Context, tables []*table, atOnce int) error {
+	merges, ctx := errgroup.WithContext(ctx)
+	merges.SetLimit(atOnce)
+	for _, t := range tables {
+		merges.Go(func() error {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := t.apply(ctx); err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			return nil
+		})
+	}
+	return merges.Wait()
 }
 
 func (w *writer) Close() error {

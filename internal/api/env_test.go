@@ -231,6 +231,7 @@ type testEngine struct {
 	captures  int
 	offers    []schema.Table // by every source
 	offerErr  error
+	answer    func(destination string, q destination.Query) (*destination.Answer, error) // to queries
 }
 
 var _ engine.Engine = (*testEngine)(nil)
@@ -298,6 +299,12 @@ func (e *testEngine) Capture(ctx context.Context, id string) (*schemaconfig.Conf
 func (e *testEngine) Restart(_ context.Context, id string) error {
 	e.restarted = append(e.restarted, id)
 	return nil
+}
+
+// Follows is true of connections of services that are databases.
+func (e *testEngine) Follows(ctx context.Context, id string) (bool, error) {
+	c, err := e.store.Connection(ctx, id)
+	return err == nil && c.Service == "postgres", err
 }
 
 func (e *testEngine) Changed(_ context.Context, id string) error {
@@ -395,7 +402,7 @@ func (e *testEngine) TestDestination(ctx context.Context, id string, trust engin
 
 func (e *testEngine) test(ctx context.Context, owner, id string, config json.RawMessage, trust engine.Trust) ([]setup.TestResult, error) {
 	e.tests++
-	results := []setup.TestResult{{Title: "Connecting to the host", Status: setup.Passed}}
+	results := setup.NewResults(ctx).Add(setup.TestResult{Title: "Connecting to the host", Status: setup.Passed})
 	switch {
 	case bytes.Contains(config, []byte(`"bad"`)):
 		results = append(results, setup.TestResult{Title: "Logging in", Status: setup.Failed, Message: "The password is wrong."})

@@ -61,6 +61,28 @@ func (s *server) restoreState(r *request) (any, error) {
 	return v, nil
 }
 
+// backlog shows what the source keeps back, as it was last asked.
+func (s *server) backlog(r *request) (any, error) {
+	b, err := s.Store.Backlog(r.Context(), r.id())
+	if errors.Is(err, store.ErrNotFound) { // nothing
+		return fivetran.Backlog{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	wire := fivetran.Backlog{What: optional(b.What), Retained: b.Retained, Lost: b.Lost, AskedAt: optionalTime(b.AskedAt)}
+	if b.Limit > 0 {
+		wire.Limit = &b.Limit
+	}
+	if b.Free > 0 {
+		wire.Free = &b.Free
+	}
+	if b.Lag > 0 {
+		wire.Lag = new(b.Lag.Seconds())
+	}
+	return wire, nil
+}
+
 // Statuses of tables that no run sets.
 const (
 	tablePending = "pending" // no sync has read it yet

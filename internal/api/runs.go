@@ -17,7 +17,14 @@ import (
 // runsWindow is how far back the list of runs goes: as long as they are kept.
 const runsWindow = 366 * 24 * time.Hour
 
+// listRuns lists runs, the earliest first, or the latest first if order=desc.
 func (s *server) listRuns(r *request) (any, error) {
+	if back, err := r.backwards(); back || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return paged(r, wireRun, func(page store.Page) ([]store.Run, string, error) { return s.Store.RunsBack(r.Context(), r.id(), page) })
+	}
 	now := s.now()
 	return paged(r, wireRun, func(page store.Page) ([]store.Run, string, error) {
 		return s.Store.RunsBetween(r.Context(), r.id(), now.Add(-runsWindow), now.Add(time.Hour), page)
@@ -53,11 +60,15 @@ func (s *server) findRun(r *request) (*store.Run, error) {
 }
 
 func wireRun(r *store.Run) fivetran.Run {
-	return fivetran.Run{
+	wire := fivetran.Run{
 		ID: r.ID, SyncID: (&store.Event{RunID: r.ID}).SyncID(), Cause: r.Cause, Historical: r.Historical,
 		StartedAt: r.StartedAt, EndedAt: optionalTime(r.EndedAt), Outcome: optional(r.Outcome), Reason: optional(r.Reason),
-		RescheduledFor: optionalTime(r.RescheduledFor), Rows: r.Rows, Bytes: r.Bytes,
+		RescheduledFor: optionalTime(r.RescheduledFor), Rows: r.Rows, Bytes: r.Bytes, FreshAt: optionalTime(r.FreshAt),
 	}
+	if l := r.Latency; l != nil {
+		wire.Latency = &fivetran.Latency{Changes: l.Changes, P50: l.P50, P95: l.P95, P99: l.P99}
+	}
+	return wire
 }
 
 // runLog shows the log of a run, page by page, or line by line as it is written

@@ -3,9 +3,11 @@ package api
 import (
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/penstock-data/penstock/internal/fivetran"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
+	"github.com/penstock-data/penstock/internal/store"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -14,15 +16,19 @@ func (s *server) settings(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wireSettings(cfg), nil
+	return wireSettings(cfg, r.connection), nil
 }
 
 // updateSettings changes what it is given. Masks can be chosen before anybody
-// has looked at the source. A sync that is running begins again, and the next
-// to begin reads tables again that have another filter.
+// has looked at the source. A sync that is running begins again if what it goes
+// by has changed, and the next to begin reads tables again that have another
+// filter.
 func (s *server) updateSettings(r *request) (any, error) {
 	var req fivetran.Settings
 	if err := r.read(&req); err != nil {
+		return nil, err
+	}
+	if err := s.checkFollow(r, &req); err != nil {
 		return nil, err
 	}
 	changed := false
@@ -37,12 +43,65 @@ func (s *server) updateSettings(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if changed {
+	c, ends, err := s.updateFollow(r, &req)
+	if err != nil {
+		return nil, err
+	}
+	if changed || ends {
 		if err := s.Engine.Restart(r.Context(), r.id()); err != nil {
 			return nil, err
 		}
 	}
-	return wireSettings(cfg), nil
+	return wireSettings(cfg, c), nil
+}
+
+// checkFollow refuses what cannot be asked of a connection as a whole.
+func (s *server) checkFollow(r *request, req *fivetran.Settings) error {
+	switch {
+	case req.LogLimit != nil && *req.LogLimit < 0:
+		return invalidInput("Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit")
+	case req.AtLogLimit != nil && *req.AtLogLimit != store.KeepLog && *req.AtLogLimit != store.DropLog:
+		return invalidInput("Invalid value for field 'at_log_limit': it is one of %s, %s", store.KeepLog, store.DropLog)
+	case !isTrue(req.Continuous):
+		return nil
+	}
+	follows, err := s.Engine.Follows(r.Context(), r.id())
+	if err == nil && !follows {
+		err = invalidInput("Invalid value for field 'continuous': the source of the connection follows no log. Where its service has an update method that reads a log, such as WAL_PGOUTPUT, set it")
+	}
+	return err
+}
+
+// updateFollow changes what is asked of a connection as a whole, and reports
+// whether a sync that runs is to end for it. One that runs when syncs are to
+// stay on goes on; another follows it.
+func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Connection, ends bool, err error) {
+	if req.Continuous == nil && req.LogLimit == nil && req.AtLogLimit == nil {
+		return r.connection, false, nil
+	}
+	c, err = s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
+		if v := req.Continuous; v != nil && *v != c.Continuous {
+			c.Continuous, ends = *v, !*v
+			switch {
+			case !*v || c.Paused || c.SetupState == store.Incomplete:
+			case c.RunID != "":
+				c.TriggeredAt = s.now()
+			default:
+				c.StartedAt = time.Time{} // it need not wait for its slot
+			}
+		}
+		if req.LogLimit != nil {
+			c.LogLimit = *req.LogLimit
+		}
+		if req.AtLogLimit != nil {
+			c.AtLogLimit = *req.AtLogLimit
+		}
+		return nil
+	})
+	if err == nil && !ends {
+		err = s.Engine.Changed(r.Context(), c.ID)
+	}
+	return c, ends, err
 }
 
 func applySettings(cfg *schemaconfig.Config, cat *schemaconfig.Catalog, req *fivetran.Settings) error {
@@ -96,7 +155,7 @@ func (ch *change) filter(n schema.Name, condition *string) error {
 	return nil
 }
 
-func wireSettings(cfg *schemaconfig.Config) fivetran.Settings {
+func wireSettings(cfg *schemaconfig.Config, c *store.Connection) fivetran.Settings {
 	masks := make([]fivetran.Mask, len(cfg.Masks))
 	for i, m := range cfg.Masks {
 		masks[i] = fivetran.Mask{Pattern: m.Pattern, How: string(m.How), Keep: m.Keep}
@@ -112,7 +171,8 @@ func wireSettings(cfg *schemaconfig.Config) fivetran.Settings {
 			}
 		}
 	}
-	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused, RowFilters: filters}
+	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused, RowFilters: filters,
+		Continuous: &c.Continuous, LogLimit: &c.LogLimit, AtLogLimit: &c.AtLogLimit}
 }
 
 func put[T any](m map[string]map[string]T, sn, tn string, v T) {

@@ -32,25 +32,17 @@ const connections = 1000
 // details costs it while wrk asks as fast as it can, and whether its memory
 // grows with the number of requests.
 func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	addr := "127.0.0.1:" + strconv.Itoa(port)
-	if err := os.WriteFile(b.path("seed.json"), []byte(seed), 0o600); err != nil {
-		return nil, err
-	}
 	began := time.Now()
-	server, err := b.start(ctx, addr, "serve", "--data", b.path("data"), "--listen", addr, "--no-rate-limits", "--seed", b.path("seed.json"))
+	server, err := b.serve(ctx, "data")
 	if err != nil {
 		return nil, err
 	}
 	started := time.Since(began)
-	idle, err := memoryOf(server.Process.Pid, "VmRSS")
+	idle, err := memoryOf(server.pid, "VmRSS")
 	if err != nil {
 		return nil, err
 	}
-	ids, err := makeConnections(ctx, "http://"+addr, b.path("api.duckdb"))
+	ids, err := makeConnections(ctx, server.base, b.path("api.duckdb"))
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +50,15 @@ func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 	if err := os.WriteFile(script, []byte(lua(ids)), 0o600); err != nil {
 		return nil, err
 	}
-	before, err := cpuOf(server.Process.Pid)
+	before, err := cpuOf(server.pid)
 	if err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c16", "-d5s", "--latency", "-s", script, "http://"+addr).Output()
+	out, err := exec.CommandContext(ctx, "wrk", "-t1", "-c16", "-d5s", "--latency", "-s", script, server.base).Output()
 	if err != nil {
 		return nil, fmt.Errorf("wrk: %w", err)
 	}
-	after, err := cpuOf(server.Process.Pid)
+	after, err := cpuOf(server.pid)
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +70,11 @@ func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	few, err := peakUnder(ctx, server.Process.Pid, "http://"+addr, ids, 10_000)
+	few, err := peakUnder(ctx, server.pid, server.base, ids, 10_000)
 	if err != nil {
 		return nil, err
 	}
-	many, err := peakUnder(ctx, server.Process.Pid, "http://"+addr, ids, 100_000)
+	many, err := peakUnder(ctx, server.pid, server.base, ids, 100_000)
 	if err != nil {
 		return nil, err
 	}
@@ -173,33 +165,44 @@ func makeConnections(ctx context.Context, base, file string) ([]string, error) {
 	return ids, nil
 }
 
+// post makes something and returns its id.
 func post(ctx context.Context, url string, body any) (id string, err error) {
+	var made struct{ ID string }
+	err = call(ctx, "POST", url, body, &made)
+	return made.ID, err
+}
+
+// call sends a request and reads the answer's data into out, if it is not nil.
+func call(ctx context.Context, method, url string, body, out any) error {
 	js, err := json.Marshal(body)
 	if err != nil {
-		return "", err
+		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, "POST", url, bytes.NewReader(js))
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(js))
 	if err != nil {
-		return "", err
+		return err
 	}
 	req.SetBasicAuth("bench", "bench-secret")
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer resp.Body.Close()
 	var answer struct {
 		Message string
-		Data    struct{ ID string }
+		Data    json.RawMessage
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return "", err
+		return err
 	}
-	if resp.StatusCode != http.StatusCreated {
-		return "", fmt.Errorf("POST %s: %s: %s", url, resp.Status, answer.Message)
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, answer.Message)
 	}
-	return answer.Data.ID, nil
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Data, out)
 }
 
 // lua is a wrk script that asks for connections in random order.

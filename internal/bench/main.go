@@ -26,10 +26,11 @@ func main() {
 	only := flag.String("run", "", "only the benchmarks whose name contains this")
 	sql := flag.String("sql", "../shared/bench", "folder of lineitem.sql and wide.sql")
 	program := flag.String("program", "bin/penstock", "the program to measure")
+	beside := flag.Bool("peers", false, "run other programs that copy tables beside ours, as far as they are on this machine")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, *sql, *program); err != nil {
+	if err := run(ctx, *only, *sql, *program, *beside); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -66,6 +67,8 @@ var benchmarks = []benchmark{
 	{"wide to duckdb", wideToDuckDB},
 	{"lineitem to postgres", lineitemToPostgres},
 	{"increment into duckdb", incrementIntoDuckDB},
+	{"following into duckdb", followIntoDuckDB},
+	{"following into postgres", followIntoPostgres},
 	{"log: 60,000 changes into duckdb", logIntoDuckDB},
 	{"log: 500,000 changes into postgres", logIntoPostgres},
 	{"log: a million changes into duckdb", millionIntoDuckDB},
@@ -76,7 +79,7 @@ var benchmarks = []benchmark{
 	{"api", apiRequests},
 }
 
-func run(ctx context.Context, only, sql, program string) error {
+func run(ctx context.Context, only, sql, program string, beside bool) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -92,6 +95,9 @@ func run(ctx context.Context, only, sql, program string) error {
 	b := &bench{dir: dir, sql: sql, program: program}
 	defer b.close()
 	fmt.Println(machine())
+	if beside {
+		return comparePeers(ctx, b)
+	}
 	missed := 0
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, bm := range benchmarks {

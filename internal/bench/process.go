@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,12 +23,14 @@ import (
 // A bench is what the benchmarks share.
 type bench struct {
 	dir, sql, program string
+	own               string // URL of the server's superuser; see admin
 	server            string // URL of the database that holds the tables; see postgres
 	stop              []func()
 }
 
+// close stops what was started, the latest first.
 func (b *bench) close() {
-	for _, f := range b.stop {
+	for _, f := range slices.Backward(b.stop) {
 		f()
 	}
 }
@@ -38,22 +42,9 @@ func (b *bench) postgres(ctx context.Context) (string, error) {
 	if b.server != "" {
 		return b.server, nil
 	}
-	admin := os.Getenv("PENSTOCK_BENCH_POSTGRES")
-	if admin == "" {
-		port, err := freePort()
-		if err != nil {
-			return "", err
-		}
-		data := b.path("postgres")
-		cmd := exec.CommandContext(ctx, "scripts/postgres", "start", data, strconv.Itoa(port))
-		cmd.Env = append(os.Environ(), "PENSTOCK_PG_BUFFERS=2GB")
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return "", fmt.Errorf("start PostgreSQL: %w", err)
-		}
-		b.stop = append(b.stop, func() { _ = exec.Command("scripts/postgres", "stop", data).Run() })
-		admin = strings.TrimSpace(string(out))
+	admin, err := b.admin(ctx)
+	if err != nil {
+		return "", err
 	}
 	if err := psql(ctx, admin, "drop database if exists penstock_bench with (force)", "create database penstock_bench"); err != nil {
 		return "", err
@@ -74,11 +65,48 @@ func (b *bench) postgres(ctx context.Context) (string, error) {
 	return db, nil
 }
 
+// admin returns the URL of a superuser of the database server.
+func (b *bench) admin(ctx context.Context) (string, error) {
+	if url := os.Getenv("PENSTOCK_BENCH_POSTGRES"); url != "" {
+		return url, nil
+	}
+	if b.own != "" {
+		return b.own, nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	data := b.path("postgres")
+	cmd := exec.CommandContext(ctx, "scripts/postgres", "start", data, strconv.Itoa(port))
+	cmd.Env = append(os.Environ(), "PENSTOCK_PG_BUFFERS=2GB")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	b.stop = append(b.stop, func() { _ = exec.Command("scripts/postgres", "stop", data).Run() })
+	b.own = strings.TrimSpace(string(out))
+	return b.own, nil
+}
+
 // target makes an empty database beside db and returns its URL.
 func (b *bench) target(ctx context.Context, db string) (string, error) {
 	admin := withDatabase(db, "postgres")
 	err := psql(ctx, admin, "drop database if exists penstock_bench_target with (force)", "create database penstock_bench_target")
 	return withDatabase(db, "penstock_bench_target"), err
+}
+
+// configOf is what the configs of sources and destinations say of a database.
+func configOf(db string) map[string]any {
+	u, err := url.Parse(db)
+	if err != nil {
+		return nil // whoever is given it says what is missing
+	}
+	password, _ := u.User.Password()
+	port, _ := strconv.Atoi(u.Port())
+	return map[string]any{"host": u.Hostname(), "port": port, "database": strings.TrimPrefix(u.Path, "/"),
+		"user": u.User.Username(), "password": password, "always_encrypted": false}
 }
 
 func withDatabase(url, name string) string {

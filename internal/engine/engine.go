@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
@@ -38,7 +39,8 @@ type Engine interface {
 	Run(ctx context.Context) error
 
 	// Sync makes a connection sync now, without moving its schedule. One
-	// that is syncing goes on, or is stopped and run again if force is set.
+	// that is syncing goes on, or is stopped and run again if force is set. One
+	// that stays on with its source ends, and the sync that follows does not.
 	// It is ErrPaused or ErrIncomplete if the connection cannot sync.
 	Sync(ctx context.Context, connectionID string, force bool) error
 
@@ -64,12 +66,18 @@ type Engine interface {
 	// does nothing.
 	Restart(ctx context.Context, connectionID string) error
 
+	// Follows reports whether the source of a connection follows a log, so
+	// that its syncs can stay on.
+	Follows(ctx context.Context, connectionID string) (bool, error)
+
 	// Changed says that a connection was changed in the store. A running
-	// sync of one that is paused now ends at its next checkpoint.
+	// sync of one that is paused now ends at its next checkpoint, and so does
+	// one that stays on with its source.
 	Changed(ctx context.Context, connectionID string) error
 
 	// Delete removes a connection. A running sync is stopped and can write
-	// nothing more to the store; what is in the destination stays.
+	// nothing more to the store; what is in the destination stays. What the
+	// source keeps back for it, and Penstock set up, goes.
 	Delete(ctx context.Context, connectionID string) error
 
 	// Verify begins to compare what a connection's source and destination
@@ -95,6 +103,12 @@ type Engine interface {
 
 	// TestDestination does the same for a destination.
 	TestDestination(ctx context.Context, destinationID string, trust Trust) (*store.Destination, error)
+
+	// Query looks into the tables of a destination by a query of somebody's.
+	// It is ErrNoQueries if the destination cannot be looked into, and a
+	// [destination.QueryError] if the query cannot be answered; errors of the
+	// destination are [ServiceError]s.
+	Query(ctx context.Context, destinationID string, q destination.Query) (*destination.Answer, error)
 }
 
 // Trust says who approves the server certificates and SSH host keys that setup

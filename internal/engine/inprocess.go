@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
@@ -28,6 +29,14 @@ type Config struct {
 	// Concurrency is how many syncs run at a time; 0: 4. Each takes as much
 	// memory as the Runner allows one.
 	Concurrency int
+
+	// Followers is how many syncs may stay on with their sources beside those,
+	// once they have caught up; 0: 16. More end then, and begin again after a
+	// minute.
+	Followers int
+
+	// Stay is how long a sync stays on before the next begins; 0: 15 minutes.
+	Stay time.Duration
 
 	// Grace is how long a sync that is to stop may take to get to a
 	// checkpoint before it is cut off and loses what came after the last
@@ -73,6 +82,12 @@ func New(c Config) *InProcess {
 	if c.Concurrency <= 0 {
 		c.Concurrency = 4
 	}
+	if c.Followers <= 0 {
+		c.Followers = 16
+	}
+	if c.Stay == 0 {
+		c.Stay = 15 * time.Minute
+	}
 	if c.Grace == 0 {
 		c.Grace = 30 * time.Second
 	}
@@ -87,6 +102,9 @@ func New(c Config) *InProcess {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Metrics != nil {
+		c.Metrics.MustRegister(newKeptLog(c.Store))
 	}
 	host, _ := os.Hostname()
 	return &InProcess{
@@ -104,6 +122,7 @@ func (e *InProcess) Run(ctx context.Context) error {
 	e.mu.Lock()
 	e.closing = false
 	e.mu.Unlock()
+	e.left.Go(func() { e.guard(ctx) })
 	var trouble time.Duration // how long to wait because the store failed
 	for ctx.Err() == nil {
 		e.tidy(ctx)
@@ -196,9 +215,10 @@ func (e *InProcess) releaseOrphans(ctx context.Context) error {
 }
 
 func (e *InProcess) room() bool {
+	followers := e.followers()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.live) < e.Concurrency
+	return len(e.live)-followers < e.Concurrency
 }
 
 // next takes the next run, one that somebody left unfinished first.
@@ -255,7 +275,7 @@ func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
 			return ErrPaused
 		case c.SetupState == store.Incomplete:
 			return ErrIncomplete
-		case c.RunID == "" || force:
+		case c.RunID == "" || force || e.follows(c):
 			c.TriggeredAt = e.Now()
 		}
 		c.Told = append(c.Told, store.ForceUpdate)
@@ -265,9 +285,22 @@ func (e *InProcess) Sync(ctx context.Context, id string, force bool) error {
 		return err
 	}
 	if c.RunID != "" && !force {
+		if e.follows(c) {
+			defer e.poke()
+			return e.stopSoon(ctx, c)
+		}
 		return e.followUp(ctx, c)
 	}
 	return e.interrupt(ctx, c, force)
+}
+
+// follows reports whether the connection's run has read all that there was when
+// it began, and stays on.
+func (e *InProcess) follows(c *store.Connection) bool {
+	if l := e.running(c.RunID); l != nil {
+		return l.caughtUp.Load()
+	}
+	return c.RunID != "" && c.FreshAt.After(c.StartedAt) // by what another process has told
 }
 
 // followUp makes a connection sync whose run has been asked to stop already.
@@ -380,7 +413,7 @@ func (e *InProcess) interrupt(ctx context.Context, c *store.Connection, now bool
 func (e *InProcess) Changed(ctx context.Context, id string) error {
 	defer e.poke()
 	c, err := e.Store.Connection(ctx, id)
-	if err != nil || !c.Paused {
+	if err != nil || !c.Paused && !e.follows(c) {
 		return err
 	}
 	return e.stopSoon(ctx, c)
@@ -392,6 +425,10 @@ func (e *InProcess) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	release, err := e.Runner.Farewell(ctx, c)
+	if err != nil {
+		e.Log.Warn("the source of a connection that is deleted is not asked to let go of anything", "connection", id, "error", err)
+	}
 	if err := e.Store.DeleteConnection(ctx, id); err != nil {
 		return err
 	}
@@ -399,6 +436,9 @@ func (e *InProcess) Delete(ctx context.Context, id string) error {
 		l.cut(store.ErrStale)
 	}
 	e.endChecks(id, store.ErrStale)
+	if release != nil {
+		e.farewell(id, release)
+	}
 	return nil
 }
 
@@ -411,6 +451,11 @@ func (e *InProcess) TestConnection(ctx context.Context, id string, trust Trust) 
 // TestDestination implements [Engine].
 func (e *InProcess) TestDestination(ctx context.Context, id string, trust Trust) (*store.Destination, error) {
 	return e.Runner.TestDestination(ctx, id, trust)
+}
+
+// Query implements [Engine].
+func (e *InProcess) Query(ctx context.Context, id string, q destination.Query) (*destination.Answer, error) {
+	return e.Runner.Query(ctx, id, q)
 }
 
 func (e *InProcess) running(runID string) *live {

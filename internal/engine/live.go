@@ -30,6 +30,8 @@ type live struct {
 	rows, bytes atomic.Int64 // so far
 	counted     int64        // rows that the metrics know of; the heartbeat's
 
+	following
+
 	mu    sync.Mutex
 	moved map[schema.Name]store.TableProgress // since the last heartbeat
 }
@@ -107,12 +109,16 @@ func (e *InProcess) sync(l *live, resumed bool) {
 		beat, stop := context.WithCancel(context.Background())
 		var beating sync.WaitGroup
 		beating.Go(func() { e.keepAlive(beat, l) })
-		o = e.Runner.Sync(l.ctx, l.run, runner.Watch{Stop: l.soon, Observe: func(rows, bytes int64) {
+		o = e.Runner.Sync(l.ctx, l.run, runner.Watch{Stop: l.soon, Until: began.Add(e.Stay), Observe: func(rows, bytes int64) {
 			l.rows.Store(rows)
 			l.bytes.Store(bytes)
-		}, Table: l.note})
+		}, Table: l.note, Landed: func(until time.Time, now []runner.Commits) { e.landed(l, until, now) }})
 		stop()
 		beating.Wait()
+		e.noteFresh(context.Background(), l)
+		if l.surplus.Load() {
+			o.Hold = surplusTime
+		}
 	}
 	e.count(l, o.Rows)
 	kind := e.record(l, o)
@@ -215,6 +221,7 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 		}
 		until = renewed.Add(e.Lease)
 		e.noteTables(ctx, l, renewed)
+		e.noteFresh(ctx, l)
 		e.count(l, l.rows.Load())
 		switch stop {
 		case store.StopSoon:

@@ -12,6 +12,7 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 	running prometheus.Gauge
 	rows    prometheus.Counter
+	latency prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -32,9 +33,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "penstock_rows_total", Help: "Rows that sources sent.",
 		}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "penstock_latency_seconds",
+			Help:    "From the commit of transactions at the source until they can be read in the destination, of syncs that stay on.",
+			Buckets: prometheus.ExponentialBuckets(0.125, 2, 14), // an eighth of a second to 17 minutes
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.started, m.ended, m.seconds, m.running, m.rows)
+		reg.MustRegister(m.started, m.ended, m.seconds, m.running, m.rows, m.latency)
 	}
 	return m
 }

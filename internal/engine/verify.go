@@ -19,6 +19,10 @@ var (
 	// ErrNotConnected says that a connection's last setup tests did not pass.
 	ErrNotConnected = errors.New("the connection is not connected: its setup tests have to pass first")
 
+	// ErrNoQueries says that a destination is looked into with its own tools
+	// only.
+	ErrNoQueries = runner.ErrNoQueries
+
 	// ErrStopping says that this server is about to end.
 	ErrStopping = errors.New("the server is stopping")
 
@@ -86,7 +90,10 @@ func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name,
 		k.end(nil)
 		return nil, ErrStopping
 	}
-	return &begun, nil
+	if e.follows(c) { // it would wait for ever
+		err = e.stopSoon(ctx, c)
+	}
+	return &begun, err
 }
 
 // begin runs a verification, unless this process is about to end.
@@ -147,6 +154,7 @@ func (k *checking) run() {
 	stop()
 	beat.Wait()
 	k.end(err)
+	k.e.goOn(context.WithoutCancel(k.ctx), k.v.ConnectionID)
 }
 
 // beat tells the store how the verification stands when that has changed, and

@@ -42,6 +42,7 @@ type world struct {
 	most   int            // syncs at one moment, at most
 	total  int
 	behave behavior // of the source
+	kept   backlog  // of sources with a log
 	tests  []setup.TestResult
 }
 
@@ -260,8 +261,14 @@ func (w *world) openSource(config json.RawMessage, env connector.Env) (connector
 	var c struct{ Schema string }
 	err := json.Unmarshal(config, &c)
 	s := &source{w, c.Schema}
+	if c.Schema == "digesting_log" {
+		return both{logged{s}}, err
+	}
 	if strings.HasPrefix(c.Schema, "digesting") {
 		return digesting{s}, err
+	}
+	if strings.HasPrefix(c.Schema, "log") {
+		return logged{s}, err
 	}
 	if c.Schema == "rigid" {
 		return struct{ connector.Source }{s}, err // without what is optional

@@ -21,7 +21,29 @@ type Run struct {
 	RescheduledFor *time.Time `json:"rescheduled_for"`
 	Rows           int64      `json:"rows"`             // moved so far
 	Bytes          int64      `json:"bytes"`            // of them in memory
+	FreshAt        *time.Time `json:"fresh_at"`         // of a sync that stays on: all that was committed at the source until then is in the destination; null: not known
+	Latency        *Latency   `json:"latency"`          // the same, of its last minutes; null: nothing was measured
 	Tables         []RunTable `json:"tables,omitempty"` // absent from lists, and while it is running
+}
+
+// A Latency is how long it took from commits at the source until they could be
+// read in the destination.
+type Latency struct {
+	Changes int64   `json:"changes"`
+	P50     float64 `json:"p50_seconds"`
+	P95     float64 `json:"p95_seconds"`
+	P99     float64 `json:"p99_seconds"`
+}
+
+// A Backlog is what a source keeps back for a connection.
+type Backlog struct {
+	What     *string    `json:"what"`           // null: nothing
+	Retained int64      `json:"retained_bytes"` // so far
+	Limit    *int64     `json:"limit_bytes"`    // at which the source itself lets go of it; null: never
+	Free     *int64     `json:"free_bytes"`     // that the source's disk has left; null: not known
+	Lag      *float64   `json:"lag_seconds"`    // how old the first change is that was not read; null: not known
+	Lost     bool       `json:"lost"`           // the source has let go of it
+	AskedAt  *time.Time `json:"asked_at"`       // null: it has not answered yet
 }
 
 // A RunTable is what a run did to one table.

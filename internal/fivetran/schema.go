@@ -130,6 +130,10 @@ type Settings struct {
 	// RowFilters are what rows must meet to be copied, by schema and table;
 	// null in a PATCH: all are.
 	RowFilters map[string]map[string]*string `json:"row_filters"`
+
+	Continuous *bool   `json:"continuous"`      // syncs stay on with the source and follow its log
+	LogLimit   *int64  `json:"log_limit_bytes"` // of what the source keeps back for the connection; 0: none
+	AtLogLimit *string `json:"at_log_limit"`    // KEEP: people are warned; DROP: the source lets go of it
 }
 
 // A Mask is a rule for what becomes of values before they leave the source's

@@ -60,9 +60,15 @@ type Plan struct {
 
 	Start time.Time // when the sync began: the synced time of its rows
 
-	// Until and Every are as in [connector.Request].
+	// Until, Every and Stop are as in [connector.Request].
 	Until time.Time
 	Every time.Duration
+	Stop  <-chan struct{}
+
+	// Landed is told of a source that goes on, one call at a time, that all
+	// that was committed there until a time can be read in the destination,
+	// and which of it could not before. It must be quick. It may be nil.
+	Landed func(until time.Time, now []Commits)
 
 	// Observe is told of progress, after each batch and from any goroutine.
 	// It must be quick. It may be nil.
@@ -133,7 +139,10 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every}
+	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every, Stop: o.plan.Stop}
+	if !req.Until.IsZero() {
+		req.Reached = o.reached
+	}
 	named := o.name(chosen)
 	if req.State, err = o.forget(ctx, req.State, named); err != nil {
 		return req, nil, err
@@ -215,6 +224,7 @@ type output struct {
 	before map[schema.Name]*table // as they were in earlier listings of this Run
 
 	checkpoint sync.Mutex // one at a time
+	reach      reach
 
 	mu       sync.Mutex // guards what follows
 	warnings []setup.Warning
@@ -265,6 +275,7 @@ func (o *output) send(ctx context.Context, t *table, s *shape, b schema.Batch, c
 		b.Release()
 		return nil
 	}
+	o.reach.wrote()
 	op, rows, bytes := b.Op, b.Rows(), b.Bytes()
 	b, err := o.batch(s, b)
 	if err != nil {
@@ -292,13 +303,30 @@ func (o *output) Checkpoint(ctx context.Context, state any) error {
 	}
 	o.checkpoint.Lock()
 	defer o.checkpoint.Unlock()
+	until, commits := o.reach.take()
 	if err := o.plan.Writer.Flush(ctx); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	o.reach.saved()
+	o.landed(until, commits)
 	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil
+}
+
+// reached is [connector.Request.Reached].
+func (o *output) reached(at time.Time, changes int64) {
+	if o.reach.reached(at, changes) {
+		o.landed(at, nil)
+	}
+}
+
+// landed tells what can be read in the destination.
+func (o *output) landed(until time.Time, now []Commits) {
+	if o.plan.Landed != nil && !until.IsZero() {
+		o.plan.Landed(until, now)
+	}
 }
 
 // Fail implements [connector.Output].

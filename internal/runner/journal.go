@@ -22,13 +22,14 @@ import (
 // the store in batches, every few seconds, and the rest with the outcome.
 //
 // Rows are told of when they are durable: of each table at the first
-// checkpoint that comes a minute or more after its rows began to come, and at
-// the end. So the log grows with the time that tables are written to, not with
+// checkpoint that comes a minute or more after its rows began to come, five in
+// a sync that stays on, and at the end. So the log grows with the time that tables are written to, not with
 // their rows nor with the number of checkpoints.
 type journal struct {
 	now func() time.Time
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex    // guards what follows
+	every    time.Duration // between two times that one table's rows are told of, at least
 	events   []store.Event
 	lost     int                      // events for which there was no room
 	writing  map[schema.Name]*writing // tables of which something is to be told, by the source's names
@@ -51,12 +52,20 @@ const (
 	tellEvery    = 2 * time.Second  // how often events go to the store
 	tellPatience = 30 * time.Second // how long the store may take for them
 	rowsEvery    = time.Minute      // how often the rows of one table are told of, at most
+	rowsSlowly   = 5 * time.Minute  // the same in a sync that stays on
 	journalRoom  = 20_000           // events that may wait for the store
 )
 
 func newJournal(now func() time.Time) *journal {
-	return &journal{now: now, writing: map[schema.Name]*writing{}, told: map[schema.Name]rows{},
+	return &journal{now: now, every: rowsEvery, writing: map[schema.Name]*writing{}, told: map[schema.Name]rows{},
 		warnings: map[setup.Warning]bool{}, schemas: map[string]bool{}}
+}
+
+// slow makes it tell of rows as one does of a sync that stays on.
+func (j *journal) slow() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.every = rowsSlowly
 }
 
 // add adds an event. The caller holds the lock.
@@ -126,7 +135,7 @@ func (j *journal) durable() {
 	for _, name := range j.open() {
 		w := j.writing[name]
 		w.durable = w.sent
-		if now.Sub(w.since) >= rowsEvery {
+		if now.Sub(w.since) >= j.every {
 			j.close(name, w)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -22,6 +23,13 @@ type Watch struct {
 	// Stop is closed when the sync is to end at its next checkpoint.
 	Stop <-chan struct{}
 
+	// Until is until when the sync may stay on with its source. Zero: it ends
+	// as soon as it has caught up.
+	Until time.Time
+
+	// Landed is told, one call at a time, what [pipe.Plan.Landed] is.
+	Landed func(until time.Time, now []Commits)
+
 	// Observe is told, from any goroutine, how much was sent so far in all.
 	Observe func(rows, bytes int64)
 
@@ -29,12 +37,16 @@ type Watch struct {
 	Table func(store.TableProgress)
 }
 
+// Commits are changes that were committed at the source at one time, about.
+type Commits = pipe.Commits
+
 // errStopped ends a sync at a checkpoint.
 var errStopped = errors.New("stopped at a checkpoint")
 
 // Sync does a run's sync and returns its outcome, which the caller records.
 // It is canceled, and nothing saved is lost, if ctx was done or the sync
-// stopped at a checkpoint before its end.
+// stopped at a checkpoint before its end. One that stays on has got to its end
+// as soon as it has caught up with the source.
 func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcome {
 	defer allow(r.share.Heap)()
 	log := r.Log.With("connection", run.ConnectionID, "run", run.ID)
@@ -42,7 +54,11 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	told := s.events.tell(r.Store, run.Token(), log)
 	out, err := s.do(ctx)
 	told()
+	if s.caughtUp.Load() && (errors.Is(err, errStopped) || errors.Is(err, connector.ErrSchemaChanged)) {
+		err = nil
+	}
 	o := outcome(ctx, out, err)
+	o.Follows, o.Hold, o.CaughtUp = s.follows, s.hold, s.caughtUp.Load()
 	o.Warnings = append(o.Warnings, s.warnings...)
 	o.EndedAt = r.Now()
 	o.Events = s.events.end(run, &o)
@@ -74,6 +90,10 @@ type syncing struct {
 	source connector.Source
 	events *journal
 
+	follows  bool          // its connection stays on, be it in this sync or in the next
+	hold     time.Duration // for which it does not, because it is being verified
+	caughtUp atomic.Bool   // it stays on, and has read all that there was when it began
+
 	mu       sync.Mutex // guards what follows
 	warnings []store.Alert
 	sent     map[schema.Name]pipe.Progress
@@ -98,6 +118,9 @@ func (s *syncing) do(ctx context.Context) (out pipe.Outcome, err error) {
 	}
 	defer src.Close()
 	s.source = src.Source
+	if err := s.watchBacklog(ctx, src); err != nil {
+		return out, err
+	}
 	if c.SchemaStatus == store.BlockedOnCapture {
 		return out, explain(ctx, s.captureOnly(ctx, c, src), src.tunnel)
 	}
@@ -127,6 +150,14 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
 	p.Defined, p.Warned = s.events.defined, s.events.warned
+	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows {
+		if s.hold, err = s.verified(ctx); err != nil {
+			return out, err
+		}
+	}
+	if s.follows && s.hold == 0 && s.run.Cause != store.ByTrigger && !s.run.Historical {
+		p.Until, p.Every, p.Stop, p.Landed = s.until(c), checkpointEvery, s.watch.Stop, s.landed
+	}
 	out, err = pipe.Run(ctx, p)
 	return out, errors.Join(err, s.keepColumns(ctx, out))
 }

@@ -30,6 +30,10 @@
 //
 // Paused. A paused connection is never due.
 //
+// Follow. After a sync that stayed on with its source the next begins at once,
+// but no sooner than ten seconds after the start of the last, and later if
+// others come first.
+//
 // Rescheduled. A sync that its source put off is due at the time the source
 // asked for, whatever the slots say.
 //
@@ -141,6 +145,7 @@ type Situation struct {
 	Failures    int       // failed syncs since the last success
 	Broken      bool      // the last of them was a problem that only a person can mend
 	Rescheduled time.Time // when the source wants the sync to go on; zero: it has ended
+	Follow      time.Time // when the next sync that stays on with its source is to begin; zero: none does
 }
 
 // Due returns when the connection is to sync, or false if only a person's act
@@ -159,8 +164,24 @@ func (s Situation) Due() (time.Time, bool) {
 		return s.Ended.Add(Backoff(s.Failures, s.Broken)), true
 	case s.Started.IsZero():
 		return time.Time{}, true
+	case !s.Follow.IsZero():
+		return s.Follow, true
 	}
 	return s.Schedule.Next(s.Started), true
+}
+
+// Apart is the time between the starts of two syncs that stay on, at least:
+// ones that end at once do not keep the source busy.
+const Apart = 10 * time.Second
+
+// Follow returns when the next sync is to begin that stays on with its source,
+// some time after the last.
+func Follow(started, ended time.Time, hold time.Duration) time.Time {
+	next := ended.Add(hold)
+	if least := started.Add(Apart); next.Before(least) {
+		return least
+	}
+	return next
 }
 
 // Backoff returns how long to wait after a number of failures in a row.

@@ -46,6 +46,8 @@ func (c *Connection) changes(ctx context.Context, before *Connection) ([]Event, 
 		all = append(all, change{kind, nil})
 	}
 	is, was := c.properties(), before.properties()
+	maps.Copy(is, c.settings())
+	maps.Copy(was, before.settings())
 	maps.DeleteFunc(is, func(name string, v any) bool { return v == was[name] })
 	maps.DeleteFunc(was, func(name string, _ any) bool { _, changed := is[name]; return !changed })
 	if names := changedFields(before.Config, c.Config); len(names) > 0 {
@@ -84,6 +86,11 @@ func (c *Connection) properties() map[string]any {
 		"external_secrets_keys_config": string(encodeNames(c.SecretsKeys)),
 		"destination_configuration":    string(c.DestinationConfig), "package_id": c.PackageID,
 	}
+}
+
+// settings are those that people change once there is a connection.
+func (c *Connection) settings() map[string]any {
+	return map[string]any{"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit}
 }
 
 // planned returns a plan as JSON, in the words of the API; "": none.

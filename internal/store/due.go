@@ -32,7 +32,7 @@ func (c *Connection) due(zone schedule.Zone) time.Time {
 }
 
 func (c *Connection) situation(zone schedule.Zone) schedule.Situation {
-	return schedule.Situation{
+	s := schedule.Situation{
 		Schedule:    c.schedule(zone),
 		Paused:      c.Paused,
 		Incomplete:  c.SetupState == Incomplete,
@@ -43,6 +43,10 @@ func (c *Connection) situation(zone schedule.Zone) schedule.Situation {
 		Broken:      c.SetupState == Broken,
 		Rescheduled: c.RescheduledFor,
 	}
+	if c.Continuous {
+		s.Follow = c.FollowAt
+	}
+	return s
 }
 
 func (c *Connection) schedule(zone schedule.Zone) schedule.Schedule {

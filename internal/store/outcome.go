@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/penstock-data/penstock/internal/schedule"
 )
 
 // An Outcome is how a run ended.
@@ -17,6 +19,9 @@ type Outcome struct {
 	Warnings       []Alert   // replace those of the run before, unless it was canceled
 	RescheduledFor time.Time // with RunRescheduled
 	Rows, Bytes    int64
+	Follows        bool          // the source can stay on, and is to
+	Hold           time.Duration // for how long it may not
+	CaughtUp       bool          // it stayed on, and had read all that there was when it began
 	Tables         []RunTable
 	Events         []Event // of the run that were not recorded yet; their Kind, Level, Data and At count
 }
@@ -114,10 +119,13 @@ func (c *Connection) end(o Outcome) {
 		c.StartedAt = time.Time{} // the slot was not served
 		return
 	}
-	c.Warnings = o.Warnings
+	c.Warnings = append(o.Warnings, alerts(c.Warnings, LogKept)...)
 	switch o.Kind {
 	case RunFailed:
 		c.FailedAt = o.EndedAt
+		if o.CaughtUp { // which is as good as a success before
+			c.Failures = 0
+		}
 		c.Failures++
 		if o.Task != nil {
 			c.SetupState, c.Tasks = Broken, []Alert{*o.Task}
@@ -127,7 +135,10 @@ func (c *Connection) end(o Outcome) {
 		c.RescheduledFor = o.RescheduledFor
 	case RunCaptured:
 	case RunSucceeded:
-		c.SucceededAt = o.EndedAt
+		c.SucceededAt, c.FollowAt = o.EndedAt, time.Time{}
+		if o.Follows {
+			c.FollowAt = schedule.Follow(c.StartedAt, o.EndedAt, o.Hold)
+		}
 		c.Historical = c.Reset // a re-sync asked for meanwhile is still to come
 	}
 	c.SetupState, c.Tasks, c.Failures = Connected, nil, 0

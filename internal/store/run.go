@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -49,6 +50,9 @@ type Run struct {
 	Rows       int64  // moved so far
 	Bytes      int64
 
+	FreshAt time.Time // of a run that stays on: all that was committed at the source until then is in the destination
+	Latency *Latency  // of the last minutes; nil: nothing was measured
+
 	EndedAt        time.Time // zero: it lives
 	Outcome        string    // "" while it lives
 	Reason         string    // the error's words; "" after a success
@@ -67,17 +71,21 @@ type Token struct {
 func (r *Run) Token() Token { return Token{r.ID, r.ConnectionID, r.Fence} }
 
 var runColumns = columns{"id", "connection_id", "cause", "historical", "started_at", "owner", "fence", "lease_until", "stop",
-	"rows_moved", "bytes_moved", "ended_at", "outcome", "reason", "rescheduled_for"}
+	"rows_moved", "bytes_moved", "fresh_at", "latency", "ended_at", "outcome", "reason", "rescheduled_for"}
 
 func scanRun(row scanner) (r Run, err error) {
+	var latency json.RawMessage
 	err = row.Scan(&r.ID, &r.ConnectionID, &r.Cause, &r.Historical, stamp{&r.StartedAt}, &r.Owner, &r.Fence, stamp{&r.LeaseUntil}, &r.Stop,
-		&r.Rows, &r.Bytes, stamp{&r.EndedAt}, &r.Outcome, &r.Reason, stamp{&r.RescheduledFor})
+		&r.Rows, &r.Bytes, stamp{&r.FreshAt}, document{&latency}, stamp{&r.EndedAt}, &r.Outcome, &r.Reason, stamp{&r.RescheduledFor})
+	if err == nil && latency != nil {
+		err = json.Unmarshal(latency, &r.Latency)
+	}
 	return r, known(err)
 }
 
 func (r *Run) values() []any {
 	return []any{r.ID, r.ConnectionID, r.Cause, r.Historical, micros(r.StartedAt), r.Owner, r.Fence, r.LeaseUntil.UnixMicro(), r.Stop,
-		r.Rows, r.Bytes, micros(r.EndedAt), r.Outcome, r.Reason, micros(r.RescheduledFor)}
+		r.Rows, r.Bytes, micros(r.FreshAt), nil, micros(r.EndedAt), r.Outcome, r.Reason, micros(r.RescheduledFor)}
 }
 
 var (
@@ -85,6 +93,9 @@ var (
 	runsPage    = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
 	runsBetween = `select ` + runColumns.list() + ` from runs where connection_id = $1 and started_at >= $2 and started_at < $3
 		and (started_at, id) > ($4, $5) order by started_at, id limit $6`
+	runsBack = `select ` + runColumns.list() + ` from runs where connection_id = $1
+		and (started_at, id) < (case when cast($2 as bigint) < 0 then 9223372036854775807 else cast($2 as bigint) end, $3)
+		order by started_at desc, id desc limit $4`
 	dueFirst = `select ` + connectionColumns.list() + ` from connections
 		where due_at <= $1 and run_id is null order by due_at limit 1`
 	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
@@ -109,6 +120,13 @@ func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run
 // on and before another, the earliest first, and the cursor of the next.
 func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to time.Time, page Page) ([]Run, string, error) {
 	return readPage(ctx, s, page, runsBetween, []any{connectionID, from.UnixMicro(), to.UnixMicro()}, scanRun,
+		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
+}
+
+// RunsBack returns a page of a connection's runs, the latest first, and the
+// cursor of the next.
+func (s *Store) RunsBack(ctx context.Context, connectionID string, page Page) ([]Run, string, error) {
+	return readPage(ctx, s, page, runsBack, []any{connectionID}, scanRun,
 		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // A StateVersion is a state that a connection had, to which it can return.
-// Of each run the latest is kept, of all runs the most recent ones.
+// Of each run the latest is kept, of all runs the most recent ones. A run that
+// saves its state every second for long leaves one a minute.
 type StateVersion struct {
 	ConnectionID string
 	Version      int64  // goes up with each
@@ -23,6 +24,8 @@ type StateVersion struct {
 const (
 	recentVersions = 10 // are kept, whichever run they are of
 	keptVersions   = 60 // are kept at most in all
+
+	versionsApart = time.Minute // are those of one run, from its second minute on
 )
 
 // putVersion adds a version, unless it is the state that the connection has.
@@ -49,11 +52,17 @@ func putVersion(ctx context.Context, tx *sql.Tx, v *StateVersion, state json.Raw
 		values ($1, $2, $3, $4, $5, $6, $7)`, v.ConnectionID, v.Version, v.RunID, packed, sum, v.Rows, micros(v.SavedAt)); err != nil {
 		return err
 	}
+	if _, err := tx.ExecContext(ctx, `delete from state_versions where connection_id = $1 and version = $2 and run_id = $3 and exists
+			(select 1 from state_versions before where before.connection_id = $1 and before.version < $2 and before.run_id = $3 and before.saved_at > state_versions.saved_at - $4)
+			and exists (select 1 from runs where id = $3 and started_at < $5)`,
+		v.ConnectionID, last, v.RunID, versionsApart.Microseconds(), micros(v.SavedAt.Add(-versionsApart))); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `delete from state_versions where connection_id = $1 and (
-			version <= $2 and exists (select 1 from state_versions later where later.connection_id = state_versions.connection_id
+			version <= (select version from state_versions where connection_id = $1 order by version desc limit 1 offset $2) and exists (select 1 from state_versions later where later.connection_id = state_versions.connection_id
 				and later.run_id = state_versions.run_id and later.version > state_versions.version)
 			or version <= (select version from state_versions where connection_id = $1 order by version desc limit 1 offset $3))`,
-		v.ConnectionID, v.Version-recentVersions, keptVersions)
+		v.ConnectionID, recentVersions, keptVersions)
 	return err
 }
 

@@ -69,6 +69,33 @@ func TestStateVersions(t *testing.T) {
 	})
 }
 
+// TestVersionsOfALongRun saves a state every second for an hour.
+func TestVersionsOfALongRun(t *testing.T) {
+	each(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		_, g := seed(t, s)
+		due(t, s, g, "c")
+		r := claim(t, s, "a", t0)
+		at := t0
+		for i := range 900 {
+			at = at.Add(time.Second)
+			check(t, s.SetState(ctx, r.Token(), json.RawMessage(fmt.Sprint(i)), int64(i), at))
+		}
+		versions := must(s.StateVersions(ctx, "c"))(t)
+		if len(versions) != recentVersions {
+			t.Errorf("%d versions are kept", len(versions))
+		}
+		if !versions[0].SavedAt.Equal(at) || versions[0].Rows != 899 {
+			t.Errorf("the latest is %+v", versions[0])
+		}
+		for i, v := range versions[2:] {
+			if apart := versions[i+1].SavedAt.Sub(v.SavedAt); apart < versionsApart {
+				t.Errorf("two of them are %v apart", apart)
+			}
+		}
+	})
+}
+
 // TestForget takes tables out of the state with which a run begins.
 func TestForget(t *testing.T) {
 	each(t, func(t *testing.T, s *Store) {

@@ -41,6 +41,9 @@ func (c *Connection) UpdateState(now time.Time) string {
 		return OnSchedule
 	}
 	last := c.SucceededAt
+	if c.FreshAt.After(last) {
+		last = c.FreshAt
+	}
 	if last.IsZero() {
 		last = c.CreatedAt
 	}

@@ -40,6 +40,8 @@ func TestUpdateState(t *testing.T) {
 	}{
 		{"never synced", func(c *Connection) {}, hours(2)},
 		{"synced", func(c *Connection) { c.SucceededAt = hours(10) }, hours(12)},
+		{"following", func(c *Connection) { c.SucceededAt, c.FreshAt = hours(10), hours(11) }, hours(13)},
+		{"following no more", func(c *Connection) { c.SucceededAt, c.FreshAt = hours(11), hours(10) }, hours(13)},
 		{"failed since", func(c *Connection) { c.SucceededAt, c.FailedAt, c.Failures = hours(10), hours(11), 1 }, hours(12)},
 		{"broken", func(c *Connection) { c.SetupState, c.SucceededAt = Broken, hours(10) }, hours(12)},
 		{"rescheduled", func(c *Connection) { c.SucceededAt, c.RescheduledFor = hours(10), hours(99) }, hours(12)},

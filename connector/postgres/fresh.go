@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// freshEvery is how often a sync that goes on asks the server how far its log
+// is.
+const freshEvery = time.Second
+
+// A freshness says until when all that was committed has been read.
+type freshness struct {
+	ahead time.Duration // of the server's clock before this machine's
+
+	asked  time.Time // when the server was last asked how far its log was
+	target position  // what it said; 0: that was told
+}
+
+// start compares the clocks.
+func (n *freshness) start(ctx context.Context, f *follower) error {
+	var there time.Time
+	began := time.Now()
+	if err := f.conn.QueryRow(ctx, `select clock_timestamp()`).Scan(&there); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	n.ahead = there.Sub(began.Add(took / 2))
+	if n.ahead.Abs() < took { // which is as well as can be known
+		n.ahead = 0
+	}
+	return nil
+}
+
+// committed is told that a transaction was read.
+func (n *freshness) committed(f *follower) {
+	if f.run.req.Reached != nil && f.changes > 0 {
+		f.run.req.Reached(time.UnixMicro(f.now.time+epochMicros).Add(-n.ahead), f.changes)
+	}
+}
+
+// look tells until when all was read, if that is known, and asks again how far
+// the log is. It is called between transactions.
+func (n *freshness) look(ctx context.Context, f *follower) error {
+	if f.run.req.Reached == nil {
+		return nil
+	}
+	if n.target > 0 && f.position >= n.target {
+		f.run.req.Reached(n.asked, 0)
+		n.target = 0
+	}
+	now := time.Now()
+	if n.target > 0 || now.Sub(n.asked) < freshEvery {
+		return nil
+	}
+	var at string
+	if err := f.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
+		return err
+	}
+	var err error
+	n.asked = now
+	n.target, err = parsePosition(at)
+	return err
+}
