@@ -115,7 +115,7 @@ func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, e
 	}
 	missed := false
 	for _, path := range paths {
-		list := &List{Path: path, Check: r.state.Round.whole(root)}
+		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
 		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
 			if len(root.Lists) > 0 {
 				kept = append(kept, o.keep(root.Keep))
