@@ -82,7 +82,7 @@ func (b *Budget) Wait(ctx context.Context) error {
 	}
 	b.next = turn.Add(b.every)
 	b.mu.Unlock()
-	return sleep(ctx, turn.Sub(now))
+	return Sleep(ctx, turn.Sub(now))
 }
 
 // Pause lets no new request go for d.
@@ -95,7 +95,8 @@ func (b *Budget) Pause(d time.Duration) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends, whose error it returns then.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

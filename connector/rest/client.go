@@ -257,7 +257,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 			wait = min(firstBackOff<<(failed-1), longBackOff)
 		}
 		c.log(ctx, "request will be repeated", "url", where(u), "wait", wait, "err", err)
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -62,10 +62,8 @@ type round struct {
 
 func readState(raw json.RawMessage) (*state, error) {
 	s := &state{}
-	if raw != nil {
-		if err := json.Unmarshal(raw, s); err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
-		}
+	if err := connector.ReadState(raw, s); err != nil {
+		return nil, err
 	}
 	if s.Resources == nil {
 		s.Resources = map[string]*progress{}
