@@ -166,7 +166,9 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		if d.asciiOnly {
 			return limited(asText(schema.String, c.raw, nil), characters(typmod)), nil
 		}
-		return limited(plain(schema.String, decodeBlankPadded, decodeBlankPadded), characters(typmod)), nil
+		c = limited(plain(schema.String, decodeBlankPadded, decodeBlankPadded), characters(typmod))
+		c.exact = typmod >= 0 // else blanks at the end are as they were written
+		return c, nil
 	case oidJSON:
 		return set(schema.JSON, text, text), nil
 	case oidJSONB:

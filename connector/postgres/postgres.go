@@ -73,7 +73,8 @@
 // the snapshot's list of running transactions tells exactly. Nothing of a table
 // that is not handed over is taken from the log. So loads can be interrupted, a
 // table that fails holds back no other, a slot that is lost costs an increment
-// by xmin, and the update method can be changed at any time.
+// by xmin, and the update method can be changed at any time. A table that a sync
+// has to leave out is left to queries: the log is read past what it has of it.
 //
 // A commit is in the log before others see what was committed, long before with
 // synchronous replication. A transaction that was consumed already must not be
