@@ -187,7 +187,8 @@ type Source interface {
 	// nobody can block or hash it, and it counts neither as a value of the row
 	// nor towards its id. NULL in it means the start of the sync. In one batch
 	// a key may then come in several versions, in the order of their
-	// beginning; such a batch is not Fresh.
+	// beginning; such a batch is not Fresh. Deletes may have the column too,
+	// where it says since when the row is gone.
 	Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error)
 
 	// Sync sends to out what changed since req.State in the tables of
