@@ -128,7 +128,7 @@ func TestLogChanges(t *testing.T) {
 		{"some columns published", []string{"alter publication penstock set table item (id)", "update item set title = 'x' where id = 6"}},
 		{"table renamed over", []string{"create table twin (id int primary key, title text)", "insert into twin values (1, 'twin')", "drop table item", "alter table twin rename to item"}},
 		{"slot dropped", []string{"update item set title = 'lost' where id = 1", "select pg_drop_replication_slot('penstock')", "insert into item values (2, 'then')"}},
-		{"slot read by somebody else", []string{"delete from item where id = 2", "select pg_replication_slot_advance('penstock', pg_current_wal_lsn())", "insert into item values (3, 'after')"}},
+		{"slot read by somebody else", []string{"delete from item where id = 2", "select pg_switch_wal()", "select pg_replication_slot_advance('penstock', pg_current_wal_lsn())", "insert into item values (3, 'after')"}},
 		{"slot lost", []string{"alter system set max_slot_wal_keep_size = '1MB'", "select pg_reload_conf()", "update item set title = 'unkept'",
 			"select pg_switch_wal()", "insert into item values (20, 'a')", "select pg_switch_wal()", "insert into item values (21, 'b')", "select pg_switch_wal()",
 			"insert into item values (22, 'c')", "select pg_switch_wal()", "checkpoint", "alter system reset max_slot_wal_keep_size", "select pg_reload_conf()"}},
