@@ -2,7 +2,7 @@
 
 export GOFLAGS = -tags=duckdb_arrow
 
-.PHONY: build demo test lint bench bench-peers bench-api soak fuzz-api e2e-clients e2e-plugins e2e-terraform
+.PHONY: build demo test lint bench bench-peers bench-api soak fuzz-api e2e-clients e2e-plugins e2e-terraform screenshots
 
 build: ## bin/penstock
 	@scripts/need go cc
@@ -13,6 +13,10 @@ demo: build ## the whole platform at work; make demo ARGS=--exit ends by itself
 
 test: ## all tests, with the servers they need
 	@scripts/test
+
+screenshots: build ## pictures of every page, in a fresh folder or in PICTURES=DIR
+	@scripts/need chromium node
+	@scripts/screenshots "$(abspath bin/penstock)" $(PICTURES)
 
 lint: ## formatting, vet, staticcheck, tidy go.mod
 	@scripts/need go cc

@@ -90,6 +90,24 @@ const (
 	FormatSchemaTableGroup SchemaFormat = "schema_table_group" // config.schema and config.table_group_name
 )
 
+// Fields are the config's fields that name the destination schema, titled as in
+// the definition's schema_format_… schemas.
+func (f SchemaFormat) Fields() []setup.Field {
+	field := func(name, title string) setup.Field {
+		return setup.Field{Name: name, Title: title, Type: setup.String, Required: true, Immutable: true}
+	}
+	schema := field("schema", "Destination schema name")
+	switch f {
+	case FormatSchemaPrefix:
+		return []setup.Field{field("schema_prefix", "Destination schema prefix")}
+	case FormatSchemaTable:
+		return []setup.Field{schema, field("table", "Destination table name")}
+	case FormatSchemaTableGroup:
+		return []setup.Field{schema, field("table_group_name", "Destination table group name")}
+	}
+	return []setup.Field{schema}
+}
+
 // Destination returns the rule that makes a destination's schema of a
 // source's, "" for a source without schemas: the one schema that a
 // connection's config names, or its prefix before each. fallback is used where
@@ -169,7 +187,8 @@ type Source interface {
 	// nobody can block or hash it, and it counts neither as a value of the row
 	// nor towards its id. NULL in it means the start of the sync. In one batch
 	// a key may then come in several versions, in the order of their
-	// beginning; such a batch is not Fresh.
+	// beginning; such a batch is not Fresh. Deletes may have the column too,
+	// where it says since when the row is gone.
 	Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error)
 
 	// Sync sends to out what changed since req.State in the tables of

@@ -82,8 +82,8 @@ type Options struct {
 // A table has the columns of the source, [schema.RowID] if the source gives
 // it no key, then the system columns of its [schema.Mode], which are the
 // writer's own to fill: batches do not have them. Only in history mode may a
-// batch of upserts or updates have [schema.Start], not as a part of the key,
-// where the source knows when its rows changed.
+// batch of upserts, updates or deletes have [schema.Start], not as a part of
+// the key, where the source knows when its rows changed.
 //
 // # Modes
 //
@@ -98,9 +98,9 @@ type Options struct {
 // rows, which are chained by Start: versions that the table has since the first
 // of them or later are replaced. An update makes its version of the active one,
 // or with Start of the one that held then, and passes over a row that has none.
-// A row that is gone ends when the sync began, or when it began itself if that
-// was later, and no version is added. To repeat operations, in the same sync or
-// in another, makes no more versions.
+// A row that is gone ends when the sync began, or when the batch says, or when
+// it began itself if that was later, and no version is added. To repeat
+// operations, in the same sync or in another, makes no more versions.
 type Writer interface {
 	// Table returns a table as it stands, or nil if there is none. Its
 	// columns are in the destination's order, without the system columns;

@@ -23,7 +23,8 @@ const (
 	Update
 
 	// Delete marks the rows with the batch's keys as deleted. The batch has
-	// the key columns only. A key that is not there is passed over.
+	// the key columns only, and [Start] if the source knows since when each
+	// of the rows is gone. A key that is not there is passed over.
 	Delete
 
 	// Truncate marks as deleted every row last synced before Batch.Before.

@@ -23,6 +23,7 @@ import (
 //	immutable:"true"         cannot be changed later
 //	readonly:"true"          set by Penstock, ignored in requests
 //	quoted:"true"            a [Port] that responses show as a string; requests may use either
+//	when:"method=A,B"        matters only if the enum or boolean beside it that is named has one of the values
 //
 // Field types are string, int, int64, bool, []string, structs of them, slices
 // of such structs, and pointers to the scalars, for which absent differs from
@@ -65,6 +66,15 @@ type Field struct {
 	Immutable bool
 	Readonly  bool
 	Quoted    bool // an Integer shown as a string
+
+	When *Condition // under which the field matters; nil: always
+}
+
+// A Condition is that a field beside has one of some values. Forms show by it
+// which fields matter; configs may have them all.
+type Condition struct {
+	Field  string
+	Values []string // "true" and "false" of a boolean
 }
 
 // Describe makes the Description of a config struct. It panics if v is not a
@@ -75,6 +85,7 @@ func Describe(title string, v any) *Description {
 		panic(fmt.Sprintf("setup.Describe(%q): %T is not a struct", title, v))
 	}
 	d := &Description{Title: title, Fields: describe(t)}
+	checkWhen(d.Fields)
 	d.secrets = anySecret(d.Fields)
 	return d
 }
@@ -121,6 +132,20 @@ func describe(t reflect.Type) []Field {
 		}
 	}
 	return fields
+}
+
+// checkWhen panics if a condition among fields is about none, or can never hold.
+func checkWhen(fields []Field) {
+	for _, f := range fields {
+		checkWhen(f.Fields)
+		if f.When == nil {
+			continue
+		}
+		i := slices.IndexFunc(fields, func(g Field) bool { return g.Name == f.When.Field })
+		if i < 0 || fields[i].Enum != nil && !slices.ContainsFunc(f.When.Values, func(v string) bool { return slices.Contains(fields[i].Enum, v) }) {
+			panic(fmt.Sprintf("field %s: when %s is %s, which never is", f.Name, f.When.Field, strings.Join(f.When.Values, ",")))
+		}
+	}
 }
 
 func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Field {
@@ -178,6 +203,10 @@ func describeField(t reflect.Type, sf reflect.StructField, name, opts string) Fi
 	}
 	if f.External = f.Secret && f.Type == String || flag("external"); f.External && f.Type != String {
 		wrong("only strings can be kept by a secrets manager")
+	}
+	if s, ok := sf.Tag.Lookup("when"); ok {
+		field, values, _ := strings.Cut(s, "=")
+		f.When = &Condition{field, strings.Split(values, ",")}
 	}
 	if s, ok := sf.Tag.Lookup("enum"); ok {
 		if f.Type != String && f.Item != String {

@@ -20,10 +20,10 @@ func Reaches(connectionType string, dials bool) bool {
 // service that can be reached so embeds it, beside a field connection_type;
 // with the tag quoted:"true" where the config's ports are shown as strings.
 type Tunnel struct {
-	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"Name or address of the SSH server, for connection_type SshTunnel."`
-	TunnelPort Port   `json:"tunnel_port,omitempty" title:"SSH port" help:"Port of the SSH server; 22 if it is left out."`
-	TunnelUser string `json:"tunnel_user,omitempty" title:"SSH user" help:"User on the SSH server. The group's public key must be in its authorized_keys."`
-	PublicKey  string `json:"public_key,omitempty" title:"Public key" help:"The group's public key, with which it logs in to the SSH server." readonly:"true"`
+	TunnelHost string `json:"tunnel_host,omitempty" title:"SSH host" help:"Name or address of the SSH server, in front of the host." when:"connection_type=SshTunnel"`
+	TunnelPort Port   `json:"tunnel_port,omitempty" title:"SSH port" help:"Port of the SSH server; 22 if it is left out." when:"connection_type=SshTunnel"`
+	TunnelUser string `json:"tunnel_user,omitempty" title:"SSH user" help:"User on the SSH server. The group's public key must be in its authorized_keys." when:"connection_type=SshTunnel"`
+	PublicKey  string `json:"public_key,omitempty" title:"Public key" help:"The group's public key, with which it logs in to the SSH server." when:"connection_type=SshTunnel" readonly:"true"`
 }
 
 // A Port is a TCP port. In JSON it may be a number or a string.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,12 +57,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- p.serve(ctx, l) }()
 
-	d := &demo{base: endpointOf(l), key: p.key, secret: p.secret, file: filepath.Join(c.Data, "warehouse.duckdb")}
+	d := &demo{client: client{URL: endpointOf(l), Key: p.key, Secret: p.secret}, file: filepath.Join(c.Data, "warehouse.duckdb")}
 	if err := d.show(ctx); err != nil {
 		return err
 	}
 	if !c.Exit {
-		fmt.Printf("\nServing on %s until Ctrl-C. Look around:\n\n  curl -u %s:%s %s/v1/connections\n", d.base, d.key, d.secret, d.base)
+		fmt.Printf("\nServing on %s until Ctrl-C. Look around:\n\n  %s\n  curl -u %s:%s %s/v1/connections\n", d.URL, d.URL+p.link, d.Key, d.Secret, d.URL)
 		<-ctx.Done()
 	}
 	stop()
@@ -72,8 +71,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 
 // A demo is a client of the platform's own API.
 type demo struct {
-	base, key, secret string
-	file              string // of the destination
+	client
+	file string // of the destination
 }
 
 func (d *demo) show(ctx context.Context) error {
@@ -194,40 +193,6 @@ func (d *demo) landed(ctx context.Context) error {
 		fmt.Printf("  %-40s %8d rows\n", t, n)
 	}
 	return nil
-}
-
-// call sends a request to the API and reads the data of its answer into out.
-func (d *demo) call(ctx context.Context, method, path string, body, out any) error {
-	var payload bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&payload).Encode(body); err != nil {
-			return err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, d.base+path, &payload)
-	if err != nil {
-		return err
-	}
-	req.SetBasicAuth(d.key, d.secret)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Code, Message string
-		Data          json.RawMessage
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if answer.Code != "Success" {
-		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Code, answer.Message)
-	}
-	return json.Unmarshal(answer.Data, out)
 }
 
 func quoteDotted(name string) string {

@@ -21,13 +21,21 @@ import (
 var version = "dev"
 
 type cli struct {
-	Demo       demoCmd       `cmd:"" help:"Show the whole platform at work, in a fresh folder, with sample data."`
-	Serve      serveCmd      `cmd:"" help:"Run the platform: API, scheduler, syncs."`
+	Demo      demoCmd      `cmd:"" help:"Show the whole platform at work, in a fresh folder, with sample data."`
+	Serve     serveCmd     `cmd:"" help:"Run the platform: API, scheduler, syncs."`
+	LoginLink loginLinkCmd `cmd:"" help:"Make a link with which a user of a server chooses a new password."`
+
+	Connections connectionsCmd `cmd:"" help:"List a server's connections and how they stand."`
+	Syncs       syncsCmd       `cmd:"" help:"List the latest syncs of a connection."`
+	Logs        logsCmd        `cmd:"" help:"Show the log of a sync, or follow it."`
+	Schema      schemaCmd      `cmd:"" help:"List the tables of a connection and what becomes of them."`
+
 	Sync       syncCmd       `cmd:"" help:"Copy a source to a destination once, without a server."`
 	Plan       planCmd       `cmd:"" help:"Show what the next sync would create, alter and load, without doing it."`
 	Verify     verifyCmd     `cmd:"" help:"Compare a source with what a destination has of it."`
 	Simulate   simulateCmd   `cmd:"" help:"Stand in for a vendor's API, for tests and demonstrations."`
 	Connectors connectorsCmd `cmd:"" help:"List the sources and destinations that this program has."`
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands and flags."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

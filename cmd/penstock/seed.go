@@ -44,21 +44,32 @@ type seed struct {
 const ownerRole = "Account Administrator"
 
 // firstStart makes an account, its owner and an API key if there is none, and
-// returns the key; it cannot be had again.
-func firstStart(ctx context.Context, s *store.Store) (key, secret string, err error) {
+// returns the key and the path of the page where the owner chooses a password;
+// neither can be had again.
+func firstStart(ctx context.Context, s *store.Store) (key, secret, link string, err error) {
 	accounts, err := s.Accounts(ctx)
 	if err != nil || len(accounts) > 0 {
-		return "", "", err
+		return "", "", "", err
 	}
 	account := store.Account{Name: "Penstock"}
 	if err := s.CreateAccount(ctx, &account); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	owner := store.User{AccountID: account.ID, Email: "owner@localhost", GivenName: "Account", FamilyName: "Owner", Role: ownerRole, Verified: true}
 	if err := s.CreateUser(ctx, &owner); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
-	return s.CreateAPIKey(ctx, owner.ID)
+	if key, secret, err = s.CreateAPIKey(ctx, owner.ID); err != nil {
+		return "", "", "", err
+	}
+	link, err = loginLink(ctx, s, owner.ID)
+	return key, secret, link, err
+}
+
+// loginLink returns the path of a page that lets a user in once.
+func loginLink(ctx context.Context, s *store.Store, userID string) (string, error) {
+	token, err := s.NewLoginLink(ctx, userID, time.Now())
+	return "/welcome?token=" + token, err
 }
 
 // applySeed brings what the seed file declares into the store.

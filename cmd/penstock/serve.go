@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/all"
 	destinations "github.com/penstock-data/penstock/destination/all"
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/api"
 	"github.com/penstock-data/penstock/internal/engine"
 	"github.com/penstock-data/penstock/internal/logship"
@@ -32,6 +34,7 @@ import (
 	"github.com/penstock-data/penstock/internal/secret"
 	"github.com/penstock-data/penstock/internal/secretsmanager"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/web"
 	"github.com/penstock-data/penstock/internal/webhook"
 )
 
@@ -44,12 +47,16 @@ type serveCmd struct {
 	Records         []string          `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
 	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
+	OAuthEndpoint   map[string]string `name:"oauth-endpoint" help:"Let people log in to a vendor at another address: salesforce=http://127.0.0.1:9000. Apps are given by PENSTOCK_OAUTH_… in the environment; see docs/operation.md." placeholder:"VENDOR=URL"`
 	Syncs           int               `default:"4" help:"How many syncs may run at once."`
 	Followers       int               `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
 	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
 	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
 	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
 	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
+	OIDCIssuer      string            `name:"oidc-issuer" help:"Let people sign in at this provider of OpenID Connect; the client's secret is PENSTOCK_OIDC_CLIENT_SECRET. See docs/operation.md." placeholder:"URL"`
+	OIDCClientID    string            `name:"oidc-client-id" help:"What the provider knows Penstock as." placeholder:"ID"`
+	OIDCRole        string            `name:"oidc-role" help:"Role in the account of people whom the provider knows and nobody has invited. Without it they are refused." placeholder:"ROLE"`
 	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
 }
@@ -62,6 +69,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	defer p.close()
 	if p.key != "" {
 		fmt.Printf("This is the first start. The API key is shown only now:\n\n  key     %s\n  secret  %s\n\n", p.key, p.secret)
+	}
+	if p.link != "" {
+		fmt.Printf("Choose a password for the pages here, once, within two days:\n\n  %s\n\n", cmp.Or(c.PublicURL, "http://"+c.Listen)+p.link)
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -79,8 +89,10 @@ type platform struct {
 	logs        *logship.Shipper
 	handler     http.Handler
 	log         *slog.Logger
+	sso         *web.SSO
 	public      string // the server's address, "": as requests have it
 	key, secret string // the API key, if this is the first start
+	link        string // the path where the owner chooses a password, then
 }
 
 func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *platform, err error) {
@@ -115,9 +127,12 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	if c.Seed != "" {
 		err = applySeed(ctx, p.store, c.Seed)
 	} else {
-		p.key, p.secret, err = firstStart(ctx, p.store)
+		p.key, p.secret, p.link, err = firstStart(ctx, p.store)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if p.sso, err = c.sso(); err != nil {
 		return nil, err
 	}
 	targets := destinations.Services
@@ -139,8 +154,33 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)
 	p.logs = logship.New(logship.Config{Store: p.store, Sender: logs, Log: p.log, Metrics: metrics})
 	p.webhooks = webhook.New(webhook.Config{Store: p.store, Post: sender.Post, Log: p.log, Metrics: metrics})
-	p.handler = p.mux(api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
+	p.handler = p.mux(web.NewLogins(os.Getenv, c.OAuthEndpoint), api.Config{Store: p.store, Engine: p.engine, Connectors: services, Destinations: targets, Webhooks: sender, Logs: logs, Log: p.log, PublicURL: p.public, GoogleProject: c.GoogleProject, Closing: ctx.Done(), RateLimits: c.RateLimits}, metrics)
 	return p, nil
+}
+
+// oidcSecret is the environment variable of the client's secret, which is no
+// flag because everybody on the machine sees those.
+const oidcSecret = "PENSTOCK_OIDC_CLIENT_SECRET"
+
+// sso returns the provider at which people sign in; nil: none.
+func (c *serveCmd) sso() (*web.SSO, error) {
+	if c.OIDCIssuer == "" {
+		return nil, nil
+	}
+	switch u, err := url.Parse(c.OIDCIssuer); {
+	case err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return nil, fmt.Errorf("--oidc-issuer %q is not an address such as https://login.example.com", c.OIDCIssuer)
+	case c.OIDCClientID == "":
+		return nil, errors.New("--oidc-issuer needs --oidc-client-id")
+	case c.OIDCRole != "" && access.FindRole(c.OIDCRole, access.AccountLevel) == nil:
+		return nil, fmt.Errorf("--oidc-role %q is no role in the account: see docs/roles.md", c.OIDCRole)
+	}
+	return &web.SSO{Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: os.Getenv(oidcSecret), Role: c.OIDCRole}, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // policy says where webhooks, log services and secrets managers may lead.
@@ -161,10 +201,12 @@ func (c *serveCmd) policy() (policy outside.Policy, err error) {
 	return policy, nil
 }
 
-// mux leaves every path but its own three to the API, as it came: a ServeMux
-// would answer an unclean one with a redirect in HTML.
-func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler {
+// mux leaves the API's paths to it as they came: a ServeMux would answer an
+// unclean one with a redirect in HTML.
+func (p *platform) mux(logins web.Logins, c api.Config, metrics *prometheus.Registry) http.Handler {
 	rest := api.New(c)
+	pages := web.New(web.Config{API: rest, Store: c.Store, Log: c.Log, PublicURL: c.PublicURL, Closing: c.Closing,
+		Connectors: c.Connectors, Destinations: c.Destinations, Logins: logins, SSO: p.sso})
 	measured := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -179,7 +221,11 @@ func (p *platform) mux(c api.Config, metrics *prometheus.Registry) http.Handler 
 			}
 			fmt.Fprintln(w, "ok")
 		default:
-			rest.ServeHTTP(w, r)
+			if strings.HasPrefix(r.URL.Path, "/v1") || strings.HasPrefix(r.URL.Path, "/public") {
+				rest.ServeHTTP(w, r)
+			} else {
+				pages.ServeHTTP(w, r)
+			}
 		}
 	})
 }

@@ -133,13 +133,16 @@ func fits(b schema.Batch) error {
 	if n := int(b.Record.NumCols()); n != want.NumFields() {
 		return fmt.Errorf("has %d columns, its table %d", n, want.NumFields())
 	}
-	key := 0
+	key, others := 0, 0
 	for i, f := range want.Fields() {
 		if got := b.Record.Column(i).DataType(); !arrow.TypeEqual(got, f.Type) || b.Record.ColumnName(i) != f.Name {
 			return fmt.Errorf("has %s %v where its table has %s %v", b.Record.ColumnName(i), got, f.Name, f.Type)
 		}
-		if b.Table.Columns[i].Key {
+		switch c := b.Table.Columns[i]; {
+		case c.Key:
 			key++
+		case b.Op != schema.Delete || !c.IsStart():
+			others++
 		}
 	}
 	switch b.Op {
@@ -148,7 +151,7 @@ func fits(b schema.Batch) error {
 			return errors.New("has no key")
 		}
 	case schema.Delete, schema.Present:
-		if key == 0 || key != len(b.Table.Columns) {
+		if key == 0 || others > 0 {
 			return errors.New("has other columns than the key's")
 		}
 	}

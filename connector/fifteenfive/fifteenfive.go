@@ -166,14 +166,14 @@ const (
 func (s *source) Test(ctx context.Context) []setup.TestResult {
 	c := s.client.Impatient()
 	err := c.Get(ctx, c.URL("user/", nil), &rest.Reply{})
-	results := []setup.TestResult{c.Reached(err, testConnect)}
-	if results[0].Status != setup.Passed {
-		return results
+	results := setup.NewResults(ctx)
+	if reached := results.Add(c.Reached(err, testConnect)); reached[0].Status != setup.Passed {
+		return reached
 	}
 	if p := keyProblem(err); p != nil {
-		return append(results, setup.TestResult{Title: testKey, Status: setup.Failed, Message: p.Message})
+		return results.Add(setup.TestResult{Title: testKey, Status: setup.Failed, Message: p.Message})
 	}
-	results = append(results, setup.TestResult{Title: testKey, Status: setup.Passed})
+	results.Add(setup.TestResult{Title: testKey, Status: setup.Passed})
 	permission := setup.TestResult{Title: testPermission, Status: setup.Passed}
 	switch {
 	case rest.Status(err) == http.StatusForbidden:
@@ -184,7 +184,7 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	case err != nil:
 		permission.Status, permission.Message = setup.Failed, rest.Cause(err)
 	}
-	return append(results, permission)
+	return results.Add(permission)
 }
 
 // keyProblem returns what is wrong with the key if err says so, or nil.

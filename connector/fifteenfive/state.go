@@ -2,10 +2,10 @@ package fifteenfive
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -54,10 +54,8 @@ func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMess
 
 func readState(raw json.RawMessage) (*state, error) {
 	s := &state{}
-	if raw != nil {
-		if err := json.Unmarshal(raw, s); err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
-		}
+	if err := connector.ReadState(raw, s); err != nil {
+		return nil, err
 	}
 	if s.Paths == nil {
 		s.Paths = map[string]*progress{}

@@ -42,13 +42,13 @@ const (
 type config struct {
 	Schema       string   `json:"schema" title:"Destination schema" help:"Where the tables go in the destination. It cannot be changed later." required:"true" immutable:"true"`
 	AuthMode     string   `json:"auth_mode" title:"Authentication" help:"How to log in: by personal access tokens, or as a GitHub App (JWT)." enum:"JWT,PersonalAccessToken,OAuth" default:"PersonalAccessToken"`
-	PATs         []string `json:"pats" title:"Personal access tokens" help:"Made in GitHub under Settings, Developer settings. Each has a rate limit of its own if it is another user's." secret:"true"`
-	Username     string   `json:"username" title:"Account" help:"For a GitHub App: the login of the organization or user that it is installed for."`
-	ClientID     string   `json:"client_id" title:"Client ID" help:"Of the GitHub App."`
-	PrivateKey   string   `json:"private_key" title:"Private key" help:"Of the GitHub App, as the PEM file that GitHub made." secret:"true"`
+	PATs         []string `json:"pats" title:"Personal access tokens" help:"Made in GitHub under Settings, Developer settings. Each has a rate limit of its own if it is another user's." secret:"true" when:"auth_mode=PersonalAccessToken"`
+	Username     string   `json:"username" title:"Account" help:"For a GitHub App: the login of the organization or user that it is installed for." when:"auth_mode=JWT"`
+	ClientID     string   `json:"client_id" title:"Client ID" help:"Of the GitHub App." when:"auth_mode=JWT"`
+	PrivateKey   string   `json:"private_key" title:"Private key" help:"Of the GitHub App, as the PEM file that GitHub made." secret:"true" when:"auth_mode=JWT"`
 	HostURL      string   `json:"host_url" title:"API address" help:"Of GitHub Enterprise Server only: github.example.com/api/v3."`
 	SyncMode     string   `json:"sync_mode" title:"Repositories" help:"All that the login may read, or the ones that are named." enum:"AllRepositories,SpecificRepositories" default:"AllRepositories"`
-	Repositories []string `json:"repositories" title:"Specific repositories" help:"Their ids, or owner/name."`
+	Repositories []string `json:"repositories" title:"Specific repositories" help:"Their ids, or owner/name." when:"sync_mode=SpecificRepositories"`
 	UseWebhooks  bool     `json:"use_webhooks" title:"Capture deletes by webhooks" help:"Kept, but not used: deletes are found by comparing."`
 }
 
@@ -244,6 +244,8 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 			return results
 		}
 	}
+	all := setup.NewResults(ctx)
+	all.Add(results...)
 	c := s.client.Impatient()
 	result := setup.TestResult{Title: testRepos, Status: setup.Passed}
 	for _, p := range paths {
@@ -255,7 +257,7 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	if len(paths) == 0 {
 		result.Status, result.Message = setup.Failed, noneNamed
 	}
-	return append(results, result)
+	return all.Add(result)
 }
 
 // event returns a table of events of some kinds.

@@ -53,7 +53,7 @@ func (s *source) inRepository() []*rest.Resource {
 		{Path: repo + "issues/events", Whole: rest.Never, Empty: []int{410}, Met: s.meet, Finds: s.users,
 			Cursor: &rest.Cursor{Field: "created_at", LookBack: lookBack}, Tables: events},
 		{Path: repo + "commits", Whole: 7 * day, Empty: []int{409}, // 409: there is no commit
-			Cursor: &rest.Cursor{Field: "commit.committer.date", LookBack: 3 * day}, Met: s.meet, Finds: s.users,
+			Cursor: &rest.Cursor{Field: "commit.committer.date", ID: "sha", LookBack: 3 * day}, Met: s.meet, Finds: s.users,
 			Tables: []rest.Table{
 				{Name: "commit", Columns: `sha STRING key, author_email STRING = commit.author.email, committer_email STRING = commit.committer.email,
 					repository_id LONG = ^id, author_date UTC_DATETIME = commit.author.date, author_name STRING = commit.author.name,
@@ -175,7 +175,7 @@ func (s *source) inOrganization() []*rest.Resource {
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
 				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
 		{Path: org + "members", Whole: day, Met: s.meet, Finds: s.users},
-		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", LookBack: lookBack},
+		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", ID: "url", LookBack: lookBack},
 			Tables: []rest.Table{
 				{Name: "security_alert", Columns: `number LONG key, repository_id LONG key = repository.id, dismissed_by LONG = dismissed_by.id,
 					security_advisory_ghsa_id STRING = security_advisory.ghsa_id, vulnerability_id STRING, created_at UTC_DATETIME,

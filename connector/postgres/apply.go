@@ -95,11 +95,11 @@ func (f *follower) begin(b begin) {
 	f.past = b.commit < f.position
 	f.txns++
 	f.xid = near(f.catalog.xmax, b.xid)
-	f.clock = max(b.time+epochMicros, f.clock+1)
+	f.clock = max(b.time+epochMicros, f.ended+1)
 }
 
 func (f *follower) commit(end position) {
-	f.within = false
+	f.within, f.ended = false, f.clock
 	f.position = max(f.position, end)
 	f.early = append(f.early, f.xid)
 }
@@ -196,14 +196,15 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 	if kind == msgDelete {
 		return l.remove(ctx, c.old, at, size)
 	}
-	if c.old != nil {
-		if c.whole { // what did not change is in the row before
-			for i := range c.now {
-				if c.now[i].kind == isUnchanged && i < len(c.old) {
-					c.now[i] = c.old[i]
-				}
-			}
+	for i := range c.now { // what did not change may be in the row before
+		if c.now[i].kind == isUnchanged && i < len(c.old) && c.old[i].kind == isText {
+			c.now[i] = c.old[i]
 		}
+	}
+	if slices.ContainsFunc(l.key, func(i int) bool { return c.now[at[i]].kind != isText }) {
+		return errAltered
+	}
+	if c.old != nil {
 		if !l.sameKey(c.old, c.now, at) {
 			if err := l.remove(ctx, c.old, at, size); err != nil {
 				return err
@@ -326,7 +327,7 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
 	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
-	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, l.rel.sql(), where), make([]byte, 64<<10), out)
+	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, alone(l.rel), where), make([]byte, 64<<10), out)
 }
 
 // awaitSeen begins a transaction that sees all that was read from the log: a

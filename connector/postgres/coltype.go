@@ -166,7 +166,9 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		if d.asciiOnly {
 			return limited(asText(schema.String, c.raw, nil), characters(typmod)), nil
 		}
-		return limited(plain(schema.String, decodeBlankPadded, decodeBlankPadded), characters(typmod)), nil
+		c = limited(plain(schema.String, decodeBlankPadded, decodeBlankPadded), characters(typmod))
+		c.exact = typmod >= 0 // else blanks at the end are as they were written
+		return c, nil
 	case oidJSON:
 		return set(schema.JSON, text, text), nil
 	case oidJSONB:
@@ -186,7 +188,11 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		}
 		return limited(plain(schema.String, text, text), 4*maxName), nil // what is a byte there may be more in UTF-8
 	case t.Category == "A" && t.Element != 0 && t.Name != "int2vector" && t.Name != "oidvector":
-		return asJSON("to_json(" + id + ")"), nil
+		c := asJSON("to_json(" + id + ")")
+		if !d.asciiOnly {
+			c.logged = arrayText(d.base(t.Element))
+		}
+		return c, nil
 	case t.Extension == "hstore" && t.Name == "hstore":
 		return asJSON(id + "::json"), nil
 	case t.Extension == "postgis" && (t.Name == "geometry" || t.Name == "geography"):
@@ -199,6 +205,14 @@ func (d *dialect) resolve(name string, oid uint32, typmod int32) (column, error)
 		return asText(schema.String, id+"::text", nil), nil
 	}
 	return asText(schema.String, id+"::text", text), nil // the cast is the type's output function
+}
+
+// base returns the type that a domain is made of, or the type itself.
+func (d *dialect) base(oid uint32) uint32 {
+	for t := d.types[oid]; t.Kind == "d"; t = d.types[oid] {
+		oid = t.Base
+	}
+	return oid
 }
 
 // firstUserOID is the first object id that is not one of the system's own,

@@ -34,7 +34,7 @@ const smallTable = 1 << 20
 // finish makes the table complete for the snapshot: what moved during an
 // interrupted load is read, and what is gone from the source is marked.
 func (t *reading) finish(ctx context.Context, w *worker) error {
-	if t.keyed && t.mode == byXmin {
+	if !t.replaced() {
 		if err := t.catchUp(ctx, w); err != nil {
 			return err
 		}

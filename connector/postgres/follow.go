@@ -58,6 +58,7 @@ type follower struct {
 
 	change change
 	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
+	ended  int64     // clock of the last transaction that was read to its end
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
 	healed map[schema.Name]int
@@ -80,7 +81,7 @@ func (r *run) followLog(ctx context.Context) (err error) {
 	}
 	defer r.log.close(ctx)
 	for again := true; again; {
-		for round := 1; len(r.again) > 0; round++ {
+		for round := 1; round == 1 || len(r.again) > 0; round++ {
 			r.log.begun, r.ranges, r.over = time.Now(), 0, false
 			if err := r.round(ctx, round >= maxRounds); err != nil {
 				return err
@@ -164,7 +165,7 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early, f.clock = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
+	f.position, f.early, f.ended = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
 	return f, nil
 }
 
@@ -306,7 +307,7 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
-	f.clock = max(f.clock, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
+	f.ended = max(f.ended, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
 	t.run.dirty = true
 	f.add(t)
 }
@@ -324,6 +325,17 @@ func (f *follower) add(t *reading) {
 	}
 	clear(f.maps)
 	f.endStream() // which has described the relations already
+}
+
+// release leaves to queries what the log was handed in an earlier sync and is
+// not applied to now: tables that are paused, or cannot be read.
+func (f *follower) release() {
+	for name, t := range f.run.state.all() {
+		if t.Log != nil && f.tables[name] == nil {
+			f.run.state.takeBack(t)
+			f.run.dirty = true
+		}
+	}
 }
 
 // drop takes a table out, and reports whether it was in.
@@ -564,7 +576,7 @@ func (f *follower) save(ctx context.Context) error {
 // note puts into the state how far the log was read. All windows are empty.
 func (f *follower) note() {
 	log := f.run.state.Log
-	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.clock
+	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.ended
 	if f.position >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0

@@ -158,7 +158,7 @@ func (t *reading) rangeJob(p *part, rg pageRange) job {
 // putOff reports whether what is to be loaded of the table is left to another
 // round, so that the log need not wait for it.
 func (t *reading) putOff(ctx context.Context) bool {
-	if t.keyed && t.mode == byXmin && !t.off.Load() && t.run.roundOver(ctx) {
+	if !t.replaced() && !t.off.Load() && t.run.roundOver(ctx) {
 		t.off.Store(true)
 	}
 	return t.off.Load()

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
+	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
@@ -281,5 +285,99 @@ func TestLogVersions(t *testing.T) {
 	}
 	if len(starts) != 3 || starts[0] >= starts[1] || int64(starts[0]) <= began.UnixMicro() || int64(starts[1]) > time.Now().UnixMicro()+1000 {
 		t.Errorf("they hold since %v, the table was read at %v", starts, began.UnixMicro())
+	}
+}
+
+// TestLogDeletes is about the versions that a destination makes of rows that
+// come and go: they begin and end when transactions were committed.
+func TestLogDeletes(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.configure(t, "track_commit_timestamp = on", "")
+	pgtest.Exec(t, s.url, "create table item (id int primary key, v text)", "insert into item values (1, 'a'), (2, 'a'), (3, 'a')")
+	src, err := open(configOf(t, s.url, viaLog), connector.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := src.Tables(t.Context(), func(setup.Warning) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began, m, out := time.Now().Truncate(time.Microsecond), &destinationtest.Memory{}, &keeping{}
+	var sent []schema.Batch
+	out.onWrite = func(b schema.Batch) {
+		if b.Record != nil {
+			b.Record.Retain()
+		}
+		sent = append(sent, b)
+	}
+	land := func(at time.Time) {
+		t.Helper()
+		w, err := m.Writer(t.Context(), destination.Options{Synced: at})
+		if err == nil {
+			err = w.Migrate(t.Context(), &schema.Table{Name: tables[0].Name, Mode: schema.History, Columns: tables[0].Columns[:2]})
+		}
+		for _, b := range sent {
+			if b.Record != nil {
+				b.Record.Retain()
+			}
+			err = errors.Join(err, w.Write(t.Context(), b))
+		}
+		if err = errors.Join(err, w.Flush(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, Start: began}, out); err != nil {
+		t.Fatal(err)
+	}
+	land(began)
+	sent = nil
+	var at []time.Time
+	for _, sql := range []string{
+		/* 0 */ "insert into item values (4, 'a')",
+		/* 1 */ "update item set v = 'b' where id = 4",
+		/* 2 */ "delete from item where id = 4",
+		/* 3 */ "insert into item values (4, 'c')",
+		/* 4 */ "delete from item where id = 1",
+		/* 5 */ "with gone as (delete from item where id = 2) update item set id = 5 where id = 3",
+		/* 6 */ "delete from item where id = 4",
+		/* 7 */ "insert into item values (4, 'd'), (2, 'b')",
+		/* 8 */ "delete from item where id = 5; insert into item values (5, 'z'); delete from item where id = 4",
+	} {
+		xid := query(t, s.url, sql+"; select txid_current()") // of one transaction
+		us := query(t, s.url, "select (extract(epoch from pg_xact_commit_timestamp('"+xid+"'::xid)) * 1000000)::bigint")
+		n, err := strconv.ParseInt(us, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, time.UnixMicro(n).UTC())
+	}
+	if err := src.Sync(t.Context(), connector.Request{Tables: tables, State: out.state, Start: time.Now()}, out); err != nil {
+		t.Fatal(err)
+	}
+	text := func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+	row := func(values string, from, until time.Time) string {
+		return values + " " + text(from) + " " + text(until)
+	}
+	before := func(at time.Time) time.Time { return at.Add(-time.Millisecond) }
+	end := time.UnixMicro(schema.EndOfTime)
+	want := []string{
+		row("1 a", began, at[4]),
+		row("2 a", began, at[5]), row("2 b", at[7], end),
+		row("3 a", began, at[5]),
+		row("4 a", at[0], before(at[1])), row("4 b", at[1], at[2]), row("4 c", at[3], at[6]), row("4 d", at[7], at[8]),
+		row("5 a", at[5], before(at[8])), row("5 z", at[8], end),
+	}
+	for _, again := range []string{"", "repeated, "} {
+		land(time.Now())
+		var got []string
+		for _, r := range destinationtest.MemorySubject.Select(t, m, tables[0].Name,
+			[]schema.Column{{Name: "id"}, {Name: "v"}, {Name: schema.Start}, {Name: schema.End}}) {
+			got = append(got, strings.Join(r, " "))
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s-want +got:\n%s", again, diff)
+		}
 	}
 }

@@ -73,7 +73,8 @@
 // the snapshot's list of running transactions tells exactly. Nothing of a table
 // that is not handed over is taken from the log. So loads can be interrupted, a
 // table that fails holds back no other, a slot that is lost costs an increment
-// by xmin, and the update method can be changed at any time.
+// by xmin, and the update method can be changed at any time. A table that a sync
+// has to leave out is left to queries: the log is read past what it has of it.
 //
 // A commit is in the log before others see what was committed, long before with
 // synchronous replication. A transaction that was consumed already must not be
@@ -132,17 +133,17 @@ type config struct {
 	Port     int    `json:"port" title:"Port" help:"TCP port on which the server listens." default:"5432"`
 	Database string `json:"database" title:"Database" help:"The database to read; each connection reads one." required:"true"`
 	User     string `json:"user" title:"User" help:"Login role. It needs USAGE on the schemas and SELECT on the tables to be read, and REPLICATION for WAL_PGOUTPUT." required:"true" external:"true"`
-	Password string `json:"password" title:"Password" help:"The role's password." secret:"true"`
+	Password string `json:"password" title:"Password" help:"The role's password." secret:"true" when:"auth_method=PASSWORD"`
 
 	AuthMethod        string `json:"auth_method" title:"Authentication" help:"How the role logs in. PASSWORD and CLIENT_CERTIFICATE can be used." enum:"PASSWORD,CLIENT_CERTIFICATE,AWS_IAM,ENTRA_ID" default:"PASSWORD"`
-	ClientCertificate string `json:"client_public_certificate" title:"Client certificate" help:"Certificate in PEM form, for CLIENT_CERTIFICATE."`
-	ClientKey         string `json:"client_private_key" title:"Client key" help:"Private key of the client certificate, in PEM form." secret:"true"`
-	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID."`
-	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID."`
+	ClientCertificate string `json:"client_public_certificate" title:"Client certificate" help:"Certificate in PEM form, for CLIENT_CERTIFICATE." when:"auth_method=CLIENT_CERTIFICATE"`
+	ClientKey         string `json:"client_private_key" title:"Client key" help:"Private key of the client certificate, in PEM form." secret:"true" when:"auth_method=CLIENT_CERTIFICATE"`
+	EntraApp          string `json:"entra_app_id" title:"Entra application id" help:"Id of the registered application, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
+	EntraTenant       string `json:"entra_tenant_id" title:"Entra tenant id" help:"Id of the Azure tenant, for ENTRA_ID." when:"auth_method=ENTRA_ID"`
 
 	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
-	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may."`
-	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there."`
+	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may." when:"update_method=WAL_PGOUTPUT"`
+	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there." when:"update_method=WAL_PGOUTPUT"`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`

@@ -137,7 +137,7 @@ func (s *source) publish(ctx context.Context, conn *pgx.Conn, p *publication, ta
 			continue
 		}
 		// That it has been added or dropped meanwhile will be seen.
-		_, err := conn.Exec(ctx, "alter publication "+name+" add table "+publishable(r))
+		_, err := conn.Exec(ctx, "alter publication "+name+" add table "+alone(r))
 		if err != nil && !refused(err) && !hasCode(err, "42710", "42P01") {
 			return err
 		}
@@ -145,8 +145,8 @@ func (s *source) publish(ctx context.Context, conn *pgx.Conn, p *publication, ta
 	return nil
 }
 
-// publishable is a table as statements about publications name it.
-func publishable(r *relation) string {
+// alone names a table without those that inherit from it.
+func alone(r *relation) string {
 	if r.Kind == "p" {
 		return r.sql()
 	}
@@ -168,7 +168,7 @@ func (s *source) makePublication(ctx context.Context, conn *pgx.Conn, tables []*
 func publishableNames(tables []*relation) []string {
 	names := make([]string, len(tables))
 	for i, r := range tables {
-		names[i] = publishable(r)
+		names[i] = alone(r)
 	}
 	return names
 }

@@ -70,7 +70,8 @@ type part struct {
 }
 
 // plan decides how a table is read and brings its state into a form that fits.
-// rel is nil if there is no such table.
+// rel is nil if there is no such table, and the reading if the table has to wait
+// for the next sync.
 func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool) (*reading, error) {
 	if rel == nil {
 		r.state.forget(want.Name)
@@ -91,6 +92,9 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	}
 	t.divide()
 	t.st = r.state.table(want.Name)
+	if t.replaced() && t.st.readSince(r.req.Start) {
+		return nil, nil
+	}
 	t.fresh = t.keyed && t.st == nil && !r.sent[want.Name]
 	if t.st == nil || t.mode == blind || t.columnsMissing() {
 		t.restart()
@@ -104,6 +108,11 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 	t.adopt()
 	return t, nil
 }
+
+// replaced reports whether what is gone from the table is told by a full read:
+// from the time of the sync that sent a row last. So no sync may send such a
+// table as of two snapshots.
+func (t *reading) replaced() bool { return !t.keyed || t.mode == blind }
 
 // choose takes those of the relation's columns that are wanted.
 func (t *reading) choose(want *schema.Table) {
@@ -299,9 +308,7 @@ func (t *reading) report() {
 	err := t.failed()
 	r := t.run
 	r.mu.Lock()
-	// Rows that are replaced as a whole are told from older ones by the time
-	// of their sync, so a sync must not send them as of two snapshots.
-	again := worthAnotherLook(err) && !t.last && (t.keyed && t.mode == byXmin || !r.sent[t.table.Name])
+	again := worthAnotherLook(err) && !t.last && (!t.replaced() || !r.sent[t.table.Name])
 	if again {
 		r.again = append(r.again, t.table.Name)
 	}

@@ -68,7 +68,7 @@ type decoder struct {
 	n, room int
 	wire    int // bytes of the tuples in the batch
 
-	since int64 // since when rows of the log hold, in microseconds; see schema.Start
+	since int64 // since when rows of the log hold, or are gone, in microseconds; see schema.Start
 
 	rows, bytes int64
 }
@@ -154,7 +154,7 @@ func (d *decoder) full(size int) bool {
 	return d.n > 0 && (d.wire+size > d.limit || d.n*d.fixed > d.limit)
 }
 
-// sinceWhen is where a row of the log has when it began to hold.
+// sinceWhen is where a row of the log has when it began to hold, or went.
 const sinceWhen = -2
 
 // put adds a row whose values stand in a tuple of the log, at the index of

@@ -37,9 +37,9 @@ func tooOld(version int) *setup.Problem {
 
 // Test implements connector.Source.
 func (s *source) Test(ctx context.Context) []setup.TestResult {
-	var results []setup.TestResult
+	results := setup.NewResults(ctx)
 	add := func(title string, status setup.Status, message string) {
-		results = append(results, setup.TestResult{Title: title, Status: status, Message: message})
+		results.Add(setup.TestResult{Title: title, Status: status, Message: message})
 	}
 	unusable := s.usable()
 	field := func(title, name string) bool {
@@ -51,36 +51,36 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	}
 
 	if !field(testMethod, "update_method") {
-		return results
+		return results.List
 	}
 	add(testMethod, setup.Passed, "")
 
 	if !field(testHost, "connection_type") {
-		return results
+		return results.List
 	}
 	conn, err := s.dial(ctx)
 	if err != nil {
 		add(testHost, setup.Failed, s.connectError(ctx, err).Error())
-		return results
+		return results.List
 	}
 	add(testHost, setup.Passed, "")
 
 	result := s.testCertificate(ctx, conn)
 	conn.Close()
-	results = append(results, result)
+	results.Add(result)
 	if result.Status == setup.Failed || !field(testLogin, "auth_method") {
-		return results
+		return results.List
 	}
 
 	db, err := s.connect(ctx)
 	if p := setup.AsProblem(err); p != nil && (p.Code == "database_missing" || p.Code == "permission_denied") {
 		add(testLogin, setup.Passed, "") // the server looks for the database after the login
 		add(testDatabase, setup.Failed, p.Error())
-		return results
+		return results.List
 	}
 	if err != nil {
 		add(testLogin, setup.Failed, err.Error())
-		return results
+		return results.List
 	}
 	defer db.Close(context.WithoutCancel(ctx))
 	add(testLogin, setup.Passed, "")
@@ -92,13 +92,14 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	}
 	if err != nil {
 		add(testVersion, setup.Failed, err.Error())
-		return results
+		return results.List
 	}
 	add(testVersion, setup.Passed, "")
-	if results = append(results, testPermissions(ctx, db, version)); s.UpdateMethod == byLog {
-		results = append(results, s.testLog(ctx, db, version)...)
+	results.Add(testPermissions(ctx, db, version))
+	if s.UpdateMethod == byLog {
+		results.Add(s.testLog(ctx, db, version)...)
 	}
-	return results
+	return results.List
 }
 
 func (s *source) dial(ctx context.Context) (net.Conn, error) {

@@ -16,12 +16,13 @@ import (
 type slotState struct {
 	plugin    string
 	here      bool // it is of the database that is read
+	phases    bool // it sends transactions when they are prepared
 	lost      bool // the server has thrown away what it has not sent yet
 	confirmed position
 }
 
 // ours reports whether the slot is of a kind that a sync can read.
-func (s *slotState) ours() bool { return s.plugin == "pgoutput" && s.here }
+func (s *slotState) ours() bool { return s.plugin == "pgoutput" && s.here && !s.phases }
 
 // gapAfter says why the slot does not go on where a state ends, or "". It is nil
 // if there is none.
@@ -39,7 +40,7 @@ func (s *slotState) gapAfter(log *logState) string {
 
 func (s *source) slotUnusable() *setup.Problem {
 	return &setup.Problem{Code: "slot_unusable", Message: fmt.Sprintf(
-		"replication slot %s of %s is not one of this database with the plugin pgoutput; set replication_slot to another name", s.ReplicationSlot, s.address())}
+		"replication slot %s of %s is not one of this database with the plugin pgoutput and without two_phase; set replication_slot to another name", s.ReplicationSlot, s.address())}
 }
 
 func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*slotState, error) {
@@ -47,11 +48,15 @@ func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*s
 	if version >= 130000 {
 		lost = "coalesce(wal_status = 'lost', false)"
 	}
+	phases := "false"
+	if version >= 140000 {
+		phases = "two_phase"
+	}
 	var s slotState
 	var at string
 	err := conn.QueryRow(ctx, fmt.Sprintf(`
-		select coalesce(plugin, ''), coalesce(database = current_database(), false), %s, coalesce(confirmed_flush_lsn, '0/0')::text
-		from pg_replication_slots where slot_name = $1`, lost), name).Scan(&s.plugin, &s.here, &s.lost, &at)
+		select coalesce(plugin, ''), coalesce(database = current_database(), false), %s, %s, coalesce(confirmed_flush_lsn, '0/0')::text
+		from pg_replication_slots where slot_name = $1`, phases, lost), name).Scan(&s.plugin, &s.here, &s.phases, &s.lost, &at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -177,6 +177,20 @@ func (t *tableState) raise(horizon uint64) {
 	}
 }
 
+// readSince reports whether the last full read began at a sync's start or later,
+// and has ended.
+func (t *tableState) readSince(start time.Time) bool {
+	if t == nil || t.Began.Before(start) {
+		return false
+	}
+	for _, p := range t.Parts {
+		if !p.Loaded {
+			return false
+		}
+	}
+	return true
+}
+
 // takeBack leaves a table to queries again, from the horizon to which it is
 // complete.
 func (s *state) takeBack(t *tableState) {

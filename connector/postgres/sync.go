@@ -81,7 +81,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 }
 
 func (r *run) all(ctx context.Context) error {
-	for round := 1; len(r.again) > 0; round++ {
+	for round := 1; round == 1 || len(r.again) > 0; round++ {
 		if err := r.round(ctx, round == maxRounds); err != nil {
 			return err
 		}
@@ -106,6 +106,9 @@ func (r *run) round(ctx context.Context, last bool) error {
 	}
 	defer snap.close(ctx)
 	r.snap = snap
+	if r.log != nil && snap.origin != r.state.Origin {
+		return fmt.Errorf("another server answers at %s than when the sync began", r.source.address())
+	}
 	r.belongTo(snap.origin)
 	only := make(map[schema.Name]bool, len(names))
 	for _, n := range names {
@@ -136,11 +139,12 @@ func (r *run) round(ctx context.Context, last bool) error {
 			r.out.Fail(want.Name, err)
 			continue
 		}
-		if t.st.Log == nil {
+		if t != nil && t.st.Log == nil {
 			q.add(t.start)
 		}
 	}
 	if r.log != nil {
+		r.log.release()
 		r.log.waiting = len(r.log.tables) > 0
 	}
 	if err := r.work(ctx, snap, &q); err != nil {

@@ -125,7 +125,12 @@ func (w *window) delete(ctx context.Context, tuple []datum, at []int, size int) 
 	}
 	w.late[key] = deleted
 	w.hold(size + len(key))
-	return w.deletes.put(tuple, pick(at, w.t.key), size)
+	from := pick(at, w.t.key)
+	if w.t.starts {
+		from = append(from, sinceWhen)
+	}
+	w.deletes.since = w.t.follower.clock
+	return w.deletes.put(tuple, from, size)
 }
 
 // readAgain adds a row that has to be read from the source.
@@ -178,7 +183,7 @@ func (w *window) flush(ctx context.Context) error {
 	return nil
 }
 
-// startColumn says since when a row holds, in history mode.
+// startColumn says since when a row holds, or is gone, in history mode.
 var startColumn = schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
 
 // decoder returns a decoder for batches of some columns.
@@ -191,7 +196,7 @@ func (w *window) decoder(ctx context.Context, op schema.Op, columns []int) *deco
 		cols = append(cols, c)
 		table.Columns = append(table.Columns, w.t.table.Columns[i])
 	}
-	if w.t.starts && op == schema.Upsert {
+	if w.t.starts && op != schema.Update {
 		cols, table.Columns = append(cols, column{Name: schema.Start, Type: startColumn.Type}), append(table.Columns, startColumn)
 	}
 	r := w.t.run

@@ -95,6 +95,9 @@ type Cursor struct {
 	// ascending order of Field then. "": the list is in descending order, and
 	// is read as far as rows are new.
 	Since string
+
+	// ID is the field that tells rows apart. "": "id".
+	ID string
 }
 
 // name is the resource's in the state: the path without its query.

@@ -1,7 +1,9 @@
 package rest_test
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,12 +42,26 @@ type vendor struct {
 	asked  []string
 	served func(query string) // called after each page of things; nil: nothing
 	status int                // of the things; 0: 200
+	boxes  string             // "": the one
+	quota  int                // requests that are still answered; 0: all
 }
 
 func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.asked = append(v.asked, r.URL.RequestURI())
+	if v.quota > 0 {
+		if v.quota--; v.quota == 0 {
+			w.Header().Set("Retry-After", "3600")
+			http.Error(w, "{}", http.StatusTooManyRequests)
+			v.quota = 1
+			return
+		}
+	}
 	if r.URL.Path == "/boxes" {
-		fmt.Fprint(w, `[{"id":1,"name":"a/b c"}]`)
+		fmt.Fprint(w, cmp.Or(v.boxes, `[{"id":1,"name":"a/b c"}]`))
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "/notes") {
+		fmt.Fprint(w, `[{"id":1}]`)
 		return
 	}
 	if r.URL.Path != "/boxes/a/b c/things" {
@@ -78,7 +94,14 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, t := range list[from:to] {
 		rows = append(rows, t.String())
 	}
-	fmt.Fprintf(w, "[%s]", strings.Join(rows, ","))
+	body := "[" + strings.Join(rows, ",") + "]"
+	tag := fmt.Sprintf("%x", sha256.Sum256([]byte(body)))
+	if w.Header().Set("ETag", tag); r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		v.quota = min(v.quota+1, v.quota*2) // it costs nothing
+		return
+	}
+	fmt.Fprint(w, body)
 	if v.served != nil {
 		v.served(r.URL.RawQuery)
 	}
@@ -227,6 +250,175 @@ func TestRefusedList(t *testing.T) {
 	}
 	if v.status = 0; m.Dump() != before {
 		t.Errorf("rows changed:\n%s", m.Dump())
+	}
+}
+
+// What is not on the first page is found although that has not changed.
+func TestFirstPageIsAsItWas(t *testing.T) {
+	for name, change := range map[string]func(*vendor){
+		"ascending":  func(v *vendor) { v.put(thing{4, 11, []int{9}}) },
+		"descending": func(v *vendor) { v.things[2].tags = []int{9} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &vendor{things: []thing{{1, 10, []int{1}}, {2, 10, nil}, {3, 10, nil}}}
+			minute := 10
+			m := &connectortest.Model{Clock: func() time.Time { minute++; return when(minute) }}
+			sync := func() {
+				t.Helper()
+				list := orders[name]()
+				list.Cursor.LookBack = 10 * time.Minute
+				if err := m.Sync(t.Context(), v.source(list)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sync()
+			sync()
+			sync()
+			change(v)
+			sync()
+			if got := strings.Join(m.Rows("tag", "thing_id", "tag"), " "); !strings.Contains(got, "|9") {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// A stopping is a source that is stopped at its first checkpoint, with some of
+// its tables paused.
+type stopping struct {
+	declared
+	paused []string
+}
+
+func (s stopping) Sync(c context.Context, req connector.Request, out connector.Output) error {
+	req.Tables = slices.DeleteFunc(req.Tables, func(t schema.Table) bool {
+		if !slices.Contains(s.paused, t.Name.Table) {
+			return false
+		}
+		req.Paused = append(req.Paused, t.Name)
+		return true
+	})
+	return s.declared.Sync(c, req, stopped{out})
+}
+
+type stopped struct{ connector.Output }
+
+var errStopped = errors.New("stopped")
+
+func (s stopped) Checkpoint(ctx context.Context, state any) error {
+	return errors.Join(s.Output.Checkpoint(ctx, state), errStopped)
+}
+
+// A table that was paused in the middle of a round is not swept at its end.
+func TestPausedMeanwhile(t *testing.T) {
+	v := &vendor{things: things(2), boxes: `[{"id":1,"name":"a/b c"},{"id":2,"name":"a/b c"},{"id":3,"name":"a/b c"}]`}
+	m := &connectortest.Model{}
+	source := func() declared {
+		s := v.source(&rest.Resource{Path: "boxes/{name}/things"})
+		s.Roots[0].Lists[0].Tables[0].Columns = "id LONG key, box_id LONG key = ^id"
+		return s
+	}
+	if err := m.Sync(t.Context(), source()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tables := range [][]string{nil, {"thing", "tag"}, {"thing", "tag"}} {
+		if err := m.Sync(t.Context(), stopping{source(), tables}); !errors.Is(err, errStopped) {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Sync(t.Context(), source()); err != nil || len(m.Rows("thing")) != 6 {
+		t.Errorf("%v: %s", err, m.Rows("thing"))
+	}
+}
+
+// What belongs to an object that was gone for a while comes back with it.
+func TestObjectComesBack(t *testing.T) {
+	for name, list := range orders {
+		t.Run(name, func(t *testing.T) {
+			v := &vendor{things: things(3)}
+			minute := 10
+			m := &connectortest.Model{Clock: func() time.Time { return when(minute) }}
+			for i, boxes := range []string{"", "[]", ""} {
+				minute = 10 + i*2*24*60
+				if i == 2 {
+					minute -= 24*60 + 600
+				}
+				v.boxes = boxes
+				if err := m.Sync(t.Context(), v.source(list())); err != nil {
+					t.Fatal(err)
+				}
+				if n := len(m.Rows("thing")); n != 3*(1-i%2) {
+					t.Errorf("sync %d: %d things", i, n)
+				}
+			}
+		})
+	}
+}
+
+// A list that costs more requests than may be made at a time is read in the
+// end.
+func TestMoreThanTheQuota(t *testing.T) {
+	for name, list := range orders {
+		if name != "descending" && name != "ascending" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			v := &vendor{things: things(19)}
+			m := &connectortest.Model{Clock: func() time.Time { return when(60) }}
+			for n := 0; ; n++ {
+				l := list()
+				l.Details = []*rest.Resource{{Path: "boxes/{^name}/things/{id}/notes", Tables: []rest.Table{{Name: "note", Columns: "thing_id LONG key = ^id"}}}}
+				v.quota = 19
+				err := m.Sync(t.Context(), v.source(l))
+				if err == nil {
+					break
+				}
+				var pause *setup.Reschedule
+				if !errors.As(err, &pause) || n == 10 {
+					t.Fatalf("sync %d: %v", n, err)
+				}
+				if n < 2 {
+					v.put(thing{20 + n, 30 + n, nil}) // work goes on
+				}
+			}
+			v.quota = 0
+			if err := m.Sync(t.Context(), v.source(list())); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := len(m.Rows("thing")), len(v.things); got != want {
+				t.Errorf("%d things of %d", got, want)
+			}
+			if got, want := len(m.Rows("note")), len(v.things); got != want {
+				t.Errorf("%d notes of %d", got, want)
+			}
+		})
+	}
+}
+
+// A row that slips to a page that was read already is not taken for deleted.
+func TestRowSlips(t *testing.T) {
+	for _, name := range []string{"whole", "descending"} {
+		t.Run(name, func(t *testing.T) {
+			v := &vendor{things: things(5)}
+			day := 0
+			m := &connectortest.Model{Clock: func() time.Time { day += 2; return when(day * 24 * 60) }}
+			for range 2 {
+				if err := m.Sync(t.Context(), v.source(orders[name]())); err != nil {
+					t.Fatal(err)
+				}
+				v.served = func(string) {
+					v.served = nil
+					if name == "whole" {
+						v.things = v.things[1:]
+					} else {
+						v.things = v.things[:4]
+					}
+				}
+			}
+			if got := strings.Join(m.Rows("thing", "id"), " "); !strings.Contains(got, "3") {
+				t.Errorf("got %s", got)
+			}
+		})
 	}
 }
 

@@ -82,7 +82,7 @@ func (b *Budget) Wait(ctx context.Context) error {
 	}
 	b.next = turn.Add(b.every)
 	b.mu.Unlock()
-	return sleep(ctx, turn.Sub(now))
+	return Sleep(ctx, turn.Sub(now))
 }
 
 // Pause lets no new request go for d.
@@ -95,7 +95,8 @@ func (b *Budget) Pause(d time.Duration) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends, whose error it returns then.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -138,7 +139,8 @@ func exhausted(h http.Header, now time.Time) (time.Duration, bool) {
 		if n < longAgo {
 			return time.Duration(n) * time.Second, true
 		}
-		return max(time.Unix(n, 0).Sub(now), 0) + time.Second, true // the clocks differ
+		left := min(max(n-now.Unix(), 0), longAgo)       // as longer ones overflow
+		return time.Duration(left+1) * time.Second, true // the clocks differ
 	}
 	return 0, false
 }

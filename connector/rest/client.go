@@ -132,6 +132,11 @@ const (
 	bodyLimit    = 64 << 20        // bytes of one answer that is read whole
 	firstBackOff = time.Second     // then twice as long each time
 	longBackOff  = time.Minute
+
+	// What a vendor asks for is taken for no less and no more than these: clocks
+	// differ, and headers may say anything.
+	shortestWait = time.Second
+	longestWait  = 24 * time.Hour
 )
 
 // Get requests address and puts the JSON that it answers with into r.
@@ -252,7 +257,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 			wait = min(firstBackOff<<(failed-1), longBackOff)
 		}
 		c.log(ctx, "request will be repeated", "url", where(u), "wait", wait, "err", err)
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -323,6 +328,10 @@ func (c *Client) send(ctx context.Context, u *url.URL, q Request) (*http.Respons
 		if errors.As(err, &leaves) {
 			return nil, hopeless, leaves
 		}
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			failed.URL = where(req.URL)
+		}
 		return nil, 0, err
 	}
 	c.heed(res)
@@ -360,7 +369,7 @@ func (c *Client) heed(res *http.Response) {
 		return
 	}
 	if wait, ok := exhausted(res.Header, c.now()); ok {
-		c.Budget.Pause(wait)
+		c.Budget.Pause(min(wait, longestWait))
 	}
 }
 
@@ -371,7 +380,7 @@ func (c *Client) refusal(req *http.Request, res *http.Response) (time.Duration, 
 	refused := StatusError{Status: res.StatusCode, Method: req.Method, URL: where(req.URL), Header: res.Header}
 	refused.Detail, refused.Code = detail(&r)
 	if wait, ok := c.throttled(&refused); ok {
-		return 0, &askedToWait{refused, wait}
+		return 0, &askedToWait{refused, max(shortestWait, min(wait, longestWait))}
 	}
 	switch code := res.StatusCode; {
 	case code == http.StatusUnauthorized && c.Auth != nil:

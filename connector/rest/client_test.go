@@ -94,6 +94,10 @@ func TestGet(t *testing.T) {
 		{name: "throttled for 900 seconds", answers: append(repeat(1, status(429, "Retry-After: 900")), ok), took: 900 * time.Second},
 		{name: "throttled until a far date", answers: repeat(1, status(429, "Retry-After: "+inAnHour)), err: "Acme accepts no more requests", until: time.Hour},
 		{name: "throttled again and again", answers: repeat(4, status(429, "Retry-After: 300")), took: 900 * time.Second, err: "Acme accepts no more requests", until: 1200 * time.Second},
+		{name: "throttled for no time", answers: append(repeat(3, status(429, "Retry-After: 0")), ok), took: 3 * time.Second},
+		{name: "throttled until a date that has passed", answers: append(repeat(1, status(429, "Retry-After: Fri, 31 Dec 1999 00:00:00 GMT")), ok), took: time.Second},
+		{name: "throttled for decades", answers: repeat(1, status(429, "Retry-After: 2147483647")), err: "Acme accepts no more requests", until: 24 * time.Hour},
+		{name: "throttled for centuries", answers: append(repeat(1, status(429, "Retry-After: 1")), repeat(1, status(429, "Retry-After: Fri, 31 Dec 9999 00:00:00 GMT"))...), took: time.Second, err: "Acme accepts no more requests", until: 24*time.Hour + time.Second},
 		{name: "not found", answers: repeat(1, status(404, "")), err: "GET https://api.test/v1/user/7/: 404 Not Found: no"},
 		{name: "unauthorized", answers: repeat(1, status(401, "")), err: "401"},
 		{name: "bad request", answers: repeat(1, status(400, "")), err: "400"},
@@ -132,6 +136,39 @@ func TestGet(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whatever a vendor says about its limits, it is not asked in a frenzy, and not
+// left alone for good.
+func TestAbsurdResets(t *testing.T) {
+	for _, reset := range []string{"0", "1", "946684800", "1767225600000", "9223372036854775807", "-1"} {
+		t.Run(reset, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begin, n := time.Now(), 0
+				cl := client(func(*http.Request) (*http.Response, error) {
+					if n++; n > 2000 {
+						t.Fatal("2000 requests")
+					}
+					res := answer(429, "X-RateLimit-Remaining: 0", "{}")
+					res.Header.Set("X-RateLimit-Reset", reset)
+					return res, nil
+				})
+				err := cl.Get(t.Context(), "x", &Reply{})
+				var pause *setup.Reschedule
+				if errors.As(err, &pause) && (pause.Until.Before(time.Now()) || pause.Until.Sub(time.Now()) > 24*time.Hour || len(reset) > 10 && pause.Until.Sub(begin) != 24*time.Hour) || err == nil {
+					t.Errorf("%d requests, %v: %v", n, time.Since(begin), err)
+				}
+			})
+		})
+	}
+}
+
+func TestErrorsHaveNoQueries(t *testing.T) {
+	cl := client(func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") })
+	cl.Tries = 1
+	if err := cl.Get(t.Context(), "x?token=secret", &Reply{}); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "https://api.test/v1/x") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -253,14 +290,25 @@ func TestPages(t *testing.T) {
 		{name: "another host", pages: map[string]string{
 			"u/?a=b": `{"count":3,"next":"https://evil.test/?page=2","results":[{"id":1}]}`,
 		}, ids: "1", count: 3, rows: 1, err: "https://evil.test/ is not an address"},
+		{name: "relative to the page", pages: map[string]string{
+			"u/?a=b":    `{"count":2,"next":"?page=2","results":[{"id":1}]}`,
+			"u/?page=2": `{"count":2,"next":null,"results":[{"id":2}]}`,
+		}, ids: "1 2", count: 2, rows: 2},
 		{name: "round in circles", pages: map[string]string{
 			"u/?a=b": `{"count":3,"next":"` + v1 + `u/?a=b","results":[{"id":1}]}`,
 		}, ids: "1", count: 3, rows: 1, err: "the page itself"},
+		{name: "nothing, round in circles", pages: map[string]string{
+			"u/?a=b": `{"count":0,"next":"` + v1 + `u/?a=b","results":[]}`,
+		}, err: "the page itself"},
 		{name: "results are no list", pages: map[string]string{"u/?a=b": `{"results":7}`}, err: "has no results"},
 		{name: "a page is no object", pages: map[string]string{"u/?a=b": `[1]`}, err: "no object but array"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			asked := 0
 			cl := client(func(r *http.Request) (*http.Response, error) {
+				if asked++; asked > 10 {
+					t.Fatal("it goes on and on")
+				}
 				if page, ok := c.pages[strings.TrimPrefix(r.URL.String(), v1)]; ok {
 					return answer(200, "", page), nil
 				}

@@ -19,8 +19,12 @@ type CSV struct {
 	width int // cells of the first record
 }
 
-// csvBuffer is how much is read at a time; records may be longer.
-const csvBuffer = 256 << 10
+// csvBuffer is how much is read at a time; records may be longer, up to
+// longestRecord.
+const (
+	csvBuffer     = 256 << 10
+	longestRecord = 32 << 20
+)
 
 // NewCSV returns a CSV for what r reads.
 func NewCSV(r io.Reader) *CSV { return &CSV{r: r, buf: make([]byte, csvBuffer)} }
@@ -44,6 +48,9 @@ func (c *CSV) Next() ([][]byte, error) {
 		}
 		if c.err != nil {
 			return nil, c.over()
+		}
+		if c.end-c.at >= longestRecord {
+			return nil, fmt.Errorf("record %d of the CSV has more than %d bytes", c.rows+1, longestRecord)
 		}
 		c.fill()
 	}

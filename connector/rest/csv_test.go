@@ -62,3 +62,27 @@ func records(c *CSV) string {
 		all = append(all, strings.Join(row, "|"))
 	}
 }
+
+// A quote that nobody closes does not fill the memory.
+func TestEndlessCSV(t *testing.T) {
+	c := NewCSV(io.MultiReader(strings.NewReader("a\n\""), endless{}))
+	c.Next()
+	if _, err := c.Next(); err == nil || !strings.Contains(err.Error(), "record 2 of the CSV has more than") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// endless is text without end; it gives up after much.
+type endless struct{}
+
+var endlessLeft = 1 << 30
+
+func (endless) Read(p []byte) (int, error) {
+	if endlessLeft -= len(p); endlessLeft < 0 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,6 +25,10 @@ type List struct {
 	Query  url.Values
 	Header http.Header // nil: none
 	ETag   string      // of the first page when it was read before; "": none
+
+	// Check has pages asked for once more when all are read, which costs next
+	// to nothing where they have ETags, to find out whether the list is Shrunk.
+	Check bool
 
 	Next  Pager    // nil: [NextURL] of "next"
 	Items []string // the path to the rows in a page; nil: "results", or the page itself if it is an array
@@ -45,13 +50,20 @@ type List struct {
 
 	more  bool // there is a page after the latest
 	pages int  // read so far
+	known []known
+}
+
+// A known is a page as it was read.
+type known struct {
+	address, tag string
+	rows         []uint64 // hashes of what tells them apart
 }
 
 // Pages reads the list from the beginning. What it yields is good until the
 // next page. An error ends it; pages that come a second time are one.
 func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
-		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk = 0, 0, "", false, false
+		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk, l.known = 0, 0, "", false, false, nil
 		at := Page{Reply: &Reply{}}
 		address := l.Path
 		if l.Query != nil || !strings.ContainsAny(address, "?:") {
@@ -67,9 +79,62 @@ func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 			if !yield(rows, err) || err != nil {
 				return
 			}
-			address = next
+			if address = next; address != "" && l.Check && !l.Shrunk {
+				l.known = append(l.known, known{at.URL.String(), at.Reply.Header.Get("ETag"), identities(rows)})
+			}
+		}
+		if err := l.check(ctx, at.Reply); err != nil {
+			yield(nil, err)
 		}
 	}
+}
+
+// check asks once more for all pages but the last. Where a page ends with
+// another row than those that it had, that row may have come from a later page
+// before that was read.
+func (l *List) check(ctx context.Context, r *Reply) error {
+	for _, p := range l.known {
+		if l.Shrunk {
+			break
+		}
+		err := l.Client.Do(ctx, Request{URL: p.address, Header: l.Header, ETag: p.tag}, r)
+		switch {
+		case Status(err) == http.StatusNotFound:
+			l.Shrunk = true
+			continue
+		case err != nil:
+			return err
+		case r.Unchanged:
+			continue
+		}
+		rows, err := l.rows(r.Value, false)
+		if err != nil {
+			return err
+		}
+		if ids := identities(rows); len(ids) > 0 {
+			l.Shrunk = !slices.Contains(p.rows, ids[len(ids)-1])
+		}
+	}
+	l.known = nil
+	return nil
+}
+
+// identities returns hashes of what tells rows apart, which is all of them
+// where they have no id.
+func identities(rows []*fastjson.Value) (ids []uint64) {
+	var b []byte
+	for _, v := range rows {
+		id := v
+		for _, name := range []string{"id", "sha", "url"} {
+			if v.Exists(name) {
+				id = v.Get(name)
+				break
+			}
+		}
+		b = id.MarshalTo(b[:0])
+		ids = append(ids, maphash.Bytes(seed, b))
+	}
+	return ids
 }
 
 // read reads the page at an address, and finds the next one's. at.URL is nil if
@@ -110,18 +175,25 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 		l.Shrunk = l.Shrunk || at.last > 0 && at.Last < at.last
 		at.last = at.Last
 	}
+	if next != "" {
+		u, err := at.URL.Parse(next)
+		if err != nil {
+			return rows, "", fmt.Errorf("%s: a page of %s: %w", l.Client.Name, l.Path, err)
+		}
+		next = u.String()
+	}
+	seen[maphash.String(seed, at.URL.String())] = true
+	if seen[maphash.String(seed, next)] {
+		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
+	}
 	if len(rows) == 0 {
 		return rows, next, nil
 	}
-	seen[maphash.String(seed, at.URL.String())] = true
 	body := maphash.Bytes(seed, at.Reply.body.Bytes())
 	if seen[body] {
 		return rows, "", fmt.Errorf("%s: a page of %s came twice", l.Client.Name, l.Path)
 	}
 	seen[body] = true
-	if n, err := at.URL.Parse(next); next != "" && (err != nil || seen[maphash.String(seed, n.String())]) {
-		return rows, "", fmt.Errorf("%s: the next page of %s is the page itself or one before", l.Client.Name, l.Path)
-	}
 	return rows, next, nil
 }
 
@@ -142,10 +214,28 @@ func (l *List) pager() Pager {
 	return NextURL("next")
 }
 
-// page returns the rows of a page.
+// page returns the rows of a page, and counts them.
 func (l *List) page(v *fastjson.Value, first bool) ([]*fastjson.Value, error) {
-	if v.Type() == fastjson.TypeArray && (len(l.Items) == 0 && l.Next != nil) {
-		l.Rows += int64(len(v.GetArray()))
+	rows, err := l.rows(v, first)
+	if err != nil {
+		return nil, err
+	}
+	l.Rows += int64(len(rows))
+	switch {
+	case v.Type() == fastjson.TypeArray:
+	case len(rows) == 1 && rows[0] == v:
+		l.Count = 1
+	default:
+		count := v.GetInt64(cmp.Or(l.Total, "count"))
+		l.Shrunk = l.Shrunk || count < l.Count
+		l.Count = count
+	}
+	return rows, nil
+}
+
+// rows returns the rows of a page.
+func (l *List) rows(v *fastjson.Value, first bool) ([]*fastjson.Value, error) {
+	if v.Type() == fastjson.TypeArray && len(l.Items) == 0 && l.Next != nil {
 		return v.GetArray(), nil
 	}
 	if v.Type() != fastjson.TypeObject {
@@ -156,19 +246,13 @@ func (l *List) page(v *fastjson.Value, first bool) ([]*fastjson.Value, error) {
 		items = []string{"results"}
 	}
 	if !v.Exists(items...) && first && l.Next == nil {
-		l.Count, l.Rows = 1, 1
 		return []*fastjson.Value{v}, nil
 	}
 	results := v.Get(items...)
 	if results == nil || results.Type() != fastjson.TypeArray {
 		return nil, fmt.Errorf("%s: a page of %s has no %s", l.Client.Name, l.Path, strings.Join(items, "."))
 	}
-	rows := results.GetArray()
-	l.Rows += int64(len(rows))
-	count := v.GetInt64(cmp.Or(l.Total, "count"))
-	l.Shrunk = l.Shrunk || count < l.Count
-	l.Count = count
-	return rows, nil
+	return results.GetArray(), nil
 }
 
 // GetAll requests many addresses, up to ahead of them at a time, and yields

@@ -55,15 +55,15 @@ type round struct {
 	Done  map[string]int64 `json:"done,omitempty"`  // by root: objects up to this id are done
 	Lists int              `json:"lists,omitempty"` // of the next object: that many lists are done
 	From  time.Time        `json:"from,omitzero"`   // the next list is read up to here
+	Top   time.Time        `json:"top,omitzero"`    // or, in descending order, from here
+	Last  string           `json:"last,omitempty"`  // to this row
 	Ended []string         `json:"ended,omitempty"` // roots that are done
 }
 
 func readState(raw json.RawMessage) (*state, error) {
 	s := &state{}
-	if raw != nil {
-		if err := json.Unmarshal(raw, s); err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
-		}
+	if err := connector.ReadState(raw, s); err != nil {
+		return nil, err
 	}
 	if s.Resources == nil {
 		s.Resources = map[string]*progress{}
@@ -115,6 +115,8 @@ func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
 		if len(asked) == 0 {
 			if !slices.ContainsFunc(req.Paused, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
 				delete(s.Resources, r.name())
+			} else if s.Round != nil { // it goes on without
+				s.Round.miss(r)
 			}
 			return
 		}
@@ -138,6 +140,16 @@ func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
 		}
 	}
 	return wanted
+}
+
+// keep forgets the lists of objects around that are not there any more: should
+// they come back, all of their lists is read.
+func (p *progress) keep(objects []*Object) {
+	there := map[string]bool{}
+	for _, o := range objects {
+		there[o.Text("id")] = true
+	}
+	maps.DeleteFunc(p.Marks, func(id string, _ mark) bool { return !there[id] })
 }
 
 // columnsOf returns the columns that are wanted of a resource's tables.

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,8 +113,9 @@ func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, e
 	if paths == nil {
 		paths = []string{root.Path}
 	}
+	missed := false
 	for _, path := range paths {
-		list := &List{Path: path}
+		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
 		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
 			if len(root.Lists) > 0 {
 				kept = append(kept, o.keep(root.Keep))
@@ -121,12 +123,18 @@ func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, e
 			return true, r.send(ctx, root, o)
 		})
 		if err != nil || list.Shrunk {
+			missed = true
 			for _, l := range append(root.Lists, root) {
 				r.state.Round.miss(l)
 			}
 		}
 		if err := r.refuse(root, err); err != nil {
 			return nil, err
+		}
+	}
+	for _, l := range root.Lists {
+		if p := r.state.Resources[l.name()]; p != nil && !missed {
+			p.keep(kept)
 		}
 	}
 	return kept, nil
@@ -153,7 +161,8 @@ func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
 		if err := r.read(ctx, l, o); err != nil {
 			return err
 		}
-		r.state.Round.Lists, r.state.Round.From = i+1, time.Time{}
+		rd := r.state.Round
+		rd.Lists, rd.From, rd.Top, rd.Last = i+1, time.Time{}, time.Time{}, ""
 		if err := r.checkpoint(ctx, false); err != nil {
 			return err
 		}
@@ -176,8 +185,8 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	if before && l.Cursor != nil {
 		r.since = known.At.Add(-l.Cursor.LookBack)
 	}
-	list := &List{Path: expand(l.Path, o)}
-	if before && !whole {
+	list := &List{Path: expand(l.Path, o), Check: whole && l.Whole != Never && (l.Cursor == nil || l.Cursor.Since == "")}
+	if before && !whole && !r.young(l, known) {
 		list.ETag = known.Tag
 	}
 	next := mark{At: known.At}
@@ -197,7 +206,7 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 		r.state.Round.miss(l)
 	}
 	switch c := l.Cursor; {
-	case c == nil && list.pages > 1: // it says nothing of other pages
+	case list.pages > 1: // it says nothing of other pages
 		list.Tag = ""
 	case c != nil && c.Since != "" && (whole || !next.At.Equal(known.At)): // nor of what is asked for next
 		list.Tag = ""
@@ -210,6 +219,13 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	return nil
 }
 
+// young reports whether a list is to be read although it has no later rows:
+// those in the look-back may change, or what belongs to them, where the first
+// page does not show it.
+func (r *reader) young(l *Resource, known mark) bool {
+	return l.Cursor != nil && known.At.After(r.req.Start.Add(-l.Cursor.LookBack))
+}
+
 // ascending reads a list from a time on that is in order of that time. As rows
 // that change move to its end, and those behind them forward, a page is asked
 // for by the time of the last row before, not by its number.
@@ -218,7 +234,7 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 	if from.IsZero() && !whole {
 		from = r.since
 	}
-	address, tag := list.Path, list.ETag
+	address, tag, pages := list.Path, list.ETag, 0
 	for again := true; again; {
 		again = false
 		begun, at := from, from
@@ -239,7 +255,9 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 			return err
 		}
 		tag = ""
+		pages += list.pages
 	}
+	list.pages = pages
 	return nil
 }
 
@@ -264,27 +282,48 @@ func join(address, query string) string {
 }
 
 // descending reads a list whose latest rows come first as far as they are new.
+// A sync that goes on after one that was broken off passes over what that one
+// has sent: down to its last row, but for what is later than its first.
 func (r *reader) descending(ctx context.Context, l *Resource, list *List, o *Object, whole bool, next *mark) error {
-	return r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
-		at := r.at(o)
+	rd, known := r.state.Round, next.At
+	passed, top := rd.Last == "", rd.Top
+	err := r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
+		at, id := r.at(o), o.Text(cmp.Or(l.Cursor.ID, "id"))
 		if !whole && !at.IsZero() && at.Before(r.since) {
 			return false, nil
 		}
-		next.At = latest(next.At, at)
-		return true, r.send(ctx, l, o)
+		next.At, top = latest(next.At, at), latest(top, r.time(o))
+		if !passed {
+			if passed = id == rd.Last; !r.time(o).After(rd.Top) {
+				return true, nil
+			}
+		}
+		if err := r.send(ctx, l, o); err != nil || !passed || id == "" {
+			return true, err
+		}
+		rd.Top, rd.Last = top, id
+		return true, r.checkpoint(ctx, false)
 	})
+	if err != nil || passed {
+		return err
+	}
+	rd.Top, rd.Last, next.At = time.Time{}, "", known // the last row is gone, or is another
+	return r.descending(ctx, l, list, o, whole, next)
 }
 
 // at returns an object's time by the list's Cursor; no later than the sync's
 // start, as clocks differ.
 func (r *reader) at(o *Object) time.Time {
-	t, err := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field))
-	if err != nil {
-		return time.Time{}
-	}
+	t := r.time(o)
 	if t.After(r.req.Start) {
 		return r.req.Start.UTC()
 	}
+	return t
+}
+
+// time is at by the vendor's clock alone.
+func (r *reader) time(o *Object) time.Time {
+	t, _ := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field)) // zero if it is none
 	return t.UTC()
 }
 

@@ -122,7 +122,7 @@ const longPoll = 30 * time.Second
 func (t *reader) await(ctx context.Context) error {
 	id := t.progress.Reading.Job.ID
 	for wait := t.poll; ; wait = min(2*wait, longPoll) {
-		if err := sleep(ctx, wait); err != nil {
+		if err := rest.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if err := t.api.get(ctx, t.api.path("jobs", "query", id), &t.reply); err != nil {
@@ -165,7 +165,7 @@ func (t *reader) readPart(ctx context.Context) (next string, err error) {
 			return "", vendor(broken)
 		}
 		t.rows.Fresh = false
-		if err := sleep(ctx, t.pause<<(n-1)); err != nil {
+		if err := rest.Sleep(ctx, t.pause<<(n-1)); err != nil {
 			return "", err
 		}
 	}
@@ -339,15 +339,4 @@ func (a *api) deleteJob(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -56,8 +56,8 @@ type settings struct {
 	APIUsageLimit                      int    `json:"api_usage_limit" title:"API usage limit" help:"The percentage of your daily API limit, from 50 to 90, at which a sync stops for an hour. What others use counts too." default:"90"`
 	AuthenticationMethod               string `json:"authentication_method" title:"Authentication method" help:"STANDARD logs in by OAuth, ADVANCED by a certificate (JWT bearer flow)." enum:"STANDARD,ADVANCED" default:"STANDARD"`
 	BaseURL                            string `json:"base_url" title:"My Domain" help:"Your own login address, such as https://acme.my.salesforce.com. Needed for the client credentials flow."`
-	Certificate                        string `json:"certificate" title:"Certificate" help:"Only for ADVANCED: the content of the .pem file that the connected app has. Its subject, or its e-mail address, is the user to log in as." secret:"true"`
-	PrivateKey                         string `json:"private_key" title:"Private key" help:"Only for ADVANCED: the content of the .key file that belongs to the certificate." secret:"true"`
+	Certificate                        string `json:"certificate" title:"Certificate" help:"Only for ADVANCED: the content of the .pem file that the connected app has. Its subject, or its e-mail address, is the user to log in as." secret:"true" when:"authentication_method=ADVANCED"`
+	PrivateKey                         string `json:"private_key" title:"Private key" help:"Only for ADVANCED: the content of the .key file that belongs to the certificate." secret:"true" when:"authentication_method=ADVANCED"`
 	SyncFormulaFields                  bool   `json:"sync_formula_fields" title:"Sync formula fields" help:"Fields computed by a formula become columns. They are as of the last change of the row itself." default:"false"`
 	UpdateInfrequentObjectsInEverySync bool   `json:"update_infrequent_objects_in_every_sync" title:"Update infrequent objects in every sync" help:"Objects that can only be read as a whole are read in every sync instead of once a day." default:"false"`
 

@@ -23,11 +23,10 @@ const (
 
 // Test implements [connector.Source].
 func (s *source) Test(ctx context.Context) []setup.TestResult {
-	var results []setup.TestResult
+	results := setup.NewResults(ctx)
 	if s.key != nil && s.key.certificate != nil {
-		results = append(results, s.testCertificate())
-		if results[0].Status == setup.Failed {
-			return results
+		if own := results.Add(s.testCertificate()); own[0].Status == setup.Failed {
+			return own
 		}
 	}
 	s.api = nil
@@ -39,22 +38,23 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	var pause *setup.Reschedule
 	switch problem := setup.AsProblem(err); {
 	case problem != nil && problem.Code == "permission_denied":
-		results = append(results, passed(testConnect), passed(testLogin))
-		return append(results, failed(testPermission, problem.Message))
+		results.Add(passed(testConnect), passed(testLogin))
+		return results.Add(failed(testPermission, problem.Message))
 	case problem != nil:
-		return append(results, passed(testConnect), failed(testLogin, problem.Message))
+		return results.Add(passed(testConnect), failed(testLogin, problem.Message))
 	case errors.As(err, &pause):
-		return append(results, passed(testConnect), passed(testLogin), failed(testUsage, pause.Reason+". Try again in an hour."))
+		return results.Add(passed(testConnect), passed(testLogin), failed(testUsage, pause.Reason+". Try again in an hour."))
 	case err != nil:
-		return append(results, failed(testConnect, fmt.Sprintf("%s could not be reached: %s. Check that this server may open connections to it, through a firewall or proxy if there is one, and try again.",
+		return results.Add(failed(testConnect, fmt.Sprintf("%s could not be reached: %s. Check that this server may open connections to it, through a firewall or proxy if there is one, and try again.",
 			hostOf(s.address), cause(err))))
 	}
-	results = append(results, passed(testConnect), passed(testLogin))
-	results = append(results, s.testPermission(ctx))
-	if results[len(results)-1].Status == setup.Failed {
-		return results
+	results.Add(passed(testConnect), passed(testLogin))
+	permission := s.testPermission(ctx)
+	results.Add(permission)
+	if permission.Status == setup.Failed {
+		return results.List
 	}
-	return append(results, s.testUsage(ctx))
+	return results.Add(s.testUsage(ctx))
 }
 
 func passed(title string) setup.TestResult {

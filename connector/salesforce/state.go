@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -166,10 +165,8 @@ func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMess
 
 func readState(raw json.RawMessage) (*state, error) {
 	s := &state{}
-	if raw != nil {
-		if err := json.Unmarshal(raw, s); err != nil {
-			return nil, fmt.Errorf("read the state: %w", err)
-		}
+	if err := connector.ReadState(raw, s); err != nil {
+		return nil, err
 	}
 	if s.Tables == nil {
 		s.Tables = map[string]*progress{}

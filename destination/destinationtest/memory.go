@@ -137,7 +137,9 @@ func (t *memoryTable) become(mode schema.Mode) {
 	for _, v := range t.rows {
 		last = max(last, v.synced)
 		k := t.key(v.values)
-		latest[k] = max(latest[k], v.start, never)
+		if at, ok := latest[k]; !ok || v.start > at {
+			latest[k] = v.start
+		}
 	}
 	before := t.rows
 	t.rows = nil
@@ -185,10 +187,10 @@ func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 	}
 	switch b.Op {
 	case schema.Truncate:
-		t.end(w.now, false, func(v *version) bool { return v.live() && v.synced < b.Before.UnixMicro() })
+		t.end(w.now, w.now, false, func(v *version) bool { return v.live() && v.synced < b.Before.UnixMicro() })
 		return nil
 	case schema.Sweep:
-		t.end(w.now, true, func(v *version) bool { return v.live() && !gathered[t.key(v.values)] })
+		t.end(w.now, w.now, true, func(v *version) bool { return v.live() && !gathered[t.key(v.values)] })
 		clear(gathered)
 		return nil
 	}
@@ -202,7 +204,7 @@ func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 			}
 			gathered[key] = true
 		case schema.Delete:
-			t.end(w.now, true, func(v *version) bool { return t.key(v.values) == key && (v.live() || t.mode != schema.History) })
+			t.end(w.now, cmp.Or(r.start, w.now), true, func(v *version) bool { return t.key(v.values) == key && (v.live() || t.mode != schema.History) })
 		case schema.Update:
 			t.update(key, r.values, w.now, r.start)
 		default:
@@ -212,11 +214,11 @@ func (w *memoryWriter) Write(_ context.Context, b schema.Batch) error {
 	return nil
 }
 
-// end does what becomes of rows that are gone from the source.
-func (t *memoryTable) end(now int64, read bool, gone func(*version) bool) {
+// end does what becomes of rows that are gone from the source since at.
+func (t *memoryTable) end(now, at int64, read bool, gone func(*version) bool) {
 	for i := range t.rows {
 		if v := &t.rows[i]; gone(v) {
-			v.end = max(now, v.start)
+			v.end = max(at, v.start)
 			if t.mode == schema.SoftDelete && read {
 				v.synced = now
 			}

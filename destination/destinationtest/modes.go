@@ -217,6 +217,62 @@ var modeScripts = []struct{ name, script string }{
 		delete 3
 		live 2
 		want 1,a,a@1[10m..20m-] 1,b,b@2[20m..30m-] 1,c,c@2[30m..70m-] 1,c,c@2[70m..80m-] 1,d,d@3[80m..170m-] 1,e,d@3[170m..175m-] 1,f,d@3[175m..] 2,b,b@2[10m..70m-] 2,c,c@2[70m..2] 2,d,d@3[170m..] 3,a,a@3[250m..250m]`},
+	{"HistoryDeletesFromTheSource", `
+		sync 1 HISTORY
+		upsert 1,x,y 2,x,y 3,x,y 4,x,y
+		sync 2
+		delete.s 1,70 3,80 9,90
+		upsert.sab 1,90,z,z 2,100,z,z 5,95,p,p
+		delete.s 2,100 2,101 5,110
+		upsert.sab 5,120,q,q
+		live 3
+		want 1,x,y@1[1..70m] 1,z,z@2[90m..] 2,x,y@2[1..100m-] 2,z,z@2[100m..100m] 3,x,y@1[1..80m] 4,x,y@1[1..] 5,p,p@2[95m..110m] 5,q,q@2[2..]
+		sync 3
+		upsert.sab 1,90,z,z 2,100,z,z 5,95,p,p
+		delete.s 2,100 2,101 5,110
+		upsert.sab 5,120,q,q
+		delete.s 1,121 4,121
+		want 1,x,y@1[1..70m] 1,z,z@3[90m..121m] 2,x,y@2[1..100m-] 2,z,z@3[100m..100m] 3,x,y@1[1..80m] 4,x,y@1[1..121m] 5,p,p@3[95m..110m] 5,q,q@3[2..]`},
+	{"HistoryDeletesOutOfOrder", `
+		sync 1 HISTORY
+		upsert.sab 1,10,a,a 2,10,a,a 3,10,a,a 4,10,a,a
+		sync 2
+		upsert.sab 1,150,b,b 2,150,b,b
+		delete.s 1,140 2,140 3,160 4,160
+		upsert.sab 2,150,c,c 3,155,c,c
+		delete.s 4,150
+		live 2
+		want 1,a,a@2[10m..150m-] 1,b,b@2[150m..150m] 2,a,a@2[10m..150m-] 2,c,c@2[150m..] 3,a,a@2[10m..155m-] 3,c,c@2[155m..] 4,a,a@1[10m..160m]`},
+	{"HistoryDeletesOfTwoKinds", `
+		sync 1 HISTORY
+		upsert 1,x,y 2,x,y 3,x,y 4,x,y
+		sync 2
+		delete.s 1,70 2,70
+		upsert 1,x,y
+		update.a 2,z 4,z
+		delete.s 4,130
+		delete 3
+		delete.s 3,130
+		update.sa 1,140,z
+		delete.s 1,150
+		upsert.sab 4,140,x,y
+		delete 4
+		want 1,x,y@1[1..70m] 1,x,y@2[2..140m-] 1,z,y@2[140m..150m] 2,x,y@1[1..70m] 3,x,y@1[1..2] 4,x,y@2[1..2-] 4,x,y@2[140m..140m] 4,z,y@2[2..130m]`},
+	{"HistoryDeletesCrash", `
+		sync 1 HISTORY
+		upsert 1,x,y 2,x,y
+		sync 2
+		delete.s 1,70
+		upsert.sab 1,80,z,z 2,80,z,z
+		flush
+		delete.s 1,90 2,90
+		crash
+		sync 3
+		delete.s 1,70
+		upsert.sab 1,80,z,z 2,80,z,z
+		delete.s 1,90 2,90
+		upsert.sab 2,95,x,y
+		want 1,x,y@1[1..70m] 1,z,z@3[80m..90m] 2,x,y@2[1..80m-] 2,x,y@3[95m..] 2,z,z@3[80m..90m]`},
 	{"SoftDeleteToHistoryAndBack", `
 		sync 1
 		upsert 1,x,y 2,x,y 3,x,y

@@ -31,6 +31,7 @@ import (
 //	fresh ROW…         an upsert with Batch.Fresh
 //	update.a ROW…      a row is key,a
 //	delete KEY…
+//	delete.s ROW…      a row is key,M: it is gone since M minutes after sync 0
 //	truncate N         mark what was last synced before sync N
 //	present KEY…
 //	sweep

@@ -86,7 +86,9 @@ func sequences() *rapid.Generator[sequence] {
 				case "update":
 					s.columns = Pick(r, "columns", "a", "n", columns)
 				case "version":
-					s.verb, s.columns = Pick(r, "op", "upsert", "update"), "s"+columns
+					if s.verb, s.columns = Pick(r, "op", "upsert", "update", "delete"), "s"+columns; s.verb == "delete" {
+						s.columns = "s"
+					}
 				case "truncate":
 					s.words = []string{strconv.Itoa(rapid.IntRange(0, sync+1).Draw(r, "before"))}
 				}
@@ -125,7 +127,11 @@ func word(r *rapid.T, s step, key int, minute *int) string {
 		switch c {
 		case 's':
 			*minute++
-			w += "," + strconv.Itoa(*minute)
+			at := *minute
+			if s.verb == "delete" { // it may not be known better than by the sync's start
+				at = Pick(r, "at", at, at/60*60)
+			}
+			w += "," + strconv.Itoa(at)
 		case 'n':
 			w += "," + Pick(r, "number", "-", "1", "2")
 		default:

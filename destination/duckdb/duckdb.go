@@ -73,6 +73,8 @@ func (k *duck) Test(ctx context.Context) []setup.TestResult {
 		folder.Status, folder.Message = setup.Failed, err.Error()
 		return []setup.TestResult{folder}
 	}
+	results := setup.NewResults(ctx)
+	results.Add(folder)
 	opens := setup.TestResult{Title: testFile, Status: setup.Passed}
 	const memory = 64 << 20
 	switch f, err := acquire(ctx, k.path, memory, k.threads); {
@@ -85,7 +87,7 @@ func (k *duck) Test(ctx context.Context) []setup.TestResult {
 	default: // somebody has it open just now
 		opens.Status, opens.Message = setup.Warned, err.Error()
 	}
-	return []setup.TestResult{folder, opens}
+	return results.Add(opens)
 }
 
 func checkFolder(path string) error {

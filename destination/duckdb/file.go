@@ -16,6 +16,7 @@ import (
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -30,6 +31,8 @@ type file struct {
 
 	define sync.Mutex // held while tables are defined: DuckDB refuses two definitions at a time in one schema
 
+	closed chan struct{} // closed with the file
+
 	// Guarded by files.mu.
 	writers int
 	memory  int64 // what the writers may take, together
@@ -40,30 +43,112 @@ type file struct {
 const beside = "penstock:beside"
 
 var files = struct {
-	mu   sync.Mutex
-	open map[string]*file
-}{open: map[string]*file{}}
+	mu      sync.Mutex
+	open    map[string]*file
+	reading map[string]*asking
+}{open: map[string]*file{}, reading: map[string]*asking{}}
+
+// An asking is a query's process that has a file open.
+type asking struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when it has ended
+}
+
+// errSyncNeeds ends a query for a sync.
+var errSyncNeeds = errors.New("a sync needs the file")
+
+// reading begins to read a file in another process, when whoever has it now has
+// ended: done ends it, and ctx does when a sync needs the file.
+func reading(ctx context.Context, path string) (_ context.Context, done func(), err error) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	for {
+		var busy chan struct{}
+		said := "A sync is writing the file. Try again when it is done."
+		if f := files.open[path]; f != nil {
+			busy = f.closed
+		} else if r := files.reading[path]; r != nil {
+			busy, said = r.done, "Another query is being answered. Try again when it is done."
+		} else {
+			break
+		}
+		files.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			err = &destination.QueryError{Message: said}
+		}
+		files.mu.Lock()
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	r := &asking{done: make(chan struct{})}
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	files.reading[path] = r
+	return ctx, func() {
+		files.mu.Lock()
+		defer files.mu.Unlock()
+		delete(files.reading, path)
+		r.cancel(nil)
+		close(r.done)
+	}, nil
+}
+
+// endReading ends who reads a file, and waits for it, with files.mu held before
+// and after.
+func endReading(ctx context.Context, path string) error {
+	for r := files.reading[path]; r != nil; r = files.reading[path] {
+		r.cancel(errSyncNeeds)
+		files.mu.Unlock()
+		var err error
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		files.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// realPath returns the path by which this process knows a file, which need not
+// exist; its folder must.
+func realPath(path string) (string, error) {
+	if err := checkFolder(path); err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real, nil
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(folder, filepath.Base(path)), nil
+	}
+	return path, nil
+}
 
 // acquire opens the file, or joins those who have it open, with so many more
 // bytes of memory for DuckDB.
 func acquire(ctx context.Context, path string, memory int64, threads int) (*file, error) {
-	if err := checkFolder(path); err != nil {
+	path, err := realPath(path)
+	if err != nil {
 		return nil, err
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	} else if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(folder, filepath.Base(path)) // the file is to be made
 	}
 	files.mu.Lock()
 	defer files.mu.Unlock()
+	if err := endReading(ctx, path); err != nil {
+		return nil, err
+	}
 	f := files.open[path]
 	if f == nil {
 		db, err := openFile(path, memory, threads)
 		if err != nil {
 			return nil, err
 		}
-		f = &file{path: path, db: db}
+		f = &file{path: path, db: db, closed: make(chan struct{})}
 		if err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
 			db.Close()
 			return nil, explain(path, err)
@@ -95,6 +180,7 @@ func (f *file) release(memory int64) error {
 		return nil
 	}
 	delete(files.open, f.path)
+	defer close(f.closed)
 	return explain(f.path, f.db.Close())
 }
 

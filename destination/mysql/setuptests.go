@@ -18,6 +18,7 @@ const (
 )
 
 func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
+	results := setup.NewResults(ctx)
 	connects := setup.TestResult{Title: testConnect, Status: setup.Passed}
 	c, err := w.connect(ctx)
 	if err != nil {
@@ -26,10 +27,12 @@ func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 		if errors.As(err, &untrusted) {
 			connects.Certificate = &untrusted.Certificate
 		}
-		return []setup.TestResult{connects}
+		return results.Add(connects)
 	}
+	results.Add(connects)
 	defer c.Close()
-	return []setup.TestResult{connects, w.testCreate(ctx, c), w.testInfile(c.infile)}
+	results.Add(w.testCreate(ctx, c))
+	return results.Add(w.testInfile(c.infile))
 }
 
 func (w *warehouse) testInfile(allowed bool) setup.TestResult {

@@ -27,16 +27,16 @@ type Config struct {
 	Port            setup.Port `json:"port" title:"Port" help:"Port of the server." default:"5432" quoted:"true"`
 	Database        string     `json:"database" title:"Database" help:"The database that the tables are written to." required:"true"`
 	User            string     `json:"user" title:"User" help:"A role that may create schemas in the database." required:"true" external:"true"`
-	Password        string     `json:"password" title:"Password" help:"The role's password." secret:"true"`
+	Password        string     `json:"password" title:"Password" help:"The role's password." secret:"true" when:"auth_method=PASSWORD"`
 	AuthMethod      string     `json:"auth_method" title:"Authentication method" help:"How the role proves who it is." enum:"PASSWORD,CLIENT_CERTIFICATE,ENTRA_ID,AWS_IAM" default:"PASSWORD"`
 	ConnectionType  string     `json:"connection_type" title:"Connection method" help:"How the server is reached." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool       `json:"always_encrypted" title:"Require TLS" help:"Refuse a connection that is not encrypted, or whose certificate nobody vouches for."`
 
 	setup.Tunnel `quoted:"true"`
 
-	AWSRegionCode string `json:"aws_region_code,omitempty" title:"AWS region" help:"For auth_method AWS_IAM."`
-	RoleARN       string `json:"role_arn,omitempty" title:"Role ARN" help:"For auth_method AWS_IAM." secret:"true"`
-	ExternalID    string `json:"external_id,omitempty" title:"External id" help:"For auth_method AWS_IAM." readonly:"true"`
+	AWSRegionCode string `json:"aws_region_code,omitempty" title:"AWS region" help:"For auth_method AWS_IAM." when:"auth_method=AWS_IAM"`
+	RoleARN       string `json:"role_arn,omitempty" title:"Role ARN" help:"For auth_method AWS_IAM." secret:"true" when:"auth_method=AWS_IAM"`
+	ExternalID    string `json:"external_id,omitempty" title:"External id" help:"For auth_method AWS_IAM." readonly:"true" when:"auth_method=AWS_IAM"`
 }
 
 // Services are PostgreSQL wherever it runs. Fivetran has an id for each of these

@@ -16,6 +16,7 @@ const (
 )
 
 func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
+	results := setup.NewResults(ctx)
 	connects := setup.TestResult{Title: testConnect, Status: setup.Passed}
 	c, err := w.connect(ctx)
 	if err != nil {
@@ -24,14 +25,15 @@ func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 		if errors.As(err, &untrusted) {
 			connects.Certificate = &untrusted.Certificate
 		}
-		return []setup.TestResult{connects}
+		return results.Add(connects)
 	}
+	results.Add(connects)
 	defer c.Close(context.WithoutCancel(ctx))
 	creates := setup.TestResult{Title: testCreate, Status: setup.Passed}
 	rows, err := conn{w, c}.rows(ctx, "SELECT has_database_privilege(current_database(), 'CREATE'), has_database_privilege(current_database(), 'TEMPORARY'), pg_is_in_recovery()")
 	if err != nil {
 		creates.Status, creates.Message = setup.Failed, err.Error()
-		return []setup.TestResult{connects, creates}
+		return results.Add(creates)
 	}
 	var missing []string
 	for i, privilege := range []string{"CREATE", "TEMPORARY"} {
@@ -46,5 +48,5 @@ func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 		creates.Status, creates.Message = setup.Failed, fmt.Sprintf("The user %q lacks a privilege on the database %q. Run: GRANT %s ON DATABASE %s TO %s",
 			w.User, w.Database, strings.Join(missing, ", "), quote(w.Database), quote(w.User))
 	}
-	return []setup.TestResult{connects, creates}
+	return results.Add(creates)
 }

@@ -196,7 +196,7 @@ const (
 	deletes = "penstock_deletes"
 	present = "penstock_present"
 	filled  = "penstock_filled" // whole rows, made of updates in history mode
-	last    = "penstock_last"   // of the rows with one key, while a stage is prepared where ReadsStageOnce holds
+	found   = "penstock_found"  // in a stage that is to be changed by it, where ReadsStageOnce holds
 )
 
 // before is what a table is called while it is made anew, in one transaction.
@@ -207,8 +207,15 @@ const before = "penstock_before"
 const Seq = "_penstock_seq"
 
 // unchanged is the column of a stage of history mode that says whether a row is
-// the same as the version before it; NULL: there is none.
+// the same as the version before it, or is none but a delete, so that it makes
+// no version; NULL: it makes one.
 const unchanged = "_penstock_unchanged"
+
+// Columns of queries over stages, of what follows a row or goes before it.
+const (
+	moment = "_penstock_moment" // when it is
+	ends   = "_penstock_ends"   // it is a delete
+)
 
 // Table returns a table's name as it is written in a statement.
 func (d *Dialect) Table(n schema.Name) string { return d.schema(n.Schema) + "." + d.Quote(n.Table) }

@@ -227,6 +227,8 @@ func TestMerge(t *testing.T) {
 		{"chain", Merge{Upserts: chain}},
 		{"chain_into_empty", Merge{Upserts: chain, Empty: true}},
 		{"chain_of_updates", Merge{Updates: chain}},
+		{"chain_and_deletes", Merge{Upserts: chain, Deletes: tbl("id:LONG:key", "n:INT:key", "_fivetran_start:UTC_DATETIME")}},
+		{"timed_deletes", Merge{Deletes: tbl("n:SHORT:key", "id:LONG:key", "_fivetran_start:UTC_DATETIME")}},
 	}...) {
 		t.Run("history_"+c.name, func(t *testing.T) {
 			c.m.Table, c.m.Synced = keyedBy(table, table), synced

@@ -19,6 +19,9 @@ import (
 // applyVersions is Apply for history mode.
 func (d *Dialect) applyVersions(m Merge) []string {
 	var out []string
+	if m.timed() {
+		out = append(out, d.endFirst(m))
+	}
 	if m.Upserts != nil {
 		out = append(out, d.land(m, upserts, m.Upserts)...)
 	}
@@ -32,11 +35,52 @@ func (d *Dialect) applyVersions(m Merge) []string {
 		out = append(out, d.land(m, filled, whole)...)
 		out = append(out, d.dropStage(filled))
 	}
-	if m.Deletes != nil {
+	if m.Deletes != nil && !m.timed() {
 		c := d.gone(m.Table, m.Synced)
 		c.Source, c.On = d.Quote(deletes), d.sameKey(m.Table, m.Table, m.Deletes)
 		c.Where = d.live(schema.History, "t.")
 		out = append(out, d.change(c))
+	}
+	return out
+}
+
+// endFirst ends the versions that the table has at the first delete of their
+// key. If an upsert came before that, it still ends them when it began.
+func (d *Dialect) endFirst(m Merge) string {
+	return d.change(Change{Target: d.Table(m.Table.Name), Set: d.ended("s." + d.Quote(schema.Start)),
+		Source: d.first(deletes, m.Deletes), On: d.sameKey(m.Table, m.Table, m.Deletes), Where: d.live(schema.History, "t.")})
+}
+
+// first returns a query for when the first of what is staged of each key was.
+func (d *Dialect) first(stage string, shape *schema.Table) string {
+	keys, start := strings.Join(d.names(shape, true), ", "), d.Quote(schema.Start)
+	return fmt.Sprintf("(SELECT %s, min(%s) AS %s FROM %s GROUP BY %s)", keys, start, start, d.Quote(stage), keys)
+}
+
+// ended returns what becomes of a version that has ended at some time.
+func (d *Dialect) ended(at string) []Assignment {
+	start := "t." + d.Quote(schema.Start) // it can have begun later
+	return []Assignment{{d.Quote(schema.Active), "false"},
+		{d.Quote(schema.End), "CASE WHEN " + start + " > " + at + " THEN " + start + " ELSE " + at + " END"}}
+}
+
+// orderDeletes gives each staged delete that tells its time a place among what
+// is staged of its key, so that time alone orders them: none is earlier than
+// what came before it, and none is left that is no earlier than an upsert that
+// came after it.
+func (d *Dialect) orderDeletes(m Merge) []string {
+	seq, start, latest, gone := d.Quote(Seq), d.Quote(schema.Start), d.Quote(moment), d.Quote(unchanged)
+	keys := strings.Join(d.names(m.Deletes, true), ", ")
+	from := fmt.Sprintf("SELECT %s, %s, %s, true AS %s FROM %s", keys, start, seq, gone, d.Quote(deletes))
+	if m.Upserts != nil {
+		from += fmt.Sprintf(" UNION ALL SELECT %s, %s, %s, false FROM %s", keys, start, seq, d.Quote(upserts))
+	}
+	from = fmt.Sprintf("SELECT e.*, max(e.%s) OVER (PARTITION BY %s ORDER BY %s) AS %s FROM (%s) AS e", start, keys, seq, latest, from)
+	later := fmt.Sprintf("SELECT %s, %s AS %s FROM (%s) AS e WHERE e.%s AND e.%s > e.%s", seq, latest, start, from, gone, latest, start)
+	out := d.revise(Change{Target: d.Quote(deletes), Set: []Assignment{{start, "s." + start}}, On: "t." + seq + " = s." + seq}, later)
+	if m.Upserts != nil {
+		out = append(out, d.change(Change{Target: d.Quote(deletes), Source: d.Quote(upserts),
+			On: d.sameKey(m.Table, m.Deletes, m.Upserts) + " AND t." + seq + " < s." + seq + " AND t." + start + " >= s." + start}))
 	}
 	return out
 }
@@ -77,19 +121,16 @@ func (d *Dialect) land(m Merge, stage string, shape *schema.Table) []string {
 	active, synced := d.Quote(schema.Active), Assignment{d.Quote(schema.Synced), d.Instant(m.Synced)}
 	key := d.sameKey(m.Table, m.Table, shape)
 	if shape.Index(schema.Start) >= 0 {
-		if m.Empty {
-			return []string{d.insertChain(m, stage, shape)}
-		}
 		// The table is to know of each key what came before the first of its
 		// versions, and then the versions in the stage.
-		keys := strings.Join(d.names(shape, true), ", ")
-		first := fmt.Sprintf("(SELECT %s, min(%s) AS %s FROM %s GROUP BY %s)", keys, start, start, s, keys)
-		return []string{
-			d.change(Change{Target: name, Source: first, On: key + " AND t." + start + " >= s." + start}),
-			d.change(Change{Target: name, Set: []Assignment{{active, "false"}, {end, d.justBefore("s." + start)}, synced},
-				Source: first, On: key + " AND t." + end + " >= s." + start}),
-			d.insertChain(m, stage, shape),
+		var out []string
+		if first := d.first(stage, shape); !m.Empty {
+			out = append(out,
+				d.change(Change{Target: name, Source: first, On: key + " AND t." + start + " >= s." + start}),
+				d.change(Change{Target: name, Set: []Assignment{{active, "false"}, {end, d.justBefore("s." + start)}, synced},
+					Source: first, On: key + " AND t." + end + " >= s." + start}))
 		}
+		return append(out, d.insertChain(m, stage, shape)...)
 	}
 	if m.Empty {
 		return []string{d.insertVersions(m, stage, shape)}
@@ -140,25 +181,38 @@ func (d *Dialect) insertVersions(m Merge, stage string, shape *schema.Table) str
 }
 
 // insertChain adds the rows of a stage as versions that hold each until the
-// next of its key.
-func (d *Dialect) insertChain(m Merge, stage string, shape *schema.Table) string {
+// next of its key, or until it is deleted. The deletes become rows of the stage
+// that are no versions.
+func (d *Dialect) insertChain(m Merge, stage string, shape *schema.Table) []string {
 	columns, values := d.sourceColumns(m.Table, shape)
-	start := "s." + d.Quote(schema.Start)
+	start, q := "s."+d.Quote(schema.Start), d.Quote(unchanged)
 	keys := d.names(shape, true)
 	for i := range keys {
 		keys[i] = "s." + keys[i]
 	}
-	next := fmt.Sprintf("lead(%s) OVER (PARTITION BY %s ORDER BY %s)", start, strings.Join(keys, ", "), start)
+	over := fmt.Sprintf(" OVER (PARTITION BY %s ORDER BY %s)", strings.Join(keys, ", "), start)
+	from, until := d.Quote(stage)+" AS s", "lead("+start+")"+over
+	end := d.justBefore(until)
+	var out []string
+	if m.timed() {
+		moved := strings.Join(append(d.names(m.Deletes, true), d.Quote(schema.Start), d.Quote(Seq)), ", ")
+		out = append(out, fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT %s, true FROM %s", d.Quote(stage), moved, q, moved, d.Quote(deletes)))
+		over = strings.TrimSuffix(over, ")") + ", s." + d.Quote(Seq) + ")"
+		from = fmt.Sprintf("(SELECT s.*, lead(%s)%s AS %s, lead(s.%s)%s AS %s FROM %s) AS s WHERE s.%s IS NOT TRUE",
+			start, over, d.Quote(moment), q, over, d.Quote(ends), from, q)
+		until = "s." + d.Quote(moment)
+		end = "CASE WHEN s." + d.Quote(ends) + " THEN " + until + " ELSE " + d.justBefore(until) + " END"
+	}
 	for _, a := range []Assignment{
 		{schema.Synced, d.Instant(m.Synced)},
 		{schema.Start, start},
-		{schema.Active, next + " IS NULL"},
-		{schema.End, "coalesce(" + d.justBefore(next) + ", " + d.Instant(endOfTime) + ")"},
+		{schema.Active, until + " IS NULL"},
+		{schema.End, "coalesce(" + end + ", " + d.Instant(endOfTime) + ")"},
 	} {
 		columns, values = append(columns, d.Quote(a.Column)), append(values, a.Value)
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS s",
-		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), d.Quote(stage))
+	return append(out, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s",
+		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), from))
 }
 
 // sourceColumns returns the columns that a stage has of the table's, and their

@@ -20,6 +20,12 @@ type Merge struct {
 	Unique bool // the key is a unique index, so that ON CONFLICT (key) works
 }
 
+// timed reports whether the staged deletes say since when rows are gone.
+func (m *Merge) timed() bool { return m.Table.Mode == schema.History && starts(m.Deletes) }
+
+// starts reports whether what is staged says when it happened; nil: nothing is.
+func starts(shape *schema.Table) bool { return shape != nil && shape.Index(schema.Start) >= 0 }
+
 // Prepare returns the statements that leave in the stages only what counts:
 // the last upsert and the last update of each key, and no update or delete that
 // an upsert of the same key follows. What is left may be applied in the order
@@ -27,8 +33,14 @@ type Merge struct {
 //
 // In history mode an update that follows a delete does not count either: there
 // is no version that it could make another of.
+//
+// Deletes that tell their time each end a version, so they count as well, and
+// go in the order of time. There are no updates beside them.
 func (d *Dialect) Prepare(m Merge) []string {
 	var out []string
+	if m.timed() {
+		out = d.orderDeletes(m)
+	}
 	if m.Upserts != nil {
 		out = append(out, d.keepLast(upserts, m.Upserts)...)
 	}
@@ -36,7 +48,7 @@ func (d *Dialect) Prepare(m Merge) []string {
 		stage string
 		shape *schema.Table
 	}{{updates, m.Updates}, {deletes, m.Deletes}} {
-		if s.shape != nil && m.Upserts != nil {
+		if s.shape != nil && m.Upserts != nil && !m.timed() {
 			seq := d.Quote(Seq)
 			out = append(out, d.change(Change{Target: d.Quote(s.stage), Source: d.Quote(upserts),
 				On: d.sameKey(m.Table, s.shape, m.Upserts) + " AND t." + seq + " < s." + seq}))
@@ -123,10 +135,7 @@ func (d *Dialect) gone(table *schema.Table, synced time.Time) Change {
 	case schema.SoftDelete:
 		c.Set = []Assignment{{d.Quote(schema.Deleted), "true"}, {d.Quote(schema.Synced), d.Instant(synced)}}
 	case schema.History:
-		// A version can have begun after the sync did.
-		start, now := "t."+d.Quote(schema.Start), d.Instant(synced)
-		c.Set = []Assignment{{d.Quote(schema.Active), "false"},
-			{d.Quote(schema.End), "CASE WHEN " + start + " > " + now + " THEN " + start + " ELSE " + now + " END"}}
+		c.Set = d.ended(d.Instant(synced))
 	}
 	return c
 }
@@ -217,12 +226,18 @@ func (d *Dialect) keepLast(stage string, shape *schema.Table) []string {
 	}
 	q, seq, list := d.Quote(stage), d.Quote(Seq), strings.Join(keys, ", ")
 	lasts := fmt.Sprintf("SELECT %s, max(%s) AS %s FROM %s GROUP BY %s HAVING count(*) > 1", list, seq, seq, q, list)
-	c := Change{Target: q, Source: "(" + lasts + ")", On: equal(keys) + " AND t." + seq + " < s." + seq}
+	return d.revise(Change{Target: q, On: equal(keys) + " AND t." + seq + " < s." + seq}, lasts)
+}
+
+// revise returns the statements that change a stage by what a query finds in
+// it, the rows s.
+func (d *Dialect) revise(c Change, query string) []string {
 	if !d.ReadsStageOnce {
+		c.Source = "(" + query + ")"
 		return []string{d.change(c)}
 	}
-	c.Source = d.Quote(last)
-	return []string{"CREATE TEMPORARY TABLE " + c.Source + " AS " + lasts, d.change(c), d.dropStage(last)}
+	c.Source = d.Quote(found)
+	return []string{"CREATE TEMPORARY TABLE " + c.Source + " AS " + query, d.change(c), d.dropStage(found)}
 }
 
 // sameKey compares the keys of t and s as values of the table's key columns.

@@ -295,9 +295,7 @@ func (t *table) open(ctx context.Context, into string, shape *schema.Table) erro
 // openStage makes sure that there is a stage of the shape. A stage of another
 // shape is merged first.
 func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table) error {
-	// Upserts of a key make updates before them count for nothing, but not
-	// versions.
-	if u := t.stages[updates]; stage == upserts && u != nil && slices.ContainsFunc(u.Columns, t.ownStart) {
+	if t.apart(stage, shape) {
 		if err := t.apply(ctx); err != nil {
 			return err
 		}
@@ -321,6 +319,37 @@ func (t *table) openStage(ctx context.Context, stage string, shape *schema.Table
 	}
 	t.stages[stage] = shape
 	return nil
+}
+
+// apart reports whether rows of a shape may not be staged beside what is in the
+// other stages. Upserts of a key make updates and deletes before them count for
+// nothing, but not those that tell their time. Such deletes are merged together
+// with upserts that do so too.
+func (t *table) apart(stage string, shape *schema.Table) bool {
+	if t.found.Table.Mode != schema.History {
+		return false
+	}
+	together := func(upserts, deletes *schema.Table) bool {
+		return starts(upserts) == starts(deletes) && (!starts(upserts) || slices.Equal(keyOf(upserts), keyOf(deletes)))
+	}
+	u, p, g := t.stages[upserts], t.stages[updates], t.stages[deletes]
+	switch stage {
+	case upserts:
+		return starts(p) || g != nil && !together(shape, g)
+	case updates:
+		return starts(g)
+	case deletes:
+		return starts(shape) && (p != nil || u != nil && !together(u, shape))
+	}
+	return false
+}
+
+// keyOf returns the columns of a batch's key.
+func keyOf(shape *schema.Table) (key []schema.Column) {
+	for _, i := range shape.Key() {
+		key = append(key, shape.Columns[i])
+	}
+	return key
 }
 
 // makeStage makes an empty stage, or takes the one that is kept if it has the

@@ -231,6 +231,7 @@ type testEngine struct {
 	captures  int
 	offers    []schema.Table // by every source
 	offerErr  error
+	answer    func(destination string, q destination.Query) (*destination.Answer, error) // to queries
 }
 
 var _ engine.Engine = (*testEngine)(nil)
@@ -401,7 +402,7 @@ func (e *testEngine) TestDestination(ctx context.Context, id string, trust engin
 
 func (e *testEngine) test(ctx context.Context, owner, id string, config json.RawMessage, trust engine.Trust) ([]setup.TestResult, error) {
 	e.tests++
-	results := []setup.TestResult{{Title: "Connecting to the host", Status: setup.Passed}}
+	results := setup.NewResults(ctx).Add(setup.TestResult{Title: "Connecting to the host", Status: setup.Passed})
 	switch {
 	case bytes.Contains(config, []byte(`"bad"`)):
 		results = append(results, setup.TestResult{Title: "Logging in", Status: setup.Failed, Message: "The password is wrong."})

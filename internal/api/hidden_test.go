@@ -22,11 +22,13 @@ func (e *hookEnv) hide() map[string]string {
 	_, systemKey := e.systemKey("k", `[]`)
 	return map[string]string{
 		"/v1/users":                     e.user.ID,
+		"/v1/penstock/users":            e.user.ID,
 		"/v1/penstock/api-keys":         e.key,
 		"/v1/system-keys":               systemKey,
 		"/v1/teams":                     e.id("/v1/teams", `{"name":"Hidden"}`),
 		"/v1/groups":                    group,
 		"/v1/destinations":              group,
+		"/v1/penstock/destinations":     group,
 		"/v1/webhooks/group":            group,
 		"/v1/external-logging":          group,
 		"/v1/webhooks":                  hook,

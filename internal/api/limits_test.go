@@ -106,6 +106,8 @@ func TestRateLimits(t *testing.T) {
 func TestLimitedRoutes(t *testing.T) {
 	want := map[string]load{
 		"POST /v1/connections/{id}/test": setupTests, "POST /v1/destinations/{id}/test": setupTests,
+		"POST /v1/penstock/connections/{id}/test": setupTests, "POST /v1/penstock/destinations/{id}/test": setupTests,
+		"POST /v1/penstock/destinations/{id}/query":                        sourceRead,
 		"POST /v1/connections/{id}/schemas/reload":                         sourceRead,
 		"GET /v1/connections/{id}/schemas/{schema}/tables/{table}/columns": sourceRead,
 		"GET /v1/penstock/connections/{id}/plan":                           sourceRead, "POST /v1/penstock/connections/{id}/plan": sourceRead,

@@ -48,6 +48,21 @@ func (s *server) listLogServices(r *request) (any, error) {
 	})
 }
 
+// listLogServiceKinds lists the kinds of log services. It is Penstock's own,
+// under /v1/penstock.
+func (s *server) listLogServiceKinds(r *request) (any, error) {
+	return partOf(r, logship.Services, func(k **logship.Service) fivetran.LogServiceKind {
+		kind := fivetran.LogServiceKind{ID: (*k).ID, Name: (*k).Config.Title, Fields: []fivetran.ServiceField{}}
+		for _, f := range (*k).Config.Fields {
+			if !f.Readonly {
+				kind.Fields = append(kind.Fields, fivetran.ServiceField{Name: f.Name, Title: f.Title, Help: f.Help, Type: string(f.Type),
+					Secret: f.Secret, Required: f.Required, Options: append([]string{}, f.Enum...)})
+			}
+		}
+		return kind
+	})
+}
+
 func (s *server) showLogService(r *request) (any, error) { return wireLogService(r.logService) }
 
 // createLogService makes the log service of the group that the body names.

@@ -29,7 +29,7 @@ type (
 func newSources(services []connector.Service) sources {
 	all := sources{}
 	for _, svc := range services {
-		src := &source{Service: svc, config: svc.Config.With(schemaFields(svc.SchemaFormat)...)}
+		src := &source{Service: svc, config: svc.Config.With(svc.SchemaFormat.Fields()...)}
 		src.detail = connectorType(src)
 		if svc.Auth != nil {
 			src.config = src.config.With(setup.Field{Name: authField, Type: setup.Object, Fields: svc.Auth.Fields})
@@ -49,24 +49,6 @@ func newTargets(services []destination.Service) targets {
 	return all
 }
 
-// schemaFields are the fields that name a connection's destination schema,
-// titled as in the definition's schema_format_… schemas.
-func schemaFields(f connector.SchemaFormat) []setup.Field {
-	field := func(name, title string) setup.Field {
-		return setup.Field{Name: name, Title: title, Type: setup.String, Required: true, Immutable: true}
-	}
-	schema := field("schema", "Destination schema name")
-	switch f {
-	case connector.FormatSchemaPrefix:
-		return []setup.Field{field("schema_prefix", "Destination schema prefix")}
-	case connector.FormatSchemaTable:
-		return []setup.Field{schema, field("table", "Destination table name")}
-	case connector.FormatSchemaTableGroup:
-		return []setup.Field{schema, field("table_group_name", "Destination table group name")}
-	}
-	return []setup.Field{schema}
-}
-
 // schemaName returns the name that a connection's config gives its
 // destination schema: "schema", "schema.table" or the prefix.
 func (src *source) schemaName(config json.RawMessage) (string, error) {
@@ -79,7 +61,7 @@ func (src *source) schemaName(config json.RawMessage) (string, error) {
 	if err := setup.Decode(config, &c); err != nil {
 		return "", err
 	}
-	for _, f := range schemaFields(src.SchemaFormat) {
+	for _, f := range src.SchemaFormat.Fields() {
 		value := map[string]string{"schema": c.Schema, "table": c.Table, "table_group_name": c.Group, "schema_prefix": c.Prefix}[f.Name]
 		if value == "" {
 			return "", fieldRequired(f.Name)

@@ -252,7 +252,9 @@ func (o *oracle) check(r *http.Request, status int, h http.Header, body []byte) 
 		}
 		return nil
 	}
-	if ct := h.Get("Content-Type"); ct != "application/json" {
+	if ct := h.Get("Content-Type"); ct == eventStream && strings.HasPrefix(r.URL.Path, "/v1/penstock/") {
+		return nil
+	} else if ct != "application/json" {
 		return fmt.Errorf("Content-Type %q", ct)
 	}
 	if r.Method == http.MethodHead {

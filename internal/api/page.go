@@ -24,6 +24,17 @@ func (r *request) page() (store.Page, error) {
 	return p, nil
 }
 
+// backwards reports whether a request wants a list from its end.
+func (r *request) backwards() (bool, error) {
+	switch r.URL.Query().Get("order") {
+	case "", "asc":
+		return false, nil
+	case "desc":
+		return true, nil
+	}
+	return false, invalidInput("Invalid value for parameter 'order': it is asc or desc")
+}
+
 // paged answers with the page that a request wants of a list in the store: read
 // returns its rows and the cursor of the next page.
 func paged[R, T any](r *request, wire func(*R) T, read func(store.Page) ([]R, string, error)) (any, error) {

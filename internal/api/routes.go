@@ -73,6 +73,7 @@ func (s *server) routes() []route {
 			route{method: get, path: users + id, handle: s.showUser, message: fivetran.UserRetrieved},
 			route{method: patch, path: users + id, handle: s.updateUser, message: fivetran.UserUpdated},
 			route{method: del, path: users + id, handle: s.deleteUser, message: fivetran.UserDeleted},
+			route{method: post, path: "/v1/penstock/users/{id}/login-link", handle: s.createLoginLink, message: fivetran.LoginLinkCreated, status: 201},
 			route{method: del, path: users + id + "/role", does: access.Edit, handle: s.removeUserRole, message: fivetran.UserRoleRemoved},
 		),
 		on(aUser, memberRoutes(users+id+"/groups", memberships{s, store.UserMember, access.GroupLevel}, fivetran.UserGroupsListed, fivetran.UserGroupRetrieved)...),
@@ -144,6 +145,8 @@ func (s *server) routes() []route {
 			route{method: patch, path: destinations + id, handle: s.updateDestination, message: fivetran.DestinationUpdated},
 			route{method: del, path: destinations + id, handle: s.deleteDestination, message: fivetran.DestinationDeleted},
 			route{method: post, path: destinations + id + "/test", load: setupTests, handle: s.testDestination, message: fivetran.SetupTestsCompleted},
+			route{method: post, path: "/v1/penstock/destinations/{id}/test", load: setupTests, handle: s.followDestinationTests, message: fivetran.SetupTestsCompleted, download: true},
+			route{method: post, path: "/v1/penstock/destinations/{id}/query", load: sourceRead, handle: s.queryDestination, message: fivetran.QueryAnswered},
 			route{method: get, path: destinations + certificates, handle: destinationCertificates.list, message: fivetran.DestinationCertificatesListed},
 			route{method: post, path: destinations + certificates, handle: destinationCertificates.approve, message: fivetran.CertificateApproved, status: 201},
 			route{method: get, path: destinations + certificates + hash, handle: destinationCertificates.show, message: fivetran.DestinationCertificateShown},
@@ -157,6 +160,7 @@ func (s *server) routes() []route {
 		on(grouped(access.Connections),
 			route{method: get, path: connections, handle: s.listConnections, message: fivetran.ConnectionsListed},
 			route{method: post, path: connections, handle: s.createConnection, message: fivetran.ConnectionCreated, status: 201},
+			route{method: get, path: "/v1/penstock/connections", handle: s.listOverviews, message: fivetran.ConnectionsListed},
 		),
 		on(aConnection, // the older metadata API
 			route{method: get, path: "/v1/metadata/connectors" + id + "/schemas", handle: s.sourceSchemas, message: fivetran.SourceObjectsListed},
@@ -197,6 +201,9 @@ func (s *server) routes() []route {
 			route{method: get, path: connections + fingerprints + hash, handle: connectionFingerprints.show, message: fivetran.ConnectionFingerprintShown},
 			route{method: del, path: connections + fingerprints + hash, does: access.Edit, handle: connectionFingerprints.revoke, message: fivetran.ConnectionFingerprintRevoked},
 
+			route{method: get, path: ours, handle: s.overview, message: fivetran.ConnectionRetrieved},
+			route{method: get, path: ours + "/events", handle: s.connectionEvents, message: fivetran.EventsListed},
+			route{method: post, path: ours + "/test", load: setupTests, handle: s.followConnectionTests, message: fivetran.SetupTestsCompleted, download: true},
 			route{method: get, path: ours + "/states", handle: s.listStates, message: fivetran.StatesListed},
 			route{method: post, path: ours + "/states/{version}/restore", handle: s.restoreState, message: fivetran.StateRestored},
 			route{method: get, path: ours + "/settings", handle: s.settings, message: fivetran.SettingsRetrieved},
@@ -298,6 +305,7 @@ func (s *server) routes() []route {
 		),
 
 		on(grouped(access.Destinations),
+			route{method: get, path: "/v1/penstock/log-services", handle: s.listLogServiceKinds, message: fivetran.LogServicesListed},
 			route{method: get, path: logs, handle: s.listLogServices, message: fivetran.LogServicesListed},
 			route{method: post, path: logs, does: access.Edit, handle: s.createLogService, message: fivetran.LogServiceCreated, status: 201},
 		),

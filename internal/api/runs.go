@@ -17,7 +17,14 @@ import (
 // runsWindow is how far back the list of runs goes: as long as they are kept.
 const runsWindow = 366 * 24 * time.Hour
 
+// listRuns lists runs, the earliest first, or the latest first if order=desc.
 func (s *server) listRuns(r *request) (any, error) {
+	if back, err := r.backwards(); back || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return paged(r, wireRun, func(page store.Page) ([]store.Run, string, error) { return s.Store.RunsBack(r.Context(), r.id(), page) })
+	}
 	now := s.now()
 	return paged(r, wireRun, func(page store.Page) ([]store.Run, string, error) {
 		return s.Store.RunsBetween(r.Context(), r.id(), now.Add(-runsWindow), now.Add(time.Hour), page)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
@@ -102,6 +103,12 @@ type Engine interface {
 
 	// TestDestination does the same for a destination.
 	TestDestination(ctx context.Context, destinationID string, trust Trust) (*store.Destination, error)
+
+	// Query looks into the tables of a destination by a query of somebody's.
+	// It is ErrNoQueries if the destination cannot be looked into, and a
+	// [destination.QueryError] if the query cannot be answered; errors of the
+	// destination are [ServiceError]s.
+	Query(ctx context.Context, destinationID string, q destination.Query) (*destination.Answer, error)
 }
 
 // Trust says who approves the server certificates and SSH host keys that setup

@@ -202,7 +202,15 @@ func TestStayingTakesNoPlace(t *testing.T) {
 		w.connection("hourly")
 		w.want(1)
 		w.states("hourly", store.Connected, store.Scheduled, store.OnSchedule, false)
-		w.states("log7", store.Connected, store.Scheduled, store.OnSchedule, false)
+		waiting := 0 // which of them is chance
+		for i := range 8 {
+			if c := w.get(fmt.Sprint("log", i)); c.SyncState() == store.Scheduled {
+				waiting++
+			}
+		}
+		if waiting != 2 {
+			t.Errorf("%d wait for their next sync", waiting)
+		}
 	})
 }
 

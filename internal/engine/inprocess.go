@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/runner"
 	"github.com/penstock-data/penstock/internal/schemaconfig"
 	"github.com/penstock-data/penstock/internal/store"
@@ -450,6 +451,11 @@ func (e *InProcess) TestConnection(ctx context.Context, id string, trust Trust) 
 // TestDestination implements [Engine].
 func (e *InProcess) TestDestination(ctx context.Context, id string, trust Trust) (*store.Destination, error) {
 	return e.Runner.TestDestination(ctx, id, trust)
+}
+
+// Query implements [Engine].
+func (e *InProcess) Query(ctx context.Context, id string, q destination.Query) (*destination.Answer, error) {
+	return e.Runner.Query(ctx, id, q)
 }
 
 func (e *InProcess) running(runID string) *live {

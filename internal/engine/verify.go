@@ -19,6 +19,10 @@ var (
 	// ErrNotConnected says that a connection's last setup tests did not pass.
 	ErrNotConnected = errors.New("the connection is not connected: its setup tests have to pass first")
 
+	// ErrNoQueries says that a destination is looked into with its own tools
+	// only.
+	ErrNoQueries = runner.ErrNoQueries
+
 	// ErrStopping says that this server is about to end.
 	ErrStopping = errors.New("the server is stopping")
 

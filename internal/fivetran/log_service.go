@@ -64,3 +64,22 @@ type LogEvent struct {
 	ConnectorName string          `json:"connector_name,omitempty"`
 	SyncID        string          `json:"sync_id,omitempty"` // a UUID; absent from events of no sync
 }
+
+// A LogServiceKind is a kind of log service with what it needs to know. It is
+// Penstock's own, under /v1/penstock.
+type LogServiceKind struct {
+	ID     string         `json:"id"`
+	Name   string         `json:"name"`
+	Fields []ServiceField `json:"fields"`
+}
+
+// A ServiceField is a field of a config.
+type ServiceField struct {
+	Name     string   `json:"name"`
+	Title    string   `json:"title"`
+	Help     string   `json:"help"`
+	Type     string   `json:"type"` // string, integer, boolean, array, object
+	Secret   bool     `json:"secret"`
+	Required bool     `json:"required"`
+	Options  []string `json:"options"` // empty: any value
+}

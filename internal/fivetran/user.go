@@ -80,3 +80,10 @@ type Role struct {
 	IsDeprecated    bool     `json:"is_deprecated"`
 	ReplacementRole *string  `json:"replacement_role_name"` // null unless it is deprecated
 }
+
+// A LoginLink lets a user sign in once and choose a password. It is Penstock's
+// own, under /v1/penstock.
+type LoginLink struct {
+	Link      string    `json:"link"` // shown only now
+	ExpiresAt time.Time `json:"expires_at"`
+}

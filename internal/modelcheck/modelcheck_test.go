@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/internal/pipe"
@@ -74,6 +76,14 @@ func TestFaultsAreFound(t *testing.T) {
 		{"updates replace rows", 5, writes(func(b *schema.Batch) bool {
 			if b.Op == schema.Update {
 				b.Op = schema.Upsert
+			}
+			return true
+		})},
+		{"deletes do not say when", 6, writes(func(b *schema.Batch) bool {
+			if i := b.Table.Index(schema.Start); b.Op == schema.Delete && i >= 0 {
+				keys := &schema.Table{Name: b.Table.Name, Columns: b.Table.Columns[:i]} // it is the last
+				b.Record = array.NewRecordBatch(keys.Arrow(), b.Record.Columns()[:i], b.Rows())
+				b.Table = keys
 			}
 			return true
 		})},

@@ -202,7 +202,9 @@ func (o *oracle) table(columns []schema.Column) *schema.Table {
 	t := &schema.Table{Name: o.name}
 	keyed := false
 	for _, c := range columns {
-		if called, blocked, key, _ := o.treat(c); !blocked {
+		if c.IsStart() {
+			t.Columns = append(t.Columns, c)
+		} else if called, blocked, key, _ := o.treat(c); !blocked {
 			t.Columns = append(t.Columns, schema.Column{Name: called, Type: schema.Type{Kind: schema.String}, Key: key, ID: c.ID})
 			keyed = keyed || key
 		}
@@ -231,6 +233,10 @@ func (o *oracle) take(ctx context.Context, b schema.Batch, row values) error {
 func (o *oracle) told(columns []schema.Column, row values) values {
 	out, id, secrets := values{}, "", false
 	for _, c := range columns {
+		if c.IsStart() {
+			out[c.ID] = row[c.ID]
+			continue
+		}
 		called, blocked, _, how := o.treat(c)
 		if blocked {
 			continue

@@ -61,6 +61,7 @@ func parse(text string) (s script) {
 // kinds are what sources are like.
 const (
 	logged  = "log"     // has a log of what changed
+	timed   = "timed"   // the same, of whole rows, and tells when it was
 	swept   = "sweep"   // has a log without deletes, which it finds by comparing keys
 	reread  = "reread"  // is read anew in every sync
 	keyless = "keyless" // the same, and has no key
@@ -71,7 +72,7 @@ const maxSyncs = 4
 // scripts generates scripts.
 func scripts() *rapid.Generator[script] {
 	return rapid.Custom(func(r *rapid.T) script {
-		out := script{"source " + destinationtest.Pick(r, "kind", logged, logged, logged, swept, reread, keyless)}
+		out := script{"source " + destinationtest.Pick(r, "kind", logged, logged, timed, swept, reread, keyless)}
 		out = append(out, rapid.SliceOfN(rapid.Custom(func(r *rapid.T) string { return filled(r, patterns[0]) }), 0, 8).Draw(r, "rows")...)
 		syncs := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(line), 0, 12), 1, maxSyncs).Draw(r, "syncs")
 		for _, lines := range syncs {

@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination/destinationtest"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -30,6 +31,7 @@ type source struct {
 	newest  int // greatest ID of a column so far
 	rows    map[string]values
 	log     []change
+	clock   time.Time // of the last change
 
 	// Of the sync to come.
 	each     int    // batches between checkpoints
@@ -58,12 +60,16 @@ type values map[string]string
 type change struct {
 	op  schema.Op
 	row values
+	at  time.Time
 }
 
-const keyID = "0" // of the column k
+const (
+	keyID   = "0" // of the column k
+	startID = "start"
+)
 
 func newSource(name schema.Name, kind string) *source {
-	s := &source{name: name, kind: kind, rows: map[string]values{}}
+	s := &source{name: name, kind: kind, rows: map[string]values{}, clock: destinationtest.SyncTime(0)}
 	s.columns = []schema.Column{{Name: "k", Type: schema.Type{Kind: schema.Long}, Key: kind != keyless, ID: keyID}}
 	s.do("add", []string{"a", "text"})
 	s.do("add", []string{"n", "short"})
@@ -79,11 +85,11 @@ func (s *source) do(verb string, args []string) {
 		s.change(verb, args[0], args[1:])
 	case "delete":
 		if row := s.rows[args[0]]; row != nil {
-			s.log = append(s.log, change{schema.Delete, values{keyID: row[keyID]}})
+			s.note(schema.Delete, values{keyID: row[keyID]})
 			delete(s.rows, args[0])
 		}
 	case "truncate":
-		s.log = append(s.log, change{op: schema.Truncate})
+		s.note(schema.Truncate, nil)
 		clear(s.rows)
 	case "add":
 		if s.column(args[0]) == nil {
@@ -121,10 +127,16 @@ func (s *source) change(verb, key string, set []string) {
 	}
 	s.rows[key] = row
 	if verb == "set" && s.kind == logged {
-		s.log = append(s.log, change{schema.Update, changed})
+		s.note(schema.Update, changed)
 	} else {
-		s.log = append(s.log, change{schema.Upsert, row})
+		s.note(schema.Upsert, row)
 	}
+}
+
+// note adds a change to the log.
+func (s *source) note(op schema.Op, row values) {
+	s.clock = s.clock.Add(time.Minute)
+	s.log = append(s.log, change{op, row, s.clock})
 }
 
 func (s *source) column(name string) *schema.Column {
@@ -136,7 +148,11 @@ func (s *source) column(name string) *schema.Column {
 }
 
 func (s *source) table() schema.Table {
-	return schema.Table{Name: s.name, Columns: slices.Clone(s.columns)}
+	t := schema.Table{Name: s.name, Columns: slices.Clone(s.columns)}
+	if s.kind == timed {
+		t.Columns = append(t.Columns, schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}, ID: startID})
+	}
+	return t
 }
 
 // anew reports whether all of the table is read in each sync.
@@ -173,11 +189,15 @@ type event struct {
 	op     schema.Op
 	row    values
 	load   bool      // part of a full read
+	since  time.Time // when a change of the log was made
 	before time.Time // of the truncate that ends one
 	at     position
 }
 
 func (s *source) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	if s.clock.Before(req.Start) {
+		s.clock = req.Start
+	}
 	var was *position
 	if req.State != nil {
 		if err := json.Unmarshal(req.State, &was); err != nil {
@@ -252,7 +272,7 @@ func (s *source) checkpoint(ctx context.Context, out connector.Output, at *posit
 
 // events returns what a sync has to send. The first and the last are empty.
 func (s *source) events(was *position, req connector.Request) (out []event) {
-	asked := req.Tables[0].Columns
+	asked := slices.DeleteFunc(slices.Clone(req.Tables[0].Columns), schema.Column.IsStart)
 	at := position{}
 	if was != nil {
 		at = *was
@@ -281,8 +301,8 @@ func (s *source) events(was *position, req connector.Request) (out []event) {
 	for !s.anew() && at.Log < len(s.log) {
 		c := s.log[at.Log]
 		at.Log++
-		if s.kind == logged || c.op == schema.Upsert {
-			add(event{op: c.op, row: c.row})
+		if s.kind == logged || s.kind == timed || c.op == schema.Upsert {
+			add(event{op: c.op, row: c.row, since: c.at})
 		}
 	}
 	if s.kind == swept {
@@ -320,8 +340,15 @@ func (s *source) write(ctx context.Context, out connector.Output, req connector.
 	case e.row == nil:
 		return nil
 	default:
+		if !e.since.IsZero() {
+			e.row = maps.Clone(e.row)
+			e.row[startID] = e.since.Format(time.RFC3339Nano)
+		}
 		b.Table.Columns = slices.DeleteFunc(slices.Clone(req.Tables[0].Columns), func(c schema.Column) bool {
 			_, has := e.row[c.ID]
+			if c.IsStart() {
+				return !has
+			}
 			return e.op == schema.Update && !has || (e.op == schema.Delete || e.op == schema.Present) && !c.Key
 		})
 		if e.op == schema.Update && len(b.Table.Columns) == 1 {

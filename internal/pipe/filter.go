@@ -59,8 +59,8 @@ func (t *table) bind(s *shape) (err error) {
 // batch as it is, if all of its rows meet the table's filter. Else it is
 // divided into the rows that do, and then a delete of the keys of the others, since
 // rows with these keys may have met it before. A key is in one of the two
-// only: what the batch last says of it counts. Rows without a key are just
-// left out.
+// only: what the batch last says of it counts, unless all versions do. Rows
+// without a key are just left out.
 func (o *output) screen(ctx context.Context, t *table, s *shape, b schema.Batch) ([]schema.Batch, error) {
 	by := s.whole
 	if b.Op == schema.Update {
@@ -86,20 +86,52 @@ func (o *output) screen(ctx context.Context, t *table, s *shape, b schema.Batch)
 		return []schema.Batch{b}, nil
 	}
 	defer b.Release()
-	var out []schema.Batch
-	var gone []int
-	if !s.rowID && !(blank && !s.ownKey) {
+	var gone []run
+	switch {
+	case s.rowID || blank && !s.ownKey:
+	case slices.ContainsFunc(b.Table.Columns, t.starts):
+		return t.divide(b, meets), nil
+	default:
 		gone = t.settle(b, meets, b.Fresh && !s.ownKey)
 	}
-	if kept := runs(meets); kept != nil {
+	return t.parts(nil, b, runs(meets), gone), nil
+}
+
+// parts adds to out the rows of b that are kept, and then the delete of others.
+func (t *table) parts(out []schema.Batch, b schema.Batch, kept, gone []run) []schema.Batch {
+	if kept != nil {
 		k := b
 		k.Record = takeRows(b.Table, b.Record, kept)
 		out = append(out, k)
 	}
-	if len(gone) > 0 {
+	if gone != nil {
 		out = append(out, t.leave(b, gone))
 	}
-	return out, nil
+	return out
+}
+
+// divide divides versions of rows into those that meet the filter and deletes
+// of the others, such that versions of a key stay in their order.
+func (t *table) divide(b schema.Batch, meets []bool) (out []schema.Batch) {
+	key := t.keyTexts(b)
+	var kept, gone []run
+	left := map[string]bool{} // keys of the rows in gone
+	for row, ok := range meets {
+		text, whole := key(row)
+		switch {
+		case !ok && whole:
+			gone = extend(gone, row)
+			left[string(text)] = true
+		case ok:
+			if left[string(text)] {
+				out = t.parts(out, b, kept, gone)
+				kept, gone = nil, nil
+				clear(left)
+			}
+			kept = extend(kept, row)
+		}
+	}
+	return t.parts(out, b, kept, gone)
 }
 
 // blank reports whether the destination had no live row of t before this sync
@@ -121,7 +153,7 @@ func (o *output) blank(ctx context.Context, t *table) (bool, error) {
 // those that a later row of the batch replaces which does not meet the filter.
 // distinct says that no two rows have one key. A row without a value in a key
 // column has never been anywhere.
-func (t *table) settle(b schema.Batch, meets []bool, distinct bool) (gone []int) {
+func (t *table) settle(b schema.Batch, meets []bool, distinct bool) (gone []run) {
 	key := t.keyTexts(b)
 	leaving := map[string]int{} // the last row that does not meet it, by key
 	for row, ok := range meets {
@@ -131,7 +163,7 @@ func (t *table) settle(b schema.Batch, meets []bool, distinct bool) (gone []int)
 		switch text, whole := key(row); {
 		case !whole:
 		case distinct:
-			gone = append(gone, row)
+			gone = extend(gone, row)
 		default:
 			leaving[string(text)] = row
 		}
@@ -151,7 +183,10 @@ func (t *table) settle(b schema.Batch, meets []bool, distinct bool) (gone []int)
 			delete(leaving, string(text))
 		}
 	}
-	return slices.Sorted(maps.Values(leaving))
+	for _, row := range slices.Sorted(maps.Values(leaving)) {
+		gone = extend(gone, row)
+	}
+	return gone
 }
 
 // keyColumns returns the indexes of the columns of a source's table that tell
@@ -189,22 +224,19 @@ func (t *table) keyTexts(b schema.Batch) func(row int) ([]byte, bool) {
 	}
 }
 
-// leave returns the delete of rows of b.
-func (t *table) leave(b schema.Batch, rows []int) schema.Batch {
+// leave returns the delete of rows of b, since when they do not meet the
+// filter if b says so.
+func (t *table) leave(b schema.Batch, rows []run) schema.Batch {
 	keys := &schema.Table{Name: b.Table.Name}
-	key := t.keyColumns(b.Table)
-	for _, i := range key {
-		keys.Columns = append(keys.Columns, b.Table.Columns[i])
+	from := t.keyColumns(b.Table)
+	if i := slices.IndexFunc(b.Table.Columns, t.starts); i >= 0 {
+		from = append(from, i)
 	}
-	columns := make([]arrow.Array, len(key))
-	for k, i := range key {
-		columns[k] = b.Record.Column(i)
-	}
-	meets := make([]bool, b.Record.NumRows())
-	for _, r := range rows {
-		meets[r] = true
+	var columns []arrow.Array
+	for _, i := range from {
+		keys.Columns, columns = append(keys.Columns, b.Table.Columns[i]), append(columns, b.Record.Column(i))
 	}
 	whole := array.NewRecordBatch(keys.Arrow(), columns, b.Record.NumRows())
 	defer whole.Release()
-	return schema.Batch{Op: schema.Delete, Table: keys, Record: takeRows(keys, whole, runs(meets))}
+	return schema.Batch{Op: schema.Delete, Table: keys, Record: takeRows(keys, whole, rows)}
 }

@@ -262,8 +262,8 @@ func TestFilterOnWhatNoRowHad(t *testing.T) {
 	}
 }
 
-// Of the versions of a row some may meet it and others not: only the last
-// counts, and no source is asked since when each of them held.
+// Of the versions of a row some may meet it and others not: what the last does
+// counts in the end.
 func TestFilterOfVersions(t *testing.T) {
 	begun := schema.Column{Name: schema.Start, Type: schema.Type{Kind: schema.Instant}}
 	versions := schema.Table{Name: person.Name, Columns: []schema.Column{person.Columns[0], begun, person.Columns[2]}}
@@ -278,7 +278,12 @@ func TestFilterOfVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := w.content("person"), "map[age:30 id:1]\nmap[age:30 id:3]"; got != want || out.Tables[0].Err != nil || len(src.columns) != 2 {
+		want, asked := "map[age:30 id:1]\nmap[age:30 id:3]", 2
+		if mode == schema.History {
+			want, asked = "map[_fivetran_start:2026-01-01T00:00:00Z age:30 gone:yes id:2]\n"+
+				"map[_fivetran_start:2026-01-01T00:00:00Z age:30 id:1]\nmap[_fivetran_start:2026-01-02T00:00:00Z age:30 id:3]", 3
+		}
+		if got := w.content("person"); got != want || out.Tables[0].Err != nil || len(src.columns) != asked {
 			t.Errorf("%s: got\n%s\nwant\n%s\nasked for was %v, %v", mode, got, want, src.columns, out.Tables[0].Err)
 		}
 	}

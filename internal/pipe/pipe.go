@@ -250,13 +250,14 @@ func (o *output) Write(ctx context.Context, b schema.Batch) error {
 	}
 	parts, err := o.screen(ctx, t, s, b)
 	for i, part := range parts {
+		of := s
 		if part.Table != b.Table { // it has only keys
-			s, err = o.shape(ctx, t, part.Table)
+			of, err = o.shape(ctx, t, part.Table)
 		}
 		if err != nil {
 			part.Release()
 		} else {
-			err = o.send(ctx, t, s, part, part.Op == b.Op)
+			err = o.send(ctx, t, of, part, part.Op == b.Op)
 		}
 		if err != nil {
 			for _, rest := range parts[i+1:] {

@@ -95,10 +95,9 @@ func (t *table) wants(c schema.Column) bool {
 	return !t.treat.Column(c.Name).Blocked
 }
 
-// starts reports whether c says since when each version holds. Where there is
-// a filter only the last one is wanted, since others might not meet it.
+// starts reports whether c says since when each version holds.
 func (t *table) starts(c schema.Column) bool {
-	return t.treat.Mode == schema.History && c.IsStart() && t.filter == nil
+	return t.treat.Mode == schema.History && c.IsStart()
 }
 
 // name gives every table and column its destination's name and returns the

@@ -16,15 +16,20 @@ type run struct{ lo, hi int }
 // none is.
 func runs(chosen []bool) (out []run) {
 	for row, ok := range chosen {
-		switch n := len(out); {
-		case !ok:
-		case n > 0 && out[n-1].hi == row:
-			out[n-1].hi++
-		default:
-			out = append(out, run{row, row + 1})
+		if ok {
+			out = extend(out, row)
 		}
 	}
 	return out
+}
+
+// extend adds a row that is behind all others.
+func extend(rows []run, row int) []run {
+	if n := len(rows); n > 0 && rows[n-1].hi == row {
+		rows[n-1].hi++
+		return rows
+	}
+	return append(rows, run{row, row + 1})
 }
 
 // takeRows returns a record of some rows of another, in their order.

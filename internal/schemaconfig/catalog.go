@@ -54,6 +54,9 @@ func (c *Catalog) Captured() bool { return !c.CapturedAt.IsZero() }
 // Table returns what is known of a table, or nil. The schema of a source
 // without schemas may be given by either name.
 func (c *Catalog) Table(n schema.Name) *CatalogTable {
+	if i, ok := slices.BinarySearchFunc(c.Tables, n, func(t CatalogTable, n schema.Name) int { return compareNames(t.Name, n) }); ok {
+		return &c.Tables[i]
+	}
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		if t.Table == n.Table && c.Schema(t.Schema) == c.Schema(n.Schema) {
@@ -213,7 +216,10 @@ func (t *CatalogTable) keepApart() {
 }
 
 func sortTables(tables []CatalogTable) {
-	slices.SortFunc(tables, func(a, b CatalogTable) int {
-		return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Table, b.Table))
-	})
+	slices.SortFunc(tables, func(a, b CatalogTable) int { return compareNames(a.Name, b.Name) })
+}
+
+// compareNames is the order of a catalog's tables.
+func compareNames(a, b schema.Name) int {
+	return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Table, b.Table))
 }

@@ -61,12 +61,12 @@ func (s *Store) cardKey() []byte {
 }
 
 // ConnectCard returns the Connect Card whose token this is, if it can be used
-// at a time: else it is ErrCardInvalid, ErrCardExpired, ErrCardReplaced or
-// ErrCardUsed.
+// at a time: else it is ErrCardInvalid, or the card comes with ErrCardExpired,
+// ErrCardReplaced or ErrCardUsed.
 func (s *Store) ConnectCard(ctx context.Context, token string, at time.Time) (*ConnectCard, error) {
 	c, err := s.parseCard(token, at)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	var id string
 	var used time.Time
@@ -77,9 +77,9 @@ func (s *Store) ConnectCard(ctx context.Context, token string, at time.Time) (*C
 	case err != nil:
 		return nil, err
 	case id != c.ID:
-		return nil, ErrCardReplaced
+		return c, ErrCardReplaced
 	case !used.IsZero():
-		return nil, ErrCardUsed
+		return c, ErrCardUsed
 	}
 	return c, nil
 }
@@ -88,13 +88,14 @@ func (s *Store) parseCard(token string, at time.Time) (*ConnectCard, error) {
 	var claims cardClaims
 	_, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return s.cardKey(), nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(func() time.Time { return at }))
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return nil, ErrCardExpired
-	case err != nil:
+	if err != nil && !errors.Is(err, jwt.ErrTokenExpired) {
 		return nil, ErrCardInvalid
 	}
-	return &ConnectCard{claims.ID, claims.Subject, claims.Account, claims.ExpiresAt.UTC()}, nil
+	c := &ConnectCard{claims.ID, claims.Subject, claims.Account, claims.ExpiresAt.UTC()}
+	if err != nil { // the signature has been checked before the time
+		return c, ErrCardExpired
+	}
+	return c, nil
 }
 
 // UseConnectCard says that a Connect Card has served its purpose: only the

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"time"
 )
@@ -171,7 +173,10 @@ func ofRun(t Token, events []Event) []Event {
 
 var (
 	eventsAfter = `select ` + eventColumns.list() + ` from events where id > $1 order by id limit $2`
-	runEvents   = `select ` + eventColumns.list() + ` from events where run_id = $1 and run_id <> '' and id > $2 order by id limit $3`
+	// What people did, and what followed from it, has no run.
+	changesPage = `select ` + eventColumns.list() + ` from events where connection_id = $1 and connection_id <> '' and run_id = '' and id < $2
+		order by id desc limit $3`
+	runEvents = `select ` + eventColumns.list() + ` from events where run_id = $1 and run_id <> '' and id > $2 order by id limit $3`
 )
 
 // Events returns the first events after one, by its number; 0: from the first
@@ -183,6 +188,12 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Event, er
 // RunEvents returns the first events of a run after one.
 func (s *Store) RunEvents(ctx context.Context, runID string, after int64, limit int) ([]Event, error) {
 	return s.events(ctx, runEvents, runID, after, limit)
+}
+
+// Changes returns the latest events of a connection that are no sync's, the
+// latest first: from before one on, by its number; 0: from the last.
+func (s *Store) Changes(ctx context.Context, connectionID string, before int64, limit int) ([]Event, error) {
+	return s.events(ctx, changesPage, connectionID, cmp.Or(before, math.MaxInt64), limit)
 }
 
 func (s *Store) events(ctx context.Context, query string, args ...any) ([]Event, error) {

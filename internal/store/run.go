@@ -93,6 +93,9 @@ var (
 	runsPage    = `select ` + runColumns.list() + ` from runs where connection_id = $1 order by started_at desc, id desc limit $2`
 	runsBetween = `select ` + runColumns.list() + ` from runs where connection_id = $1 and started_at >= $2 and started_at < $3
 		and (started_at, id) > ($4, $5) order by started_at, id limit $6`
+	runsBack = `select ` + runColumns.list() + ` from runs where connection_id = $1
+		and (started_at, id) < (case when cast($2 as bigint) < 0 then 9223372036854775807 else cast($2 as bigint) end, $3)
+		order by started_at desc, id desc limit $4`
 	dueFirst = `select ` + connectionColumns.list() + ` from connections
 		where due_at <= $1 and run_id is null order by due_at limit 1`
 	takeOver = `update runs set owner = $1, lease_until = $2, fence = fence + 1 where id =
@@ -117,6 +120,13 @@ func (s *Store) Runs(ctx context.Context, connectionID string, limit int) ([]Run
 // on and before another, the earliest first, and the cursor of the next.
 func (s *Store) RunsBetween(ctx context.Context, connectionID string, from, to time.Time, page Page) ([]Run, string, error) {
 	return readPage(ctx, s, page, runsBetween, []any{connectionID, from.UnixMicro(), to.UnixMicro()}, scanRun,
+		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
+}
+
+// RunsBack returns a page of a connection's runs, the latest first, and the
+// cursor of the next.
+func (s *Store) RunsBack(ctx context.Context, connectionID string, page Page) ([]Run, string, error) {
+	return readPage(ctx, s, page, runsBack, []any{connectionID}, scanRun,
 		func(r *Run) (time.Time, string) { return r.StartedAt, r.ID })
 }
 

@@ -1,0 +1,88 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A bar is one sync in the timeline: as high as the sync was long.
+type bar struct {
+	X, Y, Height int
+	Word, Title  string
+	RunID        string
+}
+
+const (
+	barWidth   = 12
+	barHeights = 48
+)
+
+// bars returns a timeline of runs, the latest last.
+func bars(runs []run, now time.Time) []bar {
+	longest := time.Second
+	for i := range runs {
+		longest = max(longest, runs[i].Took(now))
+	}
+	out := make([]bar, len(runs))
+	for i := range runs {
+		r := &runs[len(runs)-1-i]
+		h := max(3, int(barHeights*r.Took(now)/longest))
+		title := fmt.Sprintf("%s, %s, took %s, %s rows", r.StartedAt.UTC().Format("2 Jan 15:04"), r.Word(), span(r.Took(now)), number(r.Rows))
+		if r.Reason != nil {
+			title += ": " + *r.Reason
+		}
+		out[i] = bar{X: i * barWidth, Y: barHeights - h, Height: h, Word: r.Word(), Title: title, RunID: r.ID}
+	}
+	return out
+}
+
+// A spark is a timeline of a few runs that is read at a glance.
+type spark struct {
+	Bars  []bar
+	Label string // the same in words
+}
+
+// sparkOf returns the timeline of a connection's latest runs.
+func sparkOf(c *standing, now time.Time) spark {
+	s := spark{Bars: bars(c.Runs, now)}
+	count := map[string]int{}
+	for i := range c.Runs {
+		count[c.Runs[i].Word()]++
+	}
+	for _, word := range slices.Sorted(maps.Keys(count)) {
+		s.Label += fmt.Sprintf(", %d %s", count[word], word)
+	}
+	s.Label = "The last syncs: " + strings.TrimPrefix(s.Label, ", ")
+	return s
+}
+
+// span writes a duration as people say it.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "under 1 s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// size writes a number of bytes as people say it.
+func size(n int64) string {
+	f := float64(n)
+	for _, unit := range []string{"bytes", "KB", "MB", "GB"} {
+		if f < 1000 {
+			if unit == "bytes" {
+				return fmt.Sprintf("%d %s", n, unit)
+			}
+			return fmt.Sprintf("%.1f %s", f, unit)
+		}
+		f /= 1000
+	}
+	return fmt.Sprintf("%.1f TB", f)
+}

@@ -1,0 +1,216 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// live is how a running sync stands.
+type live struct {
+	Running bool
+	Run     *run
+	Tables  []tableProgress // those that it has begun, the latest first
+	Rate    int64           // rows per second
+	Took    string
+}
+
+// A tableProgress is how a running sync stands with one table.
+type tableProgress struct {
+	Schema, Table string
+	Status        string
+	Error         *string
+	RunID         *string `json:"run_id"`
+	Rows          int64
+	Expected      *int64 `json:"rows_expected"`
+}
+
+// Percent is how much of the table is there, about; nil: nobody knows.
+func (t *tableProgress) Percent() *int64 {
+	if t.Expected == nil || *t.Expected <= 0 || t.Status != "syncing" {
+		return nil
+	}
+	p := min(99, 100*t.Rows/max(1, *t.Expected))
+	return &p
+}
+
+const tablesLive = 50 // are shown
+
+// live asks how the connection's sync stands.
+func (v *visit) live(id string) (l live, err error) {
+	path := "/v1/penstock/connections/" + url.PathEscape(id)
+	var latest struct{ Items []run }
+	if err := v.api("GET", path+"/runs?order=desc&limit=1", nil, &latest); err != nil || len(latest.Items) == 0 || latest.Items[0].EndedAt != nil {
+		return l, err
+	}
+	l.Running, l.Run = true, &latest.Items[0]
+	took := l.Run.Took(v.s.now())
+	l.Took, l.Rate = span(took), int64(float64(l.Run.Rows)/max(1, took.Seconds()))
+	var tables struct{ Items []tableProgress }
+	if err := v.api("GET", path+"/tables", nil, &tables); err != nil && !refused(err) {
+		return l, err
+	}
+	for _, t := range tables.Items {
+		if t.RunID != nil && *t.RunID == l.Run.ID {
+			l.Tables = append(l.Tables, t)
+		}
+	}
+	slices.SortStableFunc(l.Tables, func(a, b tableProgress) int { return strings.Compare(b.Status, a.Status) }) // syncing, synced, failed
+	l.Tables = l.Tables[:min(len(l.Tables), tablesLive)]
+	return l, nil
+}
+
+// refused reports whether the API said no.
+func refused(err error) bool {
+	var said *apiError
+	return errors.As(err, &said)
+}
+
+// A watch is one connection that somebody looks at: it is asked about once a
+// second, whoever many look.
+type watch struct {
+	seen map[chan []byte]bool
+	last []byte // what they have been told; nil: nothing yet
+}
+
+// watches are the connections that are looked at, by id.
+type watches struct {
+	mu   sync.Mutex
+	open map[string]*watch
+}
+
+// liveEvery is how often a page that shows a running sync changes, and
+// liveAgain how often it is asked whether its reader may still see it.
+const (
+	liveEvery = time.Second
+	liveAgain = time.Minute
+)
+
+// liveFeed sends what the page of a connection shows of its running sync, as
+// server-sent events, each time it has changed.
+func (s *server) liveFeed(v *visit) error {
+	if _, err := v.head(""); err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // a proxy that gathers lines before it passes them on
+	v.w.WriteHeader(http.StatusOK)
+	ctl := http.NewResponseController(v.w)
+	news := s.watches.join(v)
+	defer s.watches.leave(v.PathValue("id"), news)
+	again := time.NewTicker(liveAgain)
+	defer again.Stop()
+	for ctl.Flush() == nil {
+		select {
+		case <-v.Context().Done():
+			return nil
+		case <-s.Closing:
+			return nil
+		case <-again.C:
+			fresh, err := s.visit(v.w, v.Request)
+			if err == nil {
+				_, err = fresh.head("")
+			}
+			if err != nil {
+				return nil
+			}
+			fmt.Fprint(v.w, ": still here\n\n")
+		case part, ok := <-news:
+			if !ok {
+				return nil
+			}
+			v.w.Write(part)
+		}
+	}
+	return nil
+}
+
+// join returns a channel of events about the connection that the visit's path
+// names.
+func (w *watches) join(v *visit) chan []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := v.PathValue("id")
+	c := w.open[id]
+	news := make(chan []byte, 1)
+	if c == nil {
+		c = &watch{seen: map[chan []byte]bool{}}
+		w.open[id] = c
+		own := *v
+		own.Request = v.Clone(context.WithoutCancel(v.Context())) // it outlives the first who looks
+		go w.ask(&own, id, c)
+	}
+	c.seen[news] = true
+	if c.last != nil {
+		news <- c.last // it may be newer than the page
+	}
+	return news
+}
+
+func (w *watches) leave(id string, news chan []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.open[id]; c != nil {
+		delete(c.seen, news)
+	}
+}
+
+// ask asks about a connection once a second, until nobody looks at it, and
+// tells all who do when something has changed.
+func (w *watches) ask(v *visit, id string, c *watch) {
+	tick := time.NewTicker(liveEvery)
+	defer tick.Stop()
+	for {
+		part, err := v.livePart(id)
+		w.mu.Lock()
+		if len(c.seen) == 0 || err != nil || v.s.stopping() { // who still looks comes back by itself
+			delete(w.open, id)
+			for news := range c.seen {
+				close(news)
+			}
+			clear(c.seen)
+			w.mu.Unlock()
+			return
+		}
+		if !bytes.Equal(part, c.last) {
+			for news := range c.seen {
+				select {
+				case news <- part:
+				default: // it has not read the one before; the next is newer anyway
+				}
+			}
+			c.last = part
+		}
+		w.mu.Unlock()
+		select {
+		case <-v.s.Closing:
+		case <-tick.C:
+		}
+	}
+}
+
+// livePart returns the part of a page that shows the running sync, as an event.
+func (v *visit) livePart(id string) ([]byte, error) {
+	l, err := v.live(id)
+	if err != nil {
+		return nil, err
+	}
+	var part bytes.Buffer
+	if err := pages["connection"].ExecuteTemplate(&part, "live", l); err != nil {
+		return nil, err
+	}
+	var event bytes.Buffer
+	for line := range strings.Lines(part.String()) {
+		fmt.Fprintf(&event, "data: %s\n", strings.TrimRight(line, "\n"))
+	}
+	event.WriteByte('\n')
+	return event.Bytes(), nil
+}
