@@ -13,8 +13,8 @@ import (
 // pieces of 8 KiB, and being woken for each of them costs this process more
 // than all the rest that it does with the rows. So once a stream has shown
 // that it is a long one, the kernel is asked to wake us only for many of them
-// (SO_RCVLOWAT), and we look ourselves if nothing has come for a while: that
-// is the end of the stream, or a slow one.
+// (SO_RCVLOWAT), and we look ourselves if we have slept for a while: if next to
+// nothing has come, that is the end of the stream, or a slow one.
 type bulkReader struct {
 	ctx  context.Context
 	conn net.Conn
@@ -27,6 +27,7 @@ type bulkReader struct {
 const (
 	bulkBytes = 256 << 10 // worth waking up for
 	bulkAfter = 1 << 20
+	bulkLeast = 8 << 10 // that must have come in bulkWait
 	bulkWait  = 10 * time.Millisecond
 )
 
@@ -45,13 +46,20 @@ func (r *bulkReader) Read(p []byte) (int, error) {
 		r.total = 0
 	}
 	n, err := r.read(p)
-	if r.bulk && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		r.end()
-		n, err = r.read(p)
+	if r.bulk && dry(n, err) {
+		if n, err = r.read(p); n < bulkLeast {
+			r.end()
+		}
+		if dry(n, err) {
+			n, err = r.read(p)
+		}
 	}
 	r.total += int64(n)
 	return n, err
 }
+
+// dry reports whether the kernel has not woken us for a while.
+func dry(n int, err error) bool { return n == 0 && errors.Is(err, os.ErrDeadlineExceeded) }
 
 func (r *bulkReader) read(p []byte) (int, error) {
 	if r.bulk {
