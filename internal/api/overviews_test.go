@@ -26,25 +26,25 @@ func TestOverviews(t *testing.T) {
 	e := newEnv(t)
 	group := e.group("Sales")
 	ids := map[string]string{}
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range []string{"a1", "b2", "c3"} {
 		ids[name] = e.id("/v1/connections", fmt.Sprintf(`{"group_id":%q,"service":"15five","config":{"schema":%q,"api_key":"k"}}`, group, name))
 	}
 	run := e.engine.start()
-	e.ok("PATCH", "/v1/connections/"+ids["c"], `{"paused":true}`)
+	e.ok("PATCH", "/v1/connections/"+ids["c3"], `{"paused":true}`)
 	_, data := e.overviews("")
 	if data["total"] != 3.0 || data["found"] != 3.0 || data["states"].(map[string]any)["paused"] != 1.0 || data["states"].(map[string]any)["syncing"] != 1.0 {
 		t.Errorf("got %v", data)
 	}
 	e.engine.finish(run, store.Outcome{Kind: store.RunFailed, Reason: "the disk is full", Rows: 3})
 	for query, want := range map[string]string{
-		"?state=failing": "a failing", "?state=paused": "c paused", "?search=B": "b ", "?search=15FIVE&limit=1": "a failing",
-		"?group_id=nobody": "", "?search=" + ids["c"]: "c paused", "?state=unheard": "",
+		"?state=failing": "a1 failing", "?state=paused": "c3 paused", "?search=B2": "b2 ", "?search=15FIVE&limit=1": "a1 failing",
+		"?group_id=nobody": "", "?search=" + ids["c3"]: "c3 paused", "?state=unheard": "",
 	} {
 		if got, _ := e.overviews(query); !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	one := e.ok("GET", "/v1/penstock/connections/"+ids["a"], "").data
+	one := e.ok("GET", "/v1/penstock/connections/"+ids["a1"], "").data
 	if runs := one["runs"].([]any); len(runs) != 1 || runs[0].(map[string]any)["outcome"] != "failed" || runs[0].(map[string]any)["rows"] != 3.0 {
 		t.Errorf("runs %v", one["runs"])
 	}
