@@ -204,7 +204,7 @@ func (v *visit) livePart(id string) ([]byte, error) {
 		return nil, err
 	}
 	var part bytes.Buffer
-	if err := pages["connection"].ExecuteTemplate(&part, "live", l); err != nil {
+	if err := pages()["connection"].ExecuteTemplate(&part, "live", l); err != nil {
 		return nil, err
 	}
 	var event bytes.Buffer

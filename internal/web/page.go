@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/penstock-data/penstock/internal/store"
 )
@@ -18,8 +19,8 @@ var sources embed.FS
 
 // pages are the templates, by name: each file of templates that defines a
 // "body", within layout.html and with the parts that files beginning with _
-// define.
-var pages = parse()
+// define. They are parsed when the first page is asked for.
+var pages = sync.OnceValue(parse)
 
 func parse() map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(funcs).ParseFS(sources, "templates/layout.html", "templates/_*.html"))
@@ -64,7 +65,7 @@ func (v *visit) part(name, part string, data any) error {
 
 func (s *server) send(w http.ResponseWriter, name, part string, status int, data any) {
 	var b bytes.Buffer
-	if err := pages[name].ExecuteTemplate(&b, part, data); err != nil {
+	if err := pages()[name].ExecuteTemplate(&b, part, data); err != nil {
 		s.log.Error("page failed", slog.String("page", name), slog.Any("error", err))
 		http.Error(w, "This page could not be made. The server's log says why.", http.StatusInternalServerError)
 		return

@@ -135,7 +135,7 @@ func (w *lineWriter) row(event []byte) []byte {
 	out.Write(id)
 	out.WriteString("\ndata: ")
 	var row bytes.Buffer
-	if err := pages["run"].ExecuteTemplate(&row, "line", l); err != nil {
+	if err := pages()["run"].ExecuteTemplate(&row, "line", l); err != nil {
 		return nil
 	}
 	out.Write(bytes.ReplaceAll(bytes.TrimSpace(row.Bytes()), []byte("\n"), []byte(" ")))
