@@ -81,7 +81,7 @@ func apiRequests(ctx context.Context, b *bench) ([]figure, error) {
 	return []figure{
 		{what: "start to first answer", value: float64(started.Milliseconds()), unit: "ms", limit: 300},
 		{what: "memory when idle", value: idle, unit: "MB", limit: 60},
-		{what: "server CPU per GET of a connection", value: (after - before) / n * 1e6, unit: "µs", limit: 90},
+		{what: "server CPU per GET of a connection", value: (after - before) / n * 1e6, unit: "µs", limit: 70},
 		{what: "requests per second", value: n / 5},
 		{what: "peak memory, 64 clients, 10,000 requests", value: few, unit: "MB"},
 		{what: "peak memory, 64 clients, 100,000 requests", value: many, unit: "MB", limit: math.Ceil(few * 1.2)},
