@@ -69,9 +69,10 @@ type Request struct {
 	Type   string      // of the body: "application/json", [Form]
 	ETag   string      // of an answer that is still known; "": none is
 
-	// Once is set if the request must not be made again when it is unknown
-	// whether the first one has arrived.
-	Once bool
+	// Again is called before a request is made again that may have arrived
+	// although its answer did not: it undoes what that did. Its error is the
+	// request's. nil: a request does no more when it is made twice.
+	Again func(context.Context) error
 }
 
 func (q *Request) method() string { return cmp.Or(q.Method, http.MethodGet) }
@@ -231,6 +232,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 		}
 		var asked *askedToWait
 		var refused *refusedError
+		var again func(context.Context) error
 		switch {
 		case errors.As(err, &asked):
 			if wait = asked.wait; waited+wait > c.patience() && !spare {
@@ -248,17 +250,23 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 			}
 			renewed = true
 			continue
-		case wait < 0 || q.Once:
+		case wait < 0:
 			return err
 		default:
 			if failed++; failed >= c.tries() {
 				return err
 			}
 			wait = min(firstBackOff<<(failed-1), longBackOff)
+			again = q.Again
 		}
 		c.log(ctx, "request will be repeated", "url", where(u), "wait", wait, "err", err)
 		if err := Sleep(ctx, wait); err != nil {
 			return err
+		}
+		if again != nil {
+			if err := again(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }

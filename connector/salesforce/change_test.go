@@ -45,6 +45,35 @@ func TestDeletes(t *testing.T) {
 	})
 }
 
+// A row that was undeleted is there, although the log of deletes may still have
+// it.
+func TestUndeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{LogKeeps: true, PageSize: 10})
+		m := o.model()
+		sync := func(after time.Duration) {
+			t.Helper()
+			o.Advance(after)
+			o.mustSync(t, m, "Account")
+			o.equal(t, m, "Account", "IsDeleted")
+		}
+		sync(0)
+		back, gone := o.IDs("Account", false)[3], o.IDs("Account", false)[4]
+		for _, id := range []string{back, gone} {
+			check(t, o.Delete("Account", id))
+		}
+		sync(time.Hour)
+		check(t, o.Undelete("Account", back))
+		check(t, o.Purge("Account", gone))
+		sync(time.Hour)
+		sync(24 * time.Hour)
+		if !slices.Contains(m.Deleted("salesforce.Account"), gone) {
+			t.Error("the row that was purged is not marked")
+		}
+		sync(time.Hour)
+	})
+}
+
 // Where it is not known what was deleted, the table is read as a whole.
 func TestDeletesUnknown(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -52,7 +81,11 @@ func TestDeletesUnknown(t *testing.T) {
 		setUp  func(*org)
 		tables []string // that are read as a whole
 	}{
-		"the log was purged": {time.Hour, func(o *org) { o.PurgeLog("UserRole") }, []string{"UserRole"}},
+		"the log was purged":  {time.Hour, func(o *org) { o.PurgeLog("UserRole") }, []string{"UserRole"}},
+		"that of cursors was": {24 * time.Hour, func(o *org) { o.PurgeLog("Account") }, []string{"Account"}},
+		"too many of cursors were": {24 * time.Hour, func(o *org) {
+			o.Break(simulate.Fault{Path: "Account/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT"})
+		}, []string{"Account"}},
 		"too many were": {time.Hour, func(o *org) {
 			o.Break(simulate.Fault{Path: "UserRole/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT"})
 		}, []string{"UserRole"}},
@@ -67,8 +100,12 @@ func TestDeletesUnknown(t *testing.T) {
 				all := []string{"Account", "User", "UserRole"}
 				o.mustSync(t, m, all...)
 				o.Advance(time.Hour)
+				gone := o.Delete
+				if c.after >= 24*time.Hour { // which is how often the log is read of objects whose deleted rows can be
+					gone = o.Purge
+				}
 				for _, table := range all {
-					check(t, o.Delete(table, o.IDs(table, false)[2]))
+					check(t, gone(table, o.IDs(table, false)[2]))
 				}
 				o.Advance(c.after)
 				c.setUp(o)

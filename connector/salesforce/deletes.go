@@ -11,6 +11,9 @@ import (
 
 // readDeletes marks the rows that the log of deletes has. It is not known what
 // was deleted if the log does not reach back far enough, or has too much.
+//
+// The log may have rows that were undeleted since. They changed when they were:
+// the reading, which follows, goes back as far as the log and has them.
 func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 	p := t.progress
 	now := t.now()
@@ -32,6 +35,9 @@ func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 			return false, nil
 		}
 		return false, vendor(err)
+	}
+	if from := since.Add(-lookBack); from.Before(p.Reading.From) {
+		p.Reading.From = from
 	}
 	v := t.reply.Value
 	if earliest, err := parseTime(string(v.GetStringBytes("earliestDateAvailable"))); err == nil && earliest.After(since) {

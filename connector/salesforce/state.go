@@ -92,7 +92,8 @@ func (p *progress) clone() *progress {
 
 // A reading goes through the rows of a table once.
 type reading struct {
-	Whole bool      `json:"whole,omitempty"` // all rows, not those from Since on
+	Whole bool      `json:"whole,omitempty"` // all rows, whenever they changed
+	From  time.Time `json:"from,omitzero"`   // of others, those that changed from then on; zero: until Until
 	Until time.Time `json:"until"`           // what changes from then on is for the next sync
 	After place     `json:"after,omitzero"`  // where it is
 	Rows  int64     `json:"rows,omitempty"`  // sent so far

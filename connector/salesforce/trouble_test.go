@@ -43,6 +43,8 @@ func TestPassingTrouble(t *testing.T) {
 		{name: "connections are cut", faults: []simulate.Fault{{Path: "query", Cut: true, Count: 2}, {Path: "composite", Cut: true}, {Path: "token", Cut: true}}},
 		{name: "answers are cut", faults: []simulate.Fault{{Path: "queryAll", Half: true, Count: 2}, {Path: "composite", Half: true}, {Path: "results", Half: true, Count: 3}}},
 		{name: "answers end early", faults: []simulate.Fault{{Path: "queryAll", Short: true, Count: 2}, {Path: "results", Short: true, Count: 3}}},
+		{name: "answers about a new job are lost", faults: []simulate.Fault{{Path: "jobs/query", Half: true}, {Path: "jobs/query", After: 1, Half: true, Count: 2}}},
+		{name: "answers about new jobs and lists of them are lost", faults: []simulate.Fault{{Path: "jobs/query", Short: true, Count: 3}}},
 		{name: "results vanish", faults: []simulate.Fault{{Path: "results", After: 1, Status: 404, Code: "NOT_FOUND"}}},
 		{name: "locators expire", faults: []simulate.Fault{{Path: "results", After: 1, Status: 400, Code: "INVALID_QUERY_LOCATOR"}}},
 		{name: "a job vanishes", before: func(o *org) func(*http.Request) {
