@@ -73,6 +73,11 @@ type Request struct {
 	// although its answer did not: it undoes what that did. Its error is the
 	// request's. nil: a request does no more when it is made twice.
 	Again func(context.Context) error
+
+	// Within returns the refusal that an answer holds although it says yes, as
+	// one to several requests in one may. It is dealt with as if it was the
+	// answer. nil: no answer is such a one.
+	Within func(*Reply) *StatusError
 }
 
 func (q *Request) method() string { return cmp.Or(q.Method, http.MethodGet) }
@@ -161,7 +166,14 @@ func (c *Client) Do(ctx context.Context, q Request, r *Reply) error {
 			return wait, err
 		}
 		defer res.Body.Close()
-		return r.read(res, q.method()+" "+where(u))
+		if wait, err := r.read(res, q.method()+" "+where(u)); err != nil || q.Within == nil {
+			return wait, err
+		}
+		if refused := q.Within(r); refused != nil {
+			refused.Header = res.Header
+			return c.refused(refused, res.Request)
+		}
+		return 0, nil
 	})
 }
 
@@ -385,18 +397,29 @@ func (c *Client) heed(res *http.Response) {
 func (c *Client) refusal(req *http.Request, res *http.Response) (time.Duration, error) {
 	var r Reply
 	r.body.ReadFrom(io.LimitReader(res.Body, 1<<20)) // whatever there is of it
-	refused := StatusError{Status: res.StatusCode, Method: req.Method, URL: where(req.URL), Header: res.Header}
-	refused.Detail, refused.Code = detail(&r)
-	if wait, ok := c.throttled(&refused); ok {
-		return 0, &askedToWait{refused, max(shortestWait, min(wait, longestWait))}
+	e := &StatusError{Status: res.StatusCode, Method: req.Method, URL: where(req.URL), Header: res.Header}
+	e.Detail, e.Code = detail(&r)
+	return c.refused(e, req)
+}
+
+// refused returns what a refusal means for further tries.
+func (c *Client) refused(e *StatusError, req *http.Request) (time.Duration, error) {
+	if wait, ok := c.throttled(e); ok {
+		return 0, &askedToWait{*e, max(shortestWait, min(wait, longestWait))}
 	}
-	switch code := res.StatusCode; {
-	case code == http.StatusUnauthorized && c.Auth != nil:
-		return hopeless, &refusedError{refused, req}
-	case code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests:
-		return 0, &refused
+	switch {
+	case e.Status == http.StatusUnauthorized && c.Auth != nil:
+		return hopeless, &refusedError{*e, req}
+	case Passing(e.Status):
+		return 0, e
 	}
-	return hopeless, &refused
+	return hopeless, e
+}
+
+// Passing reports whether a status says that the same request may be answered
+// well a little later: 408, 429, 5xx.
+func Passing(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
 // throttled returns how long the vendor wants no requests, if that is what a

@@ -13,7 +13,7 @@ import (
 // was deleted if the log does not reach back far enough, or has too much.
 //
 // The log may have rows that were undeleted since. They changed when they were:
-// the reading, which follows, goes back as far as the log and has them.
+// the reading, which follows, goes back to the first of the deletes.
 func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 	p := t.progress
 	now := t.now()
@@ -36,15 +36,19 @@ func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 		}
 		return false, vendor(err)
 	}
-	if from := since.Add(-lookBack); from.Before(p.Reading.From) {
-		p.Reading.From = from
-	}
 	v := t.reply.Value
 	if earliest, err := parseTime(string(v.GetStringBytes("earliestDateAvailable"))); err == nil && earliest.After(since) {
 		return false, nil
 	}
 	for _, d := range v.GetArray("deletedRecords") {
 		t.sent = true
+		at, err := parseTime(string(d.GetStringBytes("deletedDate")))
+		if err != nil {
+			at = since
+		}
+		if at = at.Add(-lookBack); at.Before(p.Reading.From) {
+			p.Reading.From = at
+		}
 		if err := t.mark(ctx, d.GetStringBytes("id")); err != nil {
 			return false, err
 		}

@@ -34,7 +34,7 @@
 // Rows of most objects can be read after they were deleted: they get is_deleted
 // and are marked as deleted. For others Salesforce keeps a log of deletes for
 // 15 days. Once a day the log is read for all objects: rows may leave the
-// recycle bin between two syncs. If the last sync is longer ago than that, or
+// recycle bin between two syncs. If the last sync is more than 14 days ago, or
 // the log has been cut, the object is read as a whole again.
 package salesforce
 

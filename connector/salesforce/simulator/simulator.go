@@ -188,7 +188,7 @@ func (s *Simulator) Mend() { s.faults.Mend() }
 
 // Requests returns how many requests of a kind were answered with 2xx: token,
 // identity, versions, describe, global, query, more (next pages), deleted,
-// updated, limits, batch, job (creation), poll, results, jobs (list), abort,
+// updated, limits, batch, composite, job (creation), poll, results, jobs (list), abort,
 // drop (of jobs).
 func (s *Simulator) Requests(kind string) int { return s.counts.Of(kind) }
 
