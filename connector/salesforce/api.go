@@ -27,7 +27,7 @@ type api struct {
 	version  string            // of the API
 	identity string            // the address that says who is logged in
 	who      map[string]string // the config's fields that say it; nil: not asked for
-	ahead    time.Duration     // of Salesforce's clock before ours
+	clock    clock
 	usage    usage
 	calls    []call // since they were last sent; see FIVETRAN_API_CALL
 	quiet    bool   // calls are not noted
@@ -102,12 +102,13 @@ func (a *api) do(ctx context.Context, q rest.Request, r *rest.Reply) error {
 	}
 	a.note(q)
 	err := a.client.Do(ctx, q, r)
-	header := r.Header
 	var refused *rest.StatusError
-	if errors.As(err, &refused) {
-		header = refused.Header
+	switch {
+	case err == nil:
+		a.heed(r.Header)
+	case errors.As(err, &refused) && refused.Header != nil:
+		a.heed(refused.Header)
 	}
-	a.heed(header)
 	return a.explain(err)
 }
 
@@ -116,9 +117,7 @@ func (a *api) heed(h http.Header) {
 	if u, ok := parseUsage(h.Get("Sforce-Limit-Info")); ok {
 		a.usage = u
 	}
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
-		a.ahead = at.Sub(a.env.Now()) // or a little less: rows may be read twice, but none is passed over
-	}
+	a.clock.heed(h.Get("Date"), a.env.Now())
 }
 
 // open makes a request whose answer is read as it comes.

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 	"github.com/penstock-data/penstock/connector/simulate"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // Rows that are deleted are marked, come back when they are undeleted, and have
@@ -154,6 +156,75 @@ func TestLateAndSkewed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A Date that cannot be Salesforce's time moves no cursor. If no answer has
+// another, nothing is read.
+func TestAbsurdDates(t *testing.T) {
+	at := func(d time.Duration) string { return began.Add(d).Format(http.TimeFormat) }
+	for name, date := range map[string]string{
+		"years ahead": at(20 * 365 * 24 * time.Hour), "years back": at(-20 * 365 * 24 * time.Hour), "hours ahead": at(12 * time.Hour),
+		"none": "", "no date": "tomorrow", "another format": began.Format(time.RFC3339),
+	} {
+		for _, all := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, all), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOrg(t, simulator.Options{})
+					m := o.model()
+					o.mustSync(t, m, "Account", "UserRole")
+					o.Advance(time.Hour)
+					id := o.IDs("Account", false)[0]
+					check(t, o.Update("Account", id, simulator.Values{"Site": "before"}))
+					o.Advance(time.Minute)
+					n := 0
+					o.after = func(res *http.Response) {
+						if n++; all || n%2 == 0 {
+							res.Header.Set("Date", date)
+						}
+					}
+					err := o.sync(t, m, "Account", "UserRole")
+					if p := setup.AsProblem(err); all && (p == nil || p.Code != "clock_differs" || !strings.Contains(p.Message, "Set this server's clock")) || !all && err != nil {
+						t.Errorf("got %v", err)
+					}
+					if results := o.open(t).Test(t.Context()); all && (results[0].Title != testConnect || results[0].Status != setup.Failed) {
+						t.Errorf("the setup tests say %+v", results)
+					}
+					check(t, o.Update("Account", o.IDs("Account", false)[1], simulator.Values{"Site": "meanwhile"}))
+					check(t, o.Delete("UserRole", o.IDs("UserRole", false)[1]))
+					o.Advance(time.Hour)
+					o.after = nil
+					o.mustSync(t, m, "Account", "UserRole")
+					o.equal(t, m, "Account", "Site")
+					o.equal(t, m, "UserRole")
+				})
+			})
+		}
+	}
+}
+
+// Of two times that are possible the earlier counts.
+func TestDoubtfulDates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		n := 0
+		o.after = func(res *http.Response) {
+			if n++; n > 2 {
+				res.Header.Set("Date", o.Now().Add(2*time.Hour).Format(http.TimeFormat))
+			}
+		}
+		for range 3 {
+			n = 0
+			o.mustSync(t, m, "Account", "UserRole")
+			o.Advance(time.Hour)
+			check(t, o.Update("Account", o.IDs("Account", false)[1], simulator.Values{"Site": fmt.Sprint(o.Now())}))
+			check(t, o.Delete("UserRole", o.IDs("UserRole", false)[1]))
+			o.Advance(time.Minute)
+		}
+		o.mustSync(t, m, "Account", "UserRole")
+		o.equal(t, m, "Account", "Site")
+		o.equal(t, m, "UserRole")
+	})
 }
 
 // Many rows with one time are read page by page.

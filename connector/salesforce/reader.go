@@ -69,6 +69,9 @@ const lookBack = 10 * time.Minute
 // read reads what the table needs.
 func (t *reader) read(ctx context.Context) error {
 	p := t.progress
+	if err := t.api.timed(ctx); err != nil {
+		return err
+	}
 	if !p.Fields.covers(t.fields) {
 		t.begin(true) // what is new has values in rows that have not changed
 	}

@@ -177,7 +177,7 @@ func (s *source) Close() error {
 func (s *source) now() time.Time {
 	now := s.env.Now()
 	if s.api != nil {
-		now = now.Add(s.api.ahead)
+		now = now.Add(s.api.clock.ahead)
 	}
 	return now.UTC().Truncate(time.Second)
 }
