@@ -24,7 +24,7 @@ import (
 // An org is a simulated organization, whose time stands still but for Advance.
 type org struct {
 	*simulator.Simulator
-	before func(*http.Request) // is told of each request; nil: nothing is
+	before func(*http.Request)  // is told of each request; nil: nothing is
 	after  func(*http.Response) // is told of each answer, and may change it; nil: nothing is
 	config map[string]any
 	adapt  func(*source) // how sources read; nil: as for small orgs
