@@ -149,20 +149,33 @@ func (a *api) send(ctx context.Context, method, address string, body any, r *res
 	return a.do(ctx, q, r)
 }
 
-// query asks for rows, deleted ones among them, or counts them. A query that
-// is too long for an address goes into the body of a request for one ("Maximum
-// number of rows returned by SOQL queries over the REST API", Salesforce Help,
-// 2022-10).
-func (a *api) query(ctx context.Context, soql string, r *rest.Reply) (*fastjson.Value, error) {
+// mostRows is how many rows Salesforce has on a page, and fewestRows how many at
+// least if one asks for fewer (REST API Developer Guide, "Query Options
+// Header", 2026-07).
+const mostRows, fewestRows = 2000, 200
+
+// paged returns the header that asks for pages of that many rows, about.
+func paged(rows int) http.Header {
+	if rows >= mostRows {
+		return nil
+	}
+	return http.Header{"Sforce-Query-Options": {"batchSize=" + strconv.Itoa(max(rows, fewestRows))}}
+}
+
+// query asks for rows, deleted ones among them, in pages of that many, or counts
+// them. A query that is too long for an address goes into the body of a request
+// for one ("Maximum number of rows returned by SOQL queries over the REST API",
+// Salesforce Help, 2022-10).
+func (a *api) query(ctx context.Context, soql string, rows int, r *rest.Reply) (*fastjson.Value, error) {
 	address := a.path("queryAll") + "?q=" + strings.ReplaceAll(url.QueryEscape(soql), "%2C", ",")
 	if len(address) <= a.longQuery {
-		if err := a.get(ctx, address, r); err != nil {
+		if err := a.do(ctx, rest.Request{URL: address, Header: paged(rows)}, r); err != nil {
 			return nil, err
 		}
 		return r.Value, nil
 	}
 	var result *fastjson.Value
-	err := a.together(ctx, []string{address}, r, func(_ int, v *fastjson.Value, err error) error {
+	err := a.together(ctx, []subrequest{{address, paged(rows)}}, r, func(_ int, v *fastjson.Value, err error) error {
 		result = v
 		return err
 	})

@@ -91,14 +91,14 @@ func (a *api) chooseVersion(ctx context.Context) error {
 // Salesforce does not describe: it was asked for each of them alone, too.
 func (a *api) describe(ctx context.Context, names []string, skip func(name string, err error)) error {
 	for some := range slices.Chunk(names, mostTogether) {
-		var addresses []string
+		var requests []subrequest
 		for _, name := range some {
-			addresses = append(addresses, a.path("sobjects", name, "describe"))
+			requests = append(requests, subrequest{address: a.path("sobjects", name, "describe")})
 		}
 		var r, alone rest.Reply
-		err := a.together(ctx, addresses, &r, func(i int, v *fastjson.Value, err error) error {
+		err := a.together(ctx, requests, &r, func(i int, v *fastjson.Value, err error) error {
 			if err != nil {
-				err = a.get(ctx, addresses[i], &alone)
+				err = a.get(ctx, requests[i].address, &alone)
 				v = alone.Value
 			}
 			var refused *rest.StatusError

@@ -57,7 +57,7 @@ func (t *reader) readPages(ctx context.Context) error {
 				return vendor(fmt.Errorf("%s: %s sends the same rows again", t.object.name, t.name))
 			}
 			rd.After = at
-			if total-int64(len(records)) >= t.bulkFrom && t.object.bulk() {
+			if t.largely(total - int64(len(records))) {
 				return t.readBulk(ctx)
 			}
 			if err := t.page(ctx); err != nil {
@@ -65,6 +65,24 @@ func (t *reader) readPages(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// pageValues is how many values a page may have, which is in memory as a whole,
+// and bulkPages for how many pages Bulk API is worth its requests.
+const pageValues, bulkPages = 100_000, 5
+
+// pageRows returns how many rows a page is to have.
+func (t *reader) pageRows() int {
+	return min(max(pageValues/len(t.fields), fewestRows), mostRows)
+}
+
+// largely reports whether that many rows are better read by Bulk API.
+func (t *reader) largely(rows int64) bool {
+	from := t.bulkFrom
+	if from == 0 {
+		from = int64(bulkPages * t.pageRows())
+	}
+	return t.object.bulk() && rows >= from
 }
 
 // tries is how often something that Salesforce gave up is begun again.
@@ -76,7 +94,7 @@ func (t *reader) getPage(ctx context.Context, next string) (*fastjson.Value, err
 		err := t.api.get(ctx, next, &t.reply)
 		return t.reply.Value, err
 	}
-	v, err := t.api.query(ctx, t.query().ordered(), &t.reply)
+	v, err := t.api.query(ctx, t.query().ordered(), t.pageRows(), &t.reply)
 	if code(err) != invalidField {
 		return v, err
 	}
@@ -87,7 +105,7 @@ func (t *reader) getPage(ctx context.Context, next string) (*fastjson.Value, err
 	case !changed:
 		return nil, err
 	}
-	return t.api.query(ctx, t.query().ordered(), &t.reply)
+	return t.api.query(ctx, t.query().ordered(), t.pageRows(), &t.reply)
 }
 
 // placeOf returns the place of a row.

@@ -174,7 +174,7 @@ func (t *reader) readRows(ctx context.Context) error {
 	// nothing. For increments, and tables read as a whole day by day, the
 	// first page says how many rows there are.
 	if rd.Whole && t.object.way() != again && rd.After == (place{}) {
-		v, err := t.api.query(ctx, t.query().count(), &t.reply)
+		v, err := t.api.query(ctx, t.query().count(), mostRows, &t.reply)
 		n := v.GetInt64("totalSize")
 		switch {
 		case code(err) == queryTimeout && t.object.bulk():
@@ -185,7 +185,7 @@ func (t *reader) readRows(ctx context.Context) error {
 			return nil
 		}
 		t.out.Progress(t.table.Name, n)
-		if n >= t.bulkFrom && t.object.bulk() {
+		if t.largely(n) {
 			return t.readBulk(ctx)
 		}
 	}
