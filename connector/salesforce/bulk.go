@@ -26,11 +26,18 @@ func (e *errJobLost) Error() string { return e.why }
 
 // readBulk reads the rows by Bulk API 2.0. The state knows of a job before it
 // is made, so that none is left behind, and how much of its results was read.
+//
+// An organization may have a number of jobs in a day. When they are used up the
+// rows come by REST, as far as that is allowed.
 func (t *reader) readBulk(ctx context.Context) error {
 	for n := 1; ; n++ {
 		err := t.readJob(ctx)
 		var lost *errJobLost
-		if !errors.As(err, &lost) {
+		switch {
+		case code(err) == noJobsLeft:
+			t.noBulk = true
+			return t.readPages(ctx)
+		case !errors.As(err, &lost):
 			return err
 		}
 		if n == tries {
@@ -211,19 +218,32 @@ func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	defer res.Body.Close()
 	before := t.progress.Reading.Rows
 	n, err := t.readCSV(ctx, res.Body)
-	want, werr := strconv.ParseInt(res.Header.Get("Sforce-NumberOfRecords"), 10, 64)
-	if err == nil && werr == nil && n != want {
-		err = &brokenPart{err: fmt.Errorf("it has %d rows and should have %d", n, want)}
+	if err == nil {
+		next, err = following(res.Header, n)
 	}
 	var broken *brokenPart
 	if errors.As(err, &broken) {
 		broken.job = j.ID
 		t.progress.Reading.Rows = before
 	}
-	if next = res.Header.Get("Sforce-Locator"); next == "null" {
-		next = ""
-	}
 	return next, err
+}
+
+// following returns the locator of the part after one of n rows by the headers
+// of that, "" if it was the last.
+func following(h http.Header, n int64) (next string, err error) {
+	want, werr := strconv.ParseInt(h.Get("Sforce-NumberOfRecords"), 10, 64)
+	switch next = h.Get("Sforce-Locator"); {
+	case werr != nil:
+		return "", &brokenPart{err: errors.New("a part does not say how many rows it has")}
+	case n != want:
+		return "", &brokenPart{err: fmt.Errorf("a part has %d rows and should have %d", n, want)}
+	case next == "":
+		return "", &brokenPart{err: errors.New("a part does not say whether it is the last")}
+	case next == "null":
+		return "", nil
+	}
+	return next, nil
 }
 
 func partQuery(rows int64, locator string) string {
@@ -334,19 +354,29 @@ func (t *reader) mine(j *fastjson.Value) bool {
 		string(j.GetStringBytes("createdById")) == t.api.user()
 }
 
-// tidy deletes the jobs that nobody needs any more.
+// tidy deletes the jobs that nobody needs any more, as far as that is possible:
+// one that Salesforce has trouble with waits for the next time.
 func (r *run) tidy(ctx context.Context) error {
-	for len(r.state.Left) > 0 {
-		if err := r.api.deleteJob(ctx, r.state.Left[0]); err != nil {
+	var later []string
+	for i, id := range r.state.Left {
+		err := r.api.deleteJob(ctx, id)
+		var refused *rest.StatusError
+		switch {
+		case err == nil:
+		case setup.AsProblem(err) == nil && errors.As(err, &refused):
+			later = append(later, id)
+		default:
+			r.state.Left = append(later, r.state.Left[i:]...)
 			return vendor(err)
 		}
-		r.state.Left = r.state.Left[1:]
 	}
+	r.state.Left = later
 	return nil
 }
 
-// deleteJob deletes a job, which is ended first if it runs. One that is not
-// there is none to delete.
+// deleteJob deletes a job, which is ended first if it runs. There is none to
+// delete if it is not there, or another user's: Salesforce deletes it after
+// seven days.
 func (a *api) deleteJob(ctx context.Context, id string) error {
 	at := a.path("jobs", "query", id)
 	var r rest.Reply
@@ -357,7 +387,7 @@ func (a *api) deleteJob(ctx context.Context, id string) error {
 		}
 		err = a.send(ctx, http.MethodDelete, at, nil, &r)
 	}
-	if status := rest.Status(err); status == http.StatusNotFound || status == http.StatusBadRequest {
+	if status := rest.Status(err); setup.AsProblem(err) == nil && (status == http.StatusNotFound || status == http.StatusBadRequest || status == http.StatusForbidden) {
 		return nil
 	}
 	return err

@@ -25,6 +25,9 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 	if err != nil {
 		return nil, err
 	}
+	if len(names) == 0 {
+		return nil, &setup.Problem{Code: "permission_denied", Message: noObjects}
+	}
 	clear(s.objects)
 	if err := s.api.describe(ctx, names, func(name string, err error) {
 		warn(setup.Warning{Code: "table_skipped", Message: fmt.Sprintf("Object %s was left out: Salesforce does not describe it: %v", name, err)})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -16,21 +17,22 @@ const (
 	invalidField   = "INVALID_FIELD"
 	invalidLocator = "INVALID_QUERY_LOCATOR"
 	queryTimeout   = "QUERY_TIMEOUT"
+	noJobsLeft     = "LIMIT_EXCEEDED"
 )
 
 // readPages reads the rows by REST from where the reading is.
 func (t *reader) readPages(ctx context.Context) error {
 	rd := t.progress.Reading
-	restarts := 0
+	restarts, read := 0, int64(0)
 	next := ""
 	for first := true; ; first = false {
 		v, err := t.getPage(ctx, next)
 		switch {
 		case code(err) == invalidLocator && restarts < tries: // only without an order; else there is no locator
 			restarts++
-			next, t.rows.Fresh = "", false
+			next, read, t.rows.Fresh = "", 0, false
 			continue
-		case code(err) == queryTimeout && t.object.bulk():
+		case code(err) == queryTimeout && t.object.bulk() && !t.noBulk:
 			return t.readBulk(ctx)
 		case err != nil:
 			return vendor(err)
@@ -44,7 +46,13 @@ func (t *reader) readPages(ctx context.Context) error {
 				return err
 			}
 		}
-		if v.GetBool("done") {
+		if read += int64(len(records)); t.query().keyset() {
+			read = int64(len(records)) // total is as of this page
+		}
+		switch done := v.GetBool("done"); {
+		case done && read < total:
+			return vendor(fmt.Errorf("%s: %s sends %d of %d rows and says that there are no more", t.object.name, t.name, read, total))
+		case done:
 			return nil
 		}
 		if len(records) == 0 {
@@ -82,7 +90,7 @@ func (t *reader) largely(rows int64) bool {
 	if from == 0 {
 		from = int64(bulkPages * t.pageRows())
 	}
-	return t.object.bulk() && rows >= from
+	return t.object.bulk() && !t.noBulk && rows >= from
 }
 
 // tries is how often something that Salesforce gave up is begun again.
@@ -132,6 +140,11 @@ func errGone(object string) error { return &goneError{object} }
 
 // explainTable says what a person can do about an object that cannot be read.
 func explainTable(object string, err *rest.StatusError) error {
+	if _, why, ok := strings.Cut(err.Detail, "\nERROR at Row:"); ok { // what comes before is the query
+		_, why, _ = strings.Cut(why, "\n")
+		short := *err
+		short.Detail, err = why, &short
+	}
 	switch {
 	case err.Code == "INVALID_TYPE" || err.Status == http.StatusNotFound:
 		return errGone(object)

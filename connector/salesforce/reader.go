@@ -28,6 +28,7 @@ type reader struct {
 	marked int        // rows in gone
 	sent   bool       // rows were sent that may be sent again
 	wrote  bool       // anything was sent
+	noBulk bool       // Bulk API takes no more jobs
 	reply  rest.Reply
 }
 
@@ -72,8 +73,8 @@ func (t *reader) read(ctx context.Context) error {
 	if err := t.api.timed(ctx); err != nil {
 		return err
 	}
-	if !p.Fields.covers(t.fields) {
-		t.begin(true) // what is new has values in rows that have not changed
+	if !p.Fields.covers(t.fields) || p.By != "" && p.By != t.object.by() {
+		t.begin(true) // what is new has values in rows that have not changed; another cursor has other changes
 	}
 	if p.Reading == nil {
 		if t.upToDate() {
@@ -139,7 +140,7 @@ func (t *reader) begin(whole bool) {
 	if !whole {
 		t.progress.Reading.From = t.progress.Since.Add(-lookBack)
 	} else {
-		t.progress.Fields = fieldsOf(t.fields)
+		t.progress.Fields, t.progress.By = fieldsOf(t.fields), t.object.by()
 		t.state.Deferred.Add(t.table.Name, t.req.Start)
 	}
 }
@@ -147,7 +148,7 @@ func (t *reader) begin(whole bool) {
 // finish ends the reading.
 func (t *reader) finish() {
 	p := t.progress
-	p.Since, p.Fields = p.Reading.Until, fieldsOf(t.fields)
+	p.Since, p.Fields, p.By = p.Reading.Until, fieldsOf(t.fields), t.object.by()
 	if p.Reading.Whole {
 		p.Whole, p.DeletesSince = p.Reading.Until, p.Reading.Until
 	}
