@@ -132,7 +132,7 @@ func (t *reader) askForJob(ctx context.Context) error {
 		return err
 	}
 	if j.ID = string(t.reply.Value.GetStringBytes("id")); j.ID == "" {
-		return fmt.Errorf("%s: %s made a bulk job and did not say which", t.object.name, t.name)
+		return t.odd("Salesforce made a bulk job and does not say which")
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (t *reader) lostJob(err error) error {
 // again from its beginning.
 func (t *reader) readPart(ctx context.Context) (next string, err error) {
 	for n := 1; ; n++ {
-		var broken *brokenPart
+		var broken *brokenAnswer
 		next, err = t.tryPart(ctx)
 		if !errors.As(err, &broken) {
 			return next, err
@@ -196,17 +196,15 @@ func (t *reader) readPart(ctx context.Context) (next string, err error) {
 // partTries is how often a part of the results is asked for.
 const partTries = 6
 
-// A brokenPart is a part of the results that did not arrive whole.
-type brokenPart struct {
-	job string
+// A brokenAnswer is one that is not all that it should be.
+type brokenAnswer struct {
+	of  string // what was asked for
 	err error
 }
 
-func (e *brokenPart) Error() string {
-	return fmt.Sprintf("results of bulk job %s: %v", e.job, e.err)
-}
+func (e *brokenAnswer) Error() string { return e.of + ": " + e.err.Error() }
 
-func (e *brokenPart) Unwrap() error { return e.err }
+func (e *brokenAnswer) Unwrap() error { return e.err }
 
 func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	j := t.progress.Reading.Job
@@ -221,9 +219,9 @@ func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	if err == nil {
 		next, err = following(res.Header, n)
 	}
-	var broken *brokenPart
+	var broken *brokenAnswer
 	if errors.As(err, &broken) {
-		broken.job = j.ID
+		broken.of = "results of bulk job " + j.ID
 		t.progress.Reading.Rows = before
 	}
 	return next, err
@@ -235,11 +233,11 @@ func following(h http.Header, n int64) (next string, err error) {
 	want, werr := strconv.ParseInt(h.Get("Sforce-NumberOfRecords"), 10, 64)
 	switch next = h.Get("Sforce-Locator"); {
 	case werr != nil:
-		return "", &brokenPart{err: errors.New("a part does not say how many rows it has")}
+		return "", &brokenAnswer{err: errors.New("a part does not say how many rows it has")}
 	case n != want:
-		return "", &brokenPart{err: fmt.Errorf("a part has %d rows and should have %d", n, want)}
+		return "", &brokenAnswer{err: fmt.Errorf("a part has %d rows and should have %d", n, want)}
 	case next == "":
-		return "", &brokenPart{err: errors.New("a part does not say whether it is the last")}
+		return "", &brokenAnswer{err: errors.New("a part does not say whether it is the last")}
 	case next == "null":
 		return "", nil
 	}
@@ -259,7 +257,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	csv := rest.NewCSV(body)
 	header, err := csv.Next()
 	if err != nil {
-		return 0, &brokenPart{err: unexpected(err)}
+		return 0, &brokenAnswer{err: unexpected(err)}
 	}
 	at := func(name string) int {
 		return slices.IndexFunc(header, func(h []byte) bool { return string(h) == name })
@@ -272,7 +270,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	}
 	key, deleted := at(t.object.key), at("IsDeleted")
 	if missing := t.missing(header); missing != "" {
-		return 0, &brokenPart{err: fmt.Errorf("column %s is missing", missing)}
+		return 0, &brokenAnswer{err: fmt.Errorf("column %s is missing", missing)}
 	}
 	for ; ; n++ {
 		cells, err := csv.Next()
@@ -280,7 +278,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 			return n, nil
 		}
 		if err != nil {
-			return n, &brokenPart{err: err}
+			return n, &brokenAnswer{err: err}
 		}
 		if err := t.rows.Line(ctx, cells, from); err != nil {
 			return n, err

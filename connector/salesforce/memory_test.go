@@ -73,7 +73,7 @@ func TestMemory(t *testing.T) {
 		{"narrow, bulk", 5, 20_000, true, 4, 12},
 		{"wide, bulk", 500, 400, true, 4, 12},
 		{"narrow, REST", 5, 2_000, false, 4, 20},
-		{"wide, REST", 500, 300, false, 16, 90}, // a page of 100,000 values, and what a parser keeps
+		{"wide, REST", 500, 300, false, 24, 100}, // a page of 100,000 values, and what a parser keeps
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := newOrg(t, simulator.Options{})

@@ -51,18 +51,18 @@ func (t *reader) readPages(ctx context.Context) error {
 		}
 		switch done := v.GetBool("done"); {
 		case done && read < total:
-			return vendor(fmt.Errorf("%s: %s sends %d of %d rows and says that there are no more", t.object.name, t.name, read, total))
+			return vendor(t.odd("Salesforce sends %d of %d rows and says that there are no more", read, total))
 		case done:
 			return nil
 		}
 		if len(records) == 0 {
-			return vendor(fmt.Errorf("%s: %s says that there are more rows and sends none", t.object.name, t.name))
+			return vendor(t.odd("Salesforce says that there are more rows and sends none"))
 		}
 		if next = string(v.GetStringBytes("nextRecordsUrl")); t.query().keyset() {
 			next = ""
 			at := t.placeOf(records[len(records)-1])
 			if at == rd.After {
-				return vendor(fmt.Errorf("%s: %s sends the same rows again", t.object.name, t.name))
+				return vendor(t.odd("Salesforce sends the same rows again"))
 			}
 			rd.After = at
 			if t.largely(total - int64(len(records))) {
@@ -73,6 +73,11 @@ func (t *reader) readPages(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// odd returns the error of an answer to a query that cannot be right.
+func (t *reader) odd(format string, args ...any) error {
+	return &brokenAnswer{of: "query", err: fmt.Errorf(format, args...)}
 }
 
 // pageValues is how many values a page may have, which is in memory as a whole,

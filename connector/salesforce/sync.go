@@ -86,10 +86,12 @@ func (r *run) all(ctx context.Context) error {
 			continue
 		}
 		err := r.table(ctx, t)
-		if status := rest.Status(err); status >= http.StatusInternalServerError {
-			broken++
-		} else if err == nil {
+		var odd *brokenAnswer
+		switch {
+		case err == nil:
 			broken = 0
+		case rest.Passing(rest.Status(err)) || errors.As(err, &odd):
+			broken++
 		}
 		if err != nil && (!r.fails(t.Name, err) || broken == allBroken) {
 			return err
@@ -113,10 +115,13 @@ const allBroken = 3
 func (r *run) fails(table schema.Name, err error) bool {
 	var own *connector.TableError
 	var refused *rest.StatusError
+	var odd *brokenAnswer
 	var v *vendorError
 	switch {
 	case errors.As(err, &own):
 		err = own
+	case errors.As(err, &odd):
+		err = fmt.Errorf("%s: %w", table.Table, odd)
 	case setup.AsProblem(err) != nil || !errors.As(err, &v) || !errors.As(err, &refused):
 		return false
 	case refused.Status == http.StatusBadRequest && slices.Contains(unreadable, refused.Code) && r.state.Tables[table.Table].Whole.IsZero():
