@@ -353,22 +353,20 @@ func (t *reader) mine(j *fastjson.Value) bool {
 }
 
 // tidy deletes the jobs that nobody needs any more, as far as that is possible:
-// one that Salesforce has trouble with waits for the next time.
+// one that Salesforce has trouble with waits for the next sync.
 func (r *run) tidy(ctx context.Context) error {
-	var later []string
-	for i, id := range r.state.Left {
-		err := r.api.deleteJob(ctx, id)
+	for len(r.state.Left) > r.stuck {
+		err := r.api.deleteJob(ctx, r.state.Left[r.stuck])
 		var refused *rest.StatusError
 		switch {
 		case err == nil:
+			r.state.Left = slices.Delete(r.state.Left, r.stuck, r.stuck+1)
 		case setup.AsProblem(err) == nil && errors.As(err, &refused):
-			later = append(later, id)
+			r.stuck++
 		default:
-			r.state.Left = append(later, r.state.Left[i:]...)
 			return vendor(err)
 		}
 	}
-	r.state.Left = later
 	return nil
 }
 

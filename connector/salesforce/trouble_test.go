@@ -42,6 +42,8 @@ func TestPassingTrouble(t *testing.T) {
 		bulk   bool   // of Bulk API only
 	}{
 		{name: "server errors", faults: []simulate.Fault{{Path: "query", Status: 500, Count: 3}, {Path: "deleted", Status: 502}, {Path: "jobs", Status: 503, RetryAfter: "20"}}},
+		{name: "several in one are refused", faults: []simulate.Fault{{Path: "composite", After: 1, Status: 503}}},
+		{name: "several in one are cut", faults: []simulate.Fault{{Path: "composite", After: 1, Half: true}}},
 		{name: "one object is not described", faults: []simulate.Fault{{Path: "Contact/describe", Status: 500, Count: 3}, {Path: "User/describe", Status: 429, Count: 2}}},
 		{name: "throttled", faults: []simulate.Fault{{Path: "query", Status: 429, RetryAfter: "30", Count: 3}}},
 		{name: "too many at once", faults: []simulate.Fault{{Path: "query", Status: 503, Count: 2}}},
@@ -83,7 +85,7 @@ func TestPassingTrouble(t *testing.T) {
 			})
 		}},
 	} {
-		for _, how := range []string{"REST", "Bulk"} {
+		for _, how := range []string{"REST", "Bulk", "both, together"} {
 			if how == "REST" && c.bulk {
 				continue
 			}
@@ -92,9 +94,13 @@ func TestPassingTrouble(t *testing.T) {
 					opt := c.opt
 					opt.PageSize = 30
 					o := newOrg(t, opt)
-					o.adapt = func(s *source) { s.bulkPart = 20 }
-					if how == "Bulk" {
-						o.adapt = small
+					o.adapt = func(s *source) {
+						if how != "REST" {
+							small(s)
+						}
+						if s.bulkPart = 20; how != "both, together" {
+							single(s)
+						}
 					}
 					for _, f := range c.faults {
 						o.Break(f)
@@ -149,6 +155,7 @@ func TestProblems(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOrg(t, simulator.Options{})
+				o.adapt = single
 				c.setUp(o)
 				m := o.model()
 				p := setup.AsProblem(o.sync(t, m, "Account", "Contact", "User", "UserLicense", "Opportunity"))
@@ -443,6 +450,7 @@ func TestJobsFail(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrg(t, simulator.Options{})
+		o.adapt = single
 		o.Break(simulate.Fault{Path: "queryAll", Status: 400, Code: "MALFORMED_QUERY"})
 		m := o.model()
 		o.mustSync(t, m, "Account", "User")
