@@ -27,7 +27,8 @@
 // field, is read as a whole: its rows may have had values before they changed.
 //
 // Few rows come by REST, many by Bulk API 2.0. For a first reading they are
-// counted; later the first page says how many there are.
+// counted; later the first page says how many there are. What several tables
+// need first is asked for in one request.
 //
 // # Deletes
 //
