@@ -21,7 +21,7 @@ const mostQueries = 5
 
 // some takes off the readers whose first requests go into one: their pages have
 // no more values together than one may have.
-func (r *run) some(left []*reader) (some, rest []*reader) {
+func (r *run) some(left []*reader) (some, later []*reader) {
 	fields := 0
 	for i, t := range left {
 		if fields += len(t.fields); i > 0 && (i == r.queries || fields*fewestRows > pageValues) {
@@ -33,7 +33,8 @@ func (r *run) some(left []*reader) (some, rest []*reader) {
 
 // askAhead plans readings, and asks for what they need first.
 func (r *run) askAhead(ctx context.Context, some []*reader) error {
-	fields := 0
+	r.api.early = nil
+	fields := 1
 	for _, t := range some {
 		t.plan()
 		fields += len(t.fields)
@@ -54,7 +55,6 @@ func (r *run) askAhead(ctx context.Context, some []*reader) error {
 	q.Tries = 1 // there is another way
 	r.api.quiet = quiet
 	defer func() { r.api.quiet = false }()
-	r.api.early = nil
 	var reply rest.Reply
 	err = r.api.do(ctx, q, &reply)
 	var pause *setup.Reschedule
@@ -67,13 +67,16 @@ func (r *run) askAhead(ctx context.Context, some []*reader) error {
 		r.single = true
 		return nil
 	}
-	r.api.early = map[string]*fastjson.Value{}
-	return r.api.unbundle(all, &reply, func(i int, v *fastjson.Value, err error) error {
+	early := map[string]*fastjson.Value{}
+	err = r.api.unbundle(all, &reply, func(i int, v *fastjson.Value, err error) error {
 		if err == nil {
-			r.api.early[all[i].address] = v
+			early[all[i].address] = v
 		}
 		return nil
 	})
+	r.single = err != nil
+	r.api.early = early
+	return nil
 }
 
 // first returns what the reading asks for first, a page of that many rows.

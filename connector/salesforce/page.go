@@ -86,7 +86,7 @@ const pageValues, bulkPages = 100_000, 5
 
 // pageRows returns how many rows a page is to have.
 func (t *reader) pageRows() int {
-	return min(max(pageValues/len(t.fields), fewestRows), mostRows)
+	return min(max(pageValues/max(len(t.fields), 1), fewestRows), mostRows)
 }
 
 // largely reports whether that many rows are better read by Bulk API.

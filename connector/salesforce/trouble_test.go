@@ -249,6 +249,9 @@ func TestVanishes(t *testing.T) {
 		{"object, REST", "queryAll", func(o *org) error { return o.RemoveObject("Lead") }, "no object Lead", false},
 		{"object, job", "jobs/query", func(o *org) error { return o.RemoveObject("Lead") }, "no object Lead", false},
 		{"cursor", "queryAll", func(o *org) error { return o.RemoveField("Lead", "SystemModstamp") }, "No such column 'SystemModstamp'", true},
+		{"values", "jobs/query", func(o *org) error {
+			return o.RetypeField("Lead", simulator.Field{Name: "Title", Type: "address"})
+		}, "compound data", true},
 		{"key", "queryAll", func(o *org) error { return o.RemoveField("Lead", "Id") }, "No such column 'Id'", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
