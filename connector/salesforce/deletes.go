@@ -16,10 +16,13 @@ type logRead struct {
 }
 
 // logRead returns what the reading needs of the log, nil if that does not reach
-// back far enough.
+// back far enough. Deletes show late, too.
 func (t *reader) logRead() *logRead {
-	l := &logRead{since: t.progress.DeletesSince, until: t.now()}
-	if l.since.IsZero() || l.until.Sub(l.since) > kept {
+	if t.progress.DeletesSince.IsZero() {
+		return nil
+	}
+	l := &logRead{since: t.progress.DeletesSince.Add(-lookBack), until: t.now()}
+	if l.until.Sub(l.since) > kept {
 		return nil
 	}
 	// The two must be more than a minute apart.
