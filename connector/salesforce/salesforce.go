@@ -110,6 +110,7 @@ func service(id, name, login string) connector.Service {
 type source struct {
 	config  config
 	env     connector.Env
+	anyTime bool   // Salesforce's clock may say anything
 	name    string // of the service, for people
 	address string // where to log in
 	key     *signer
@@ -142,7 +143,7 @@ func open(raw json.RawMessage, env connector.Env, name, login string) (*source, 
 		s.address = s.config.BaseURL
 	}
 	if env.Endpoint != "" {
-		s.address = env.Endpoint
+		s.address, s.anyTime = env.Endpoint, true
 	}
 	s.address = strings.TrimRight(s.address, "/")
 	if s.env.HTTP == nil {
