@@ -21,6 +21,7 @@ type destination struct {
 	present map[place]bool
 	refused map[string]bool // tables that it takes no more rows of in this sync
 	failed  map[string]bool
+	dead    bool
 
 	durable map[place]row
 	state   json.RawMessage
@@ -31,6 +32,9 @@ func (d *destination) Write(_ context.Context, b schema.Batch) error {
 	table := b.Table.Table
 	if b.Record != nil {
 		defer b.Release()
+	}
+	if d.dead {
+		return d.game.breached("the sync goes on after it has failed, with %s", table)
 	}
 	d.game.tick()
 	switch d.game.choose(40) {
@@ -70,6 +74,9 @@ func (d *destination) Write(_ context.Context, b schema.Batch) error {
 
 func (d *destination) Checkpoint(_ context.Context, state any) error {
 	raw := state.(json.RawMessage)
+	if d.dead {
+		return d.game.breached("the sync goes on after it has failed, with a checkpoint")
+	}
 	position, err := d.game.judge(raw)
 	if err != nil {
 		return err
@@ -88,8 +95,11 @@ func (d *destination) Checkpoint(_ context.Context, state any) error {
 
 // crash loses what is not durable, or only the state.
 func (d *destination) crash() error {
+	d.dead = true
 	if d.game.choose(2) == 0 {
 		d.rows = maps.Clone(d.durable)
+	} else {
+		d.durable = maps.Clone(d.rows)
 	}
 	return errCrash
 }

@@ -249,7 +249,7 @@ const roundLog = 1 << 30
 // read applies the log until done says so, which is asked whenever a
 // transaction has ended or the server has told where it is, which it is asked
 // again after a pause.
-func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
+func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func(Event) (bool, error)) error {
 	f.log.Ask(0)
 	for {
 		event, err := f.log.Next(ctx)
@@ -265,7 +265,7 @@ func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func()
 		if err := f.saveIfDue(ctx); err != nil {
 			return err
 		}
-		if stop, err := done(); err != nil || stop {
+		if stop, err := done(event); err != nil || stop {
 			return err
 		}
 		if event == Quiet {
@@ -281,16 +281,19 @@ func (f *Follower[P]) readRound(ctx context.Context) error {
 		return err
 	}
 	idle := false // the server waited for more when it was last asked
-	stuck := 0
+	stuck := 0    // how often it has said where it is, and that was no news
 	var last P
-	err = f.read(ctx, 20*time.Millisecond, func() (_ bool, err error) {
-		if stuck++; !last.Reaches(f.position) {
+	err = f.read(ctx, 20*time.Millisecond, func(event Event) (_ bool, err error) {
+		if event == Quiet {
+			stuck++
+		}
+		if !last.Reaches(f.position) {
 			last, stuck, idle = f.position, 0, false
 		}
 		if f.position.Reaches(target) || idle && stuck > 4 {
 			return true, nil
 		}
-		if stuck != 2 {
+		if event != Quiet || stuck != 2 {
 			return false, nil
 		}
 		stuck = 1
@@ -314,7 +317,7 @@ func (f *Follower[P]) readUntil(ctx context.Context, until time.Time) error {
 	}
 	f.goesOn = true
 	defer func() { f.goesOn = false }()
-	err := f.read(ctx, pause, func() (bool, error) {
+	err := f.read(ctx, pause, func(Event) (bool, error) {
 		if f.sync.stopped() {
 			return true, nil
 		}

@@ -30,6 +30,7 @@ func work[W Worker](ctx context.Context, q *queue[W], workers int, worker func()
 			for job := q.next(); job != nil; job = q.next() {
 				if err := job(ctx, w, q); err != nil {
 					cancel(err)
+					q.close()
 				}
 				q.done()
 			}

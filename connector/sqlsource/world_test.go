@@ -2,7 +2,6 @@ package sqlsource_test
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -219,10 +218,3 @@ func (w *world) at(table string, end lsn) map[int]row {
 
 // errCrash ends a sync as if the process had died.
 var errCrash = errors.New("the process has died")
-
-// A breach is what must never happen.
-type breach struct{ what string }
-
-func (b *breach) Error() string { return b.what }
-
-func breached(format string, args ...any) error { return &breach{fmt.Sprintf(format, args...)} }
