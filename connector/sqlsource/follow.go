@@ -280,27 +280,9 @@ func (f *Follower[P]) readRound(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	idle := false // the server waited for more when it was last asked
-	stuck := 0    // how often it has said where it is, and that was no news
-	var last P
-	err = f.read(ctx, 20*time.Millisecond, func(event Event) (_ bool, err error) {
-		if event == Quiet {
-			stuck++
-		}
-		if !last.Reaches(f.position) {
-			last, stuck, idle = f.position, 0, false
-		}
-		if f.position.Reaches(target) || idle && stuck > 4 {
-			return true, nil
-		}
-		if event != Quiet || stuck != 2 {
-			return false, nil
-		}
-		stuck = 1
-		if idle, err = f.log.Idle(ctx); idle {
-			stuck = 2 // and what it had sent before is still to be read
-		}
-		return false, err
+	end := &Ending[P]{Target: target}
+	err = f.read(ctx, AskAgain, func(event Event) (bool, error) {
+		return end.Reached(f.position, event, func() (bool, error) { return f.log.Idle(ctx) })
 	})
 	if err != nil {
 		return err
