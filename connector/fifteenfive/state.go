@@ -13,52 +13,30 @@ import (
 type state struct {
 	Paths map[string]*progress `json:"paths"`
 
-	// A sync that goes on after one that was broken off leaves out the paths
-	// that are done.
-	Done  []string  `json:"done,omitempty"`
-	Begun time.Time `json:"begun,omitzero"` // when the first of these syncs began
-}
-
-// goOn is how much later a sync may be and still go on with another.
-const goOn = 6 * time.Hour
-
-// begin makes s the state at the start of a sync.
-func (s *state) begin(start time.Time) {
-	if s.Done == nil || start.Sub(s.Begun) > goOn {
-		s.Done, s.Begun = nil, start
-	}
+	connector.Pass // of paths
 }
 
 // Forget implements [connector.Forgetter]. The tables of one path are read
 // together.
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := readState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, e := range paths {
-		p := st.Paths[e.path]
-		if !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.knows(n.Table) }) {
-			continue
+	return connector.ForgetIn(raw, readState, func(st *state) (forgot bool) {
+		for _, e := range paths {
+			p := st.Paths[e.path]
+			if !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.knows(n.Table) }) {
+				continue
+			}
+			st.Paths[e.path] = &progress{}
+			st.Redo(e.path)
+			forgot = true
 		}
-		st.Paths[e.path] = &progress{}
-		st.Done = slices.DeleteFunc(st.Done, func(done string) bool { return done == e.path })
-		forgot = true
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
+		return forgot
+	})
 }
 
 func readState(raw json.RawMessage) (*state, error) {
-	s := &state{}
+	s := &state{Paths: map[string]*progress{}}
 	if err := connector.ReadState(raw, s); err != nil {
 		return nil, err
-	}
-	if s.Paths == nil {
-		s.Paths = map[string]*progress{}
 	}
 	for _, p := range paths {
 		if s.Paths[p.path] == nil {

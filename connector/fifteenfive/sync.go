@@ -22,7 +22,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	if err != nil {
 		return err
 	}
-	st.begin(req.Start)
+	st.Begin(req.Start)
 	readers := st.readers(s, req, out)
 	refused := 0
 	for i, r := range readers {

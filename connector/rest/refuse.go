@@ -1,0 +1,56 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/penstock-data/penstock/setup"
+)
+
+// refusals are lists of one resource that could not be read.
+type refusals struct {
+	n     int
+	first error
+}
+
+// refuse takes note of a list that cannot be read, and returns other errors.
+func (r *reader) refuse(l *Resource, err error) error {
+	var own *ownError
+	if errors.As(err, &own) {
+		return own.error
+	}
+	s := Status(err)
+	if slices.Contains(l.Empty, s) {
+		return nil
+	}
+	switch s {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusUnavailableForLegalReasons:
+	default:
+		return err
+	}
+	if r.refused[l] == nil {
+		r.refused[l] = &refusals{first: err}
+	}
+	r.refused[l].n++
+	r.state.Round.miss(l)
+	return nil
+}
+
+// warn tells of the lists that could not be read.
+func (r *reader) warn() {
+	for l, f := range r.refused {
+		r.out.Warn(setup.Warning{Code: "list_not_read", Message: fmt.Sprintf("What %s has could not be read %s. The rows of %s that are there stay as they are. The first refusal: %v.",
+			l.name(), times(f.n), strings.Join(l.all(), ", "), f.first)})
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
