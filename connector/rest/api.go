@@ -40,8 +40,18 @@ const Never = math.MaxInt64
 type Resource struct {
 	// Path is where it is below the Client's base, with its query. Braces hold
 	// fields of the object whose list it is: "repos/{full_name}/labels",
-	// "{^id}" for those of the one around that.
+	// "{^id}" for those of the one around that. "": the account itself, a root
+	// that is not asked for and has Lists only. A table of which one of these
+	// may not be read has failed.
 	Path string
+
+	// Each is the path of one object of a list whose rows only say which there
+	// are: "users/{id}". They are read one by one in the order of their ids, and
+	// one that is not found is gone. "": the rows are the objects. If all of
+	// them take more than a quarter of an hour, as the Client's Budget goes,
+	// they are read as a whole in at most a sixteenth of the time, and
+	// otherwise only new ids are, and what is in the Cursor's Window.
+	Each string
 
 	// Paths are those of a root's objects, each of which is asked for by
 	// itself. nil: Path is that of the list which has them.
@@ -95,6 +105,18 @@ type Cursor struct {
 	// ascending order of Field then. "": the list is in descending order, and
 	// is read as far as rows are new.
 	Since string
+
+	// Window is set if the list has all rows from Since on, in whatever order.
+	// The look-back is then read in each sync, and rows that were in it and are
+	// not any more are deleted; the state keeps their ids, which are numbers.
+	Window bool
+
+	// Sorted says that a list with a Window is in ascending order nevertheless,
+	// so that a reading can go on in its middle.
+	Sorted bool
+
+	Format string        // of Since's value; "": RFC 3339
+	Margin time.Duration // how much earlier Since asks, where it is not known which zone it takes times for
 
 	// ID is the field that tells rows apart. "": "id".
 	ID string

@@ -21,22 +21,61 @@ import (
 )
 
 // Sync does the Sync of a [connector.Source] by c. Refusals about one list
-// (403, 404, 409, 410, 451) become warnings, and its rows stay as they are;
-// other errors end the sync.
+// (403, 404, 409, 410, 451) become warnings, and its rows stay as they are. A
+// list of the account itself that is refused, whatever the 4xx, fails its
+// tables; if all are, that is the error. Other errors end the sync; what was
+// read before is kept.
 func (a *API) Sync(ctx context.Context, c *Client, req connector.Request, out connector.Output) error {
 	st, err := readState(req.State)
 	if err != nil {
 		return err
 	}
-	r := &reader{api: a, client: c, req: req, out: out, state: st, fillers: map[*Resource][]*filler{}, refused: map[*Resource]*refusals{}, sent: map[string]bool{}}
-	r.wanted = st.begin(a, req)
+	r := &reader{api: a, client: c, req: req, out: out, state: st, fillers: map[*Resource][]*filler{}, refused: map[*Resource]*refusals{},
+		sent: map[string]bool{}, failed: map[*Resource]error{}, newest: map[*Resource]int64{}, lists: map[*Resource][]string{}}
+	err = r.rounds(ctx)
+	var v *vendorError
+	switch {
+	case errors.As(err, &v):
+		if err := r.checkpoint(ctx, true); err != nil {
+			return err
+		}
+		return v.error
+	case err != nil || len(r.failed) == 0 || len(r.failed) < len(r.wanted):
+		return err
+	}
 	for _, root := range a.Roots {
-		if err := r.root(ctx, root); err != nil {
+		for _, l := range root.Lists {
+			err = cmp.Or(err, r.failed[l])
+		}
+	}
+	return err
+}
+
+// A vendorError is one of the API's. What was read before it can be kept.
+type vendorError struct{ error }
+
+func (e *vendorError) Unwrap() error { return e.error }
+
+// goOn is how old a round may be at its end. After one that is older, what was
+// read at its beginning is read once more.
+const goOn = 6 * time.Hour
+
+// rounds ends the round that is under way, or a new one, and does one more if
+// that began long ago.
+func (r *reader) rounds(ctx context.Context) error {
+	for {
+		r.wanted = r.state.begin(r.api, r.req, r.client.Budget.pace())
+		begun := r.state.Round.Start
+		for _, root := range r.api.Roots {
+			if err := r.root(ctx, root); err != nil {
+				return err
+			}
+		}
+		r.warn()
+		if err := r.end(ctx); err != nil || r.req.Start.Sub(begun) <= goOn {
 			return err
 		}
 	}
-	r.warn()
-	return r.end(ctx)
 }
 
 // A reader reads an API in one sync.
@@ -53,12 +92,20 @@ type reader struct {
 	requests int             // since the last checkpoint
 	sent     map[string]bool // objects whose rows wait to be written
 
+	failed map[*Resource]error    // lists of the account that may not be read
+	newest map[*Resource]int64    // the highest ids that were sent
+	lists  map[*Resource][]string // that have parts
+
 	// Of the list being read.
 	list    *Resource
+	account bool      // it is one of the account itself
+	pager   *List     // nil: it has no pages
 	since   time.Time // what is older has not changed; zero: everything is new
 	members bool      // rows of lists inside objects may have been sent before
 	again   bool      // those of the object being sent may have been
 	changed bool      // the object being sent is none of those that are older than since
+	fresh   bool      // the object being sent was not sent before in this sync
+	parts   parts     // of the object being sent
 }
 
 // refusals are lists of one resource that could not be read.
@@ -84,13 +131,14 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	if err != nil {
 		return err
 	}
+	r.account = root.account()
 	slices.SortFunc(objects, func(a, b *Object) int { return int(a.Int("id") - b.Int("id")) })
 	for _, o := range objects {
 		id := o.Int("id")
 		if id <= r.state.Round.Done[root.name()] {
 			continue
 		}
-		if err := r.lists(ctx, root, o); err != nil {
+		if err := r.listsOf(ctx, root, o); err != nil {
 			return err
 		}
 		rd := r.state.Round
@@ -108,6 +156,10 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 
 // objects reads a root's own list, and keeps of it what its lists need.
 func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, err error) {
+	if root.account() {
+		return []*Object{{Value: identified(1), reader: r}}, nil
+	}
+	r.account = false
 	r.begin(root, time.Time{}, false)
 	paths := root.Paths
 	if paths == nil {
@@ -126,6 +178,9 @@ func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, e
 			missed = true
 			for _, l := range append(root.Lists, root) {
 				r.state.Round.miss(l)
+				if err == nil {
+					r.state.Round.unsure(l)
+				}
 			}
 		}
 		if err := r.refuse(root, err); err != nil {
@@ -152,8 +207,8 @@ func (o *Object) keep(fields []string) *Object {
 	return &Object{Value: v, reader: o.reader}
 }
 
-// lists reads the lists of a root's object, but for those that the round has.
-func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
+// listsOf reads the lists of a root's object, but for those that the round has.
+func (r *reader) listsOf(ctx context.Context, root *Resource, o *Object) error {
 	for i, l := range root.Lists {
 		if i < r.state.Round.Lists || !r.wanted[l] {
 			continue
@@ -161,8 +216,13 @@ func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
 		if err := r.read(ctx, l, o); err != nil {
 			return err
 		}
+		if r.stale(l) {
+			if err := r.read(ctx, l, o); err != nil {
+				return err
+			}
+		}
 		rd := r.state.Round
-		rd.Lists, rd.From, rd.Top, rd.Last = i+1, time.Time{}, time.Time{}, ""
+		rd.Lists, rd.place = i+1, place{}
 		if err := r.checkpoint(ctx, false); err != nil {
 			return err
 		}
@@ -172,8 +232,11 @@ func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
 
 // begin sets what the objects of a list are sent by.
 func (r *reader) begin(l *Resource, since time.Time, members bool) {
-	r.list, r.since, r.members = l, since, members
+	r.list, r.since, r.members, r.pager = l, since, members, nil
 }
+
+// attempts is how often a list is read that becomes shorter under way.
+const attempts = 3
 
 // read reads one list of an object: what has changed, or all.
 func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
@@ -181,29 +244,31 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	id := o.Text("id")
 	known, before := p.Marks[id]
 	whole := r.state.Round.whole(l)
-	r.begin(l, time.Time{}, before || !r.state.Round.Start.Equal(r.req.Start))
-	if before && l.Cursor != nil {
+	r.begin(l, time.Time{}, before && !(whole && l.window()) || !r.state.Round.Start.Equal(r.req.Start))
+	if l.Cursor != nil && !known.At.IsZero() && !(whole && l.window()) {
 		r.since = known.At.Add(-l.Cursor.LookBack)
 	}
 	list := &List{Path: expand(l.Path, o), Check: whole && l.Whole != Never && (l.Cursor == nil || l.Cursor.Since == "")}
-	if before && !whole && !r.young(l, known) {
+	if before && !whole && !r.young(l, known) && !l.window() && l.Each == "" {
 		list.ETag = known.Tag
 	}
-	next := mark{At: known.At}
-	var err error
-	switch {
-	case l.Cursor == nil:
-		err = r.pages(ctx, l, list, o, func(o *Object) (bool, error) { return true, r.send(ctx, l, o) })
-	case l.Cursor.Since != "":
-		err = r.ascending(ctx, l, list, o, whole, &next)
-	default:
-		err = r.descending(ctx, l, list, o, whole, &next)
+	r.pager = list
+	next := mark{At: known.At, ID: known.ID}
+	err := r.once(ctx, l, list, o, known, whole, &next)
+	for n := 1; err == nil && r.state.Round.Shrunk && n < attempts; n++ {
+		seen := r.state.Round.place
+		r.state.Round.place = place{Latest: seen.Latest, Newest: seen.Newest, Seen: seen.Seen}
+		list.Path, list.ETag, r.members = expand(l.Path, o), "", true
+		err = r.once(ctx, l, list, o, known, whole, &next)
+	}
+	if err == nil && l.window() {
+		err = r.look(ctx, l, o, known, whole, &next)
 	}
 	if err != nil {
 		return r.refuse(l, err)
 	}
-	if list.Shrunk {
-		r.state.Round.miss(l)
+	if r.state.Round.Shrunk {
+		r.state.Round.unsure(l)
 	}
 	switch c := l.Cursor; {
 	case list.pages > 1: // it says nothing of other pages
@@ -217,6 +282,21 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	}
 	p.Marks[id] = next
 	return nil
+}
+
+// once reads a list from its beginning, or from where the round is in it.
+func (r *reader) once(ctx context.Context, l *Resource, list *List, o *Object, known mark, whole bool, next *mark) error {
+	switch {
+	case l.Each != "":
+		return r.each(ctx, l, list, o, known, whole, next)
+	case l.Cursor == nil:
+		return r.pages(ctx, l, list, o, func(o *Object) (bool, error) { return true, r.send(ctx, l, o) })
+	case l.window():
+		return r.inWindow(ctx, l, list, o)
+	case l.Cursor.Since != "":
+		return r.ascending(ctx, l, list, o, whole, next)
+	}
+	return r.descending(ctx, l, list, o, whole, next)
 }
 
 // young reports whether a list is to be read although it has no later rows:
@@ -238,7 +318,7 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 	for again := true; again; {
 		again = false
 		begun, at := from, from
-		list.Path, list.ETag = with(address, l.Cursor.Since, from), tag
+		list.Path, list.ETag = l.Cursor.with(address, from), tag
 		err := r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
 			at = latest(at, r.at(o))
 			return true, r.send(ctx, l, o)
@@ -261,13 +341,13 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 	return nil
 }
 
-// with returns an address with a parameter for a time, without one if that is
-// zero.
-func with(address, param string, at time.Time) string {
+// with returns an address with the parameter for a time, without one if that
+// is zero.
+func (c *Cursor) with(address string, at time.Time) string {
 	if at.IsZero() {
 		return address
 	}
-	return join(address, param+"="+url.QueryEscape(at.UTC().Format(time.RFC3339)))
+	return join(address, c.Since+"="+url.QueryEscape(at.UTC().Add(-c.Margin).Format(cmp.Or(c.Format, time.RFC3339))))
 }
 
 // join adds to the query of an address.
@@ -323,7 +403,11 @@ func (r *reader) at(o *Object) time.Time {
 
 // time is at by the vendor's clock alone.
 func (r *reader) time(o *Object) time.Time {
-	t, _ := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field)) // zero if it is none
+	s := o.Text(r.list.Cursor.Field)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t, _ = time.Parse(time.DateOnly, s) // zero if it is none
+	}
 	return t.UTC()
 }
 
@@ -337,9 +421,10 @@ func latest(a, b time.Time) time.Time {
 // pages gives each object of a list to each, until that has enough, and calls
 // the functions of ends after each page, until one has enough.
 func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Object, each func(*Object) (bool, error), ends ...func() (bool, error)) error {
+	defer r.note()
 	if l.Single || l.Paths != nil {
 		var reply Reply
-		r.requests++
+		r.count()
 		if err := r.client.Do(ctx, Request{URL: list.Path, Header: l.Header, ETag: list.ETag}, &reply); err != nil {
 			return err
 		}
@@ -354,8 +439,11 @@ func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Obj
 		list.Items = strings.Split(l.Items, ".")
 	}
 	for page, err := range list.Pages(ctx) {
-		if r.requests++; err != nil {
+		if r.count(); err != nil {
 			return err
+		}
+		if r.account && list == r.pager && r.state.Round.From.IsZero() && l.Each == "" {
+			r.expect(l, list.Count)
 		}
 		for i, v := range page {
 			more, err := each(&Object{Value: v, Parent: around, Index: i, reader: r})
@@ -402,11 +490,16 @@ func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
 		return err
 	}
 	r.changed = l.Cursor == nil || !r.at(o).Before(r.since)
+	id := o.Int("id")
+	r.fresh = id > r.newest[l]
+	r.newest[l] = max(r.newest[l], id)
+	r.parts = r.partsOf(l, o)
 	for _, f := range r.filler(l) {
 		if err := f.put(ctx, o, r.api.Funcs); err != nil {
 			return err
 		}
 	}
+	r.see(l, o)
 	if !r.changed {
 		return nil
 	}
@@ -426,7 +519,7 @@ func (r *reader) meet(ctx context.Context, l *Resource, o *Object) error {
 	if len(l.Tables) == 0 {
 		return nil
 	}
-	moved := l.Cursor != nil && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
+	moved := l.Cursor != nil && !l.Cursor.Window && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
 	r.again = r.members || moved
 	if !r.again {
 		return nil
@@ -477,7 +570,7 @@ func (r *reader) filler(l *Resource) []*filler {
 	f, ok := r.fillers[l]
 	if !ok {
 		for i := range l.Tables {
-			if one := newFiller(&l.Tables[i], r.req, r.out); one != nil {
+			if one := newFiller(&l.Tables[i], r.req, r.out, l == r.list, ""); one != nil {
 				f = append(f, one)
 			}
 		}
@@ -489,7 +582,7 @@ func (r *reader) filler(l *Resource) []*filler {
 // forgetMembers deletes the rows of a list inside an object that others of its
 // table were met with but it was not.
 func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, met map[string]bool, funcs map[string]Func) error {
-	if r.list.Cursor == nil && r.list.Whole == 0 {
+	if r.list.Cursor == nil && r.list.Whole == 0 && r.list.Each == "" {
 		return nil // they are swept in each round
 	}
 	known := r.state.of(r.list).remember(f.table.Name, met)
@@ -538,8 +631,11 @@ func (o *Object) Find(root *Resource, path string) {
 
 // Read puts one object of the API into reply, for a [Func] that needs it.
 func (o *Object) Read(ctx context.Context, path string, reply *Reply) error {
-	o.reader.requests++
-	return o.reader.client.Get(ctx, path, reply)
+	o.reader.count()
+	if err := o.reader.client.Get(ctx, path, reply); err != nil {
+		return &vendorError{err}
+	}
+	return nil
 }
 
 // found reads the paths that were found.
@@ -579,13 +675,17 @@ func (r *reader) refuse(l *Resource, err error) error {
 		return own.error
 	}
 	s := Status(err)
-	if slices.Contains(l.Empty, s) {
+	if err == nil || slices.Contains(l.Empty, s) {
+		return nil
+	}
+	if r.account && l == r.list && s/100 == 4 && !slices.Contains([]int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooManyRequests}, s) {
+		r.fail(l, err)
 		return nil
 	}
 	switch s {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusUnavailableForLegalReasons:
 	default:
-		return err
+		return &vendorError{err}
 	}
 	if r.refused[l] == nil {
 		r.refused[l] = &refusals{first: err}
@@ -595,8 +695,20 @@ func (r *reader) refuse(l *Resource, err error) error {
 	return nil
 }
 
+// fail says that the tables of a list of the account cannot be read now.
+func (r *reader) fail(l *Resource, err error) {
+	r.failed[l] = err
+	r.state.Round.unsure(l)
+	for _, t := range l.tables() {
+		if r.asked(t) {
+			r.out.Fail(schema.Name{Table: t}, err)
+		}
+	}
+}
+
 // warn tells of the lists that could not be read.
 func (r *reader) warn() {
+	defer clear(r.refused)
 	for l, f := range r.refused {
 		r.out.Warn(setup.Warning{Code: "list_not_read", Message: fmt.Sprintf("What %s has could not be read %s. The rows of %s that are there stay as they are. The first refusal: %v.",
 			l.name(), times(f.n), strings.Join(l.all(), ", "), f.first)})
@@ -633,10 +745,33 @@ func (r *reader) checkpoint(ctx context.Context, must bool) error {
 		return nil
 	}
 	r.requests = 0
+	r.note()
+	r.prune()
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
 	return r.out.Checkpoint(ctx, r.state)
+}
+
+// count counts a request.
+func (r *reader) count() {
+	r.requests++
+	r.state.of(r.list).Spent++
+}
+
+// note remembers that the list being read has become shorter: a sync that goes
+// on in its middle does not see it any more.
+func (r *reader) note() {
+	if r.pager != nil && r.pager.Shrunk {
+		r.state.Round.Shrunk = true
+	}
+}
+
+// expect tells how many rows a table is expected to have.
+func (r *reader) expect(l *Resource, rows int64) {
+	if own := l.own(); len(own) > 0 && r.asked(own[0]) {
+		r.out.Progress(schema.Name{Table: own[0]}, rows)
+	}
 }
 
 // end ends the round: what it did not meet is gone.
@@ -650,11 +785,12 @@ func (r *reader) end(ctx context.Context) error {
 		if !r.wanted[l] || sweeping != nil {
 			return
 		}
+		p := r.state.of(l)
 		for _, name := range rd.swept(l) {
-			sweeping = errors.Join(sweeping, r.sweep(ctx, name))
+			sweeping = errors.Join(sweeping, r.sweep(ctx, name, latest(rd.Start, p.Begun)))
 		}
-		if rd.whole(l) {
-			r.state.of(l).Whole = rd.Start
+		if rd.whole(l) && !slices.Contains(rd.Again, l.name()) {
+			p.Whole, p.Requests, p.Stale = latest(rd.Start, p.Begun), p.Spent, false
 		}
 	})
 	if sweeping != nil {
@@ -664,10 +800,10 @@ func (r *reader) end(ctx context.Context) error {
 	return r.out.Checkpoint(ctx, r.state)
 }
 
-func (r *reader) sweep(ctx context.Context, name string) error {
+func (r *reader) sweep(ctx context.Context, name string, before time.Time) error {
 	for _, t := range r.req.Tables {
 		if t.Name.Table == name {
-			return r.out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: r.state.Round.Start})
+			return r.out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: before})
 		}
 	}
 	return nil
