@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -237,21 +238,15 @@ func (s *state) forget(name schema.Name) {
 
 // Forget implements connector.Forgetter.
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := parseState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, name := range tables {
-		if st.table(name) != nil {
-			st.forget(name)
-			forgot = true
+	return connector.ForgetIn(raw, parseState, func(st *state) (forgot bool) {
+		for _, name := range tables {
+			if st.table(name) != nil {
+				st.forget(name)
+				forgot = true
+			}
 		}
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
+		return forgot
+	})
 }
 
 // keep forgets all tables but those of names, and reports whether there were any.

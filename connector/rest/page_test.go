@@ -1,6 +1,8 @@
 package rest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -186,6 +188,7 @@ func TestOpen(t *testing.T) {
 		step{Ask: "POST /v1/q", Status: 502, Body: "{}"},
 		step{Ask: "POST /v1/q", With: map[string]string{"Content-Type": "application/json", "Accept": "text/csv"}, Body: "{}", Answer: "a,b\n1,2\n"},
 		step{Ask: "DELETE /v1/q", Status: 204},
+		step{Ask: "POST /v1/jobs", Status: 502}, step{Ask: "DELETE /v1/jobs", Status: 204}, step{Ask: "POST /v1/jobs", Answer: "{}"},
 		step{Ask: "POST /v1/once", Status: 502})
 	res, err := cl.Open(t.Context(), rest.Request{Method: "POST", URL: "q", Body: []byte("{}"), Type: "application/json", Header: map[string][]string{"Accept": {"text/csv"}}})
 	if err != nil {
@@ -201,7 +204,14 @@ func TestOpen(t *testing.T) {
 	if err := cl.Do(t.Context(), rest.Request{Method: "DELETE", URL: "q"}, &r); err != nil || r.Value != nil {
 		t.Errorf("got %v, %v", r.Value, err)
 	}
-	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "once", Once: true}, &r); rest.Status(err) != 502 {
+	undo := func(ctx context.Context) error {
+		return cl.Do(ctx, rest.Request{Method: "DELETE", URL: "jobs"}, &rest.Reply{})
+	}
+	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "jobs", Again: undo}, &r); err != nil {
+		t.Error(err)
+	}
+	once := errors.New("not again")
+	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "once", Again: func(context.Context) error { return once }}, &r); err != once {
 		t.Errorf("got %v", err)
 	}
 }

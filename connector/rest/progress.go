@@ -84,14 +84,8 @@ type place struct {
 }
 
 func readState(raw json.RawMessage) (*state, error) {
-	s := &state{}
-	if err := connector.ReadState(raw, s); err != nil {
-		return nil, err
-	}
-	if s.Resources == nil {
-		s.Resources = map[string]*progress{}
-	}
-	return s, nil
+	s := &state{Resources: map[string]*progress{}}
+	return s, connector.ReadState(raw, s)
 }
 
 // of returns the progress of a resource.
@@ -107,24 +101,17 @@ func (s *state) of(r *Resource) *progress {
 // Forget implements [connector.Forgetter] for a source that is read by
 // [API.Sync]. Tables of one list are read together.
 func (a *API) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	s, err := readState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	a.all(func(r *Resource) {
-		p := s.Resources[r.name()]
-		if p == nil || !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
-			return
-		}
-		delete(s.Resources, r.name())
-		forgot = true
+	return connector.ForgetIn(raw, readState, func(s *state) (forgot bool) {
+		a.all(func(r *Resource) {
+			p := s.Resources[r.name()]
+			if p == nil || !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
+				return
+			}
+			delete(s.Resources, r.name())
+			s.Round, forgot = nil, true
+		})
+		return forgot
 	})
-	if !forgot {
-		return raw, nil
-	}
-	s.Round = nil
-	return json.Marshal(s)
 }
 
 // begin makes s the state at the start of a sync, and returns the resources

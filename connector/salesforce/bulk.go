@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/valyala/fastjson"
 
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/setup"
@@ -80,8 +83,8 @@ func (t *reader) makeJob(ctx context.Context) error {
 		return nil
 	}
 	if rd.Job != nil { // its id was lost
-		if err := t.dropLostJobs(ctx, rd.Job.Asked); err != nil {
-			return err
+		if err := t.dropLostJobs(ctx); err != nil {
+			return vendor(err)
 		}
 	} else {
 		rd.Job = &job{Asked: t.now()}
@@ -89,30 +92,42 @@ func (t *reader) makeJob(ctx context.Context) error {
 			return err
 		}
 	}
-	var body struct {
-		Operation string `json:"operation"`
-		Query     string `json:"query"`
-	}
-	body.Operation, body.Query = "queryAll", t.query().unordered()
-	err := t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+	err := t.askForJob(ctx)
 	if code(err) == invalidField {
 		changed, lerr := t.lost(ctx)
 		if lerr != nil {
 			return lerr
 		}
 		if changed {
-			body.Query = t.query().unordered()
-			err = t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+			err = t.askForJob(ctx)
 		}
+	}
+	var refused *rest.StatusError
+	if errors.As(err, &refused) && refused.Method == http.MethodPost && refused.Status/100 == 4 && refused.Status != http.StatusRequestTimeout {
+		rd.Job = nil // there is none
 	}
 	if err != nil {
-		if status := rest.Status(err); status/100 == 4 {
-			rd.Job = nil
-		}
 		return vendor(err)
 	}
-	rd.Job.ID = string(t.reply.Value.GetStringBytes("id"))
 	return t.saveReading(ctx)
+}
+
+// askForJob asks for a job for the reading. Where the answer is lost there may
+// be a job all the same: it is dropped before another is asked for.
+func (t *reader) askForJob(ctx context.Context) error {
+	body, err := json.Marshal(map[string]string{"operation": "queryAll", "query": t.query().unordered()})
+	if err != nil {
+		return err
+	}
+	j := t.progress.Reading.Job
+	err = t.api.do(ctx, rest.Request{Method: http.MethodPost, URL: t.api.path("jobs", "query"), Body: body, Type: "application/json", Again: t.dropLostJobs}, &t.reply)
+	if err != nil {
+		return err
+	}
+	if j.ID = string(t.reply.Value.GetStringBytes("id")); j.ID == "" {
+		return fmt.Errorf("%s: %s made a bulk job and did not say which", t.object.name, t.name)
+	}
+	return nil
 }
 
 // longPoll is the longest time between two looks at a job.
@@ -286,30 +301,37 @@ func (t *reader) leaveJob() {
 	rd.Job = nil
 }
 
-// dropLostJobs deletes jobs that this connection may have made at a time or
-// later, and whose ids it does not know.
-func (t *reader) dropLostJobs(ctx context.Context, asked time.Time) error {
+// lostWithin is how much later than it was asked for a job may have been made.
+const lostWithin = time.Hour
+
+// dropLostJobs deletes jobs that the reading may have made and whose ids it
+// does not know.
+func (t *reader) dropLostJobs(ctx context.Context) error {
+	asked := t.progress.Reading.Job.Asked
 	at := t.api.path("jobs", "query") + "?jobType=V2Query"
 	for at != "" {
-		if err := t.api.get(ctx, at, &t.reply); err != nil {
-			return vendor(err)
+		var r rest.Reply
+		if err := t.api.get(ctx, at, &r); err != nil {
+			return err
 		}
-		var ids []string
-		for _, j := range t.reply.Value.GetArray("records") {
+		for _, j := range r.Value.GetArray("records") {
 			made, err := parseTime(string(j.GetStringBytes("createdDate")))
-			if err == nil && !made.Before(asked) && string(j.GetStringBytes("object")) == t.object.name &&
-				string(j.GetStringBytes("operation")) == "queryAll" && string(j.GetStringBytes("createdById")) == t.api.user() {
-				ids = append(ids, string(j.GetStringBytes("id")))
+			if err != nil || made.Before(asked) || made.Sub(asked) > lostWithin || !t.mine(j) {
+				continue
+			}
+			if err := t.api.deleteJob(ctx, string(j.GetStringBytes("id"))); err != nil {
+				return err
 			}
 		}
-		at = string(t.reply.Value.GetStringBytes("nextRecordsUrl"))
-		for _, id := range ids {
-			if err := t.api.deleteJob(ctx, id); err != nil {
-				return vendor(err)
-			}
-		}
+		at = string(r.Value.GetStringBytes("nextRecordsUrl"))
 	}
 	return nil
+}
+
+// mine reports whether an entry of the list of jobs is as one of the reader's.
+func (t *reader) mine(j *fastjson.Value) bool {
+	return string(j.GetStringBytes("object")) == t.object.name && string(j.GetStringBytes("operation")) == "queryAll" &&
+		string(j.GetStringBytes("createdById")) == t.api.user()
 }
 
 // tidy deletes the jobs that nobody needs any more.

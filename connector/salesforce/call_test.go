@@ -16,7 +16,7 @@ func TestRequests(t *testing.T) {
 		o.adapt = func(s *source) { s.bulkFrom, s.bulkPart = 100, 60 }
 		m := o.model()
 		tables := []string{"Account", "Contact", "UserRole", "UserLicense", "TaskStatus"}
-		kinds := []string{"token", "global", "batch", "describe", "query", "more", "deleted", "job", "poll", "results", "drop", "limits", "versions", "identity", "jobs", "abort"}
+		kinds := []string{"token", "global", "composite", "describe", "query", "more", "deleted", "job", "poll", "results", "drop", "limits", "versions", "identity", "jobs", "abort"}
 		counted := func(f func()) string {
 			before := map[string]int{}
 			for _, k := range kinds {
@@ -38,27 +38,27 @@ func TestRequests(t *testing.T) {
 			}
 		}
 		// A count for each of Account, Contact and UserRole, a page for all but
-		// Contact, which is a job; the objects themselves by one batch.
+		// Contact, which is a job; the objects themselves by one request.
 		expect("history", counted(func() { o.mustSync(t, m, tables...) }),
-			"token batch describe describe describe describe describe query query query query query query query job poll poll results results drop")
+			"token composite describe describe describe describe describe query query query query query query query job poll poll results results drop")
 		o.Advance(time.Hour)
 		// A page for each object, and the log of deletes for one.
-		expect("nothing changed", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query deleted")
+		expect("nothing changed", counted(func() { o.mustSync(t, m, tables...) }), "token composite describe describe describe describe describe query query query deleted")
 		o.Advance(time.Hour)
 		for _, id := range o.IDs("Contact", false)[:70] {
 			check(t, o.Update("Contact", id, nil))
 		}
 		o.Advance(time.Hour)
-		expect("two pages", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query query deleted")
+		expect("two pages", counted(func() { o.mustSync(t, m, tables...) }), "token composite describe describe describe describe describe query query query query deleted")
 		o.equal(t, m, "Contact")
 		o.Advance(24 * time.Hour)
-		expect("the next day", counted(func() { o.mustSync(t, m, tables...) }), "token batch describe describe describe describe describe query query query query query deleted deleted deleted")
+		expect("the next day", counted(func() { o.mustSync(t, m, tables...) }), "token composite describe describe describe describe describe query query query query query deleted deleted deleted")
 		expect("all objects", counted(func() {
 			s := o.open(t)
 			if _, err := s.Tables(t.Context(), nil); err != nil {
 				t.Error(err)
 			}
-		}), "token global batch"+strings.Repeat(" describe", len(o.objects())))
+		}), "token global composite"+strings.Repeat(" describe", len(o.objects())))
 	})
 }
 
@@ -78,7 +78,7 @@ func TestCallTable(t *testing.T) {
 		for _, want := range []string{
 			"GET|/services/data/v63.0/queryAll?q=SELECT … FROM Account WHERE SystemModstamp >= 2026-03-02T09:50:00.000Z AND SystemModstamp < 2026-03-02T11:00:00.000Z ORDER BY SystemModstamp,Id",
 			"GET|/services/data/v63.0/sobjects/UserRole/deleted/?end=2026-03-02T11%3A00%3A00Z&start=2026-03-02T10%3A00%3A00Z",
-			"POST|/services/data/v63.0/composite/batch",
+			"POST|/services/data/v63.0/composite",
 		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no %s in\n%s", want, got)

@@ -11,6 +11,9 @@ import (
 
 // readDeletes marks the rows that the log of deletes has. It is not known what
 // was deleted if the log does not reach back far enough, or has too much.
+//
+// The log may have rows that were undeleted since. They changed when they were:
+// the reading, which follows, goes back to the first of the deletes.
 func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 	p := t.progress
 	now := t.now()
@@ -39,6 +42,13 @@ func (t *reader) readDeletes(ctx context.Context) (known bool, err error) {
 	}
 	for _, d := range v.GetArray("deletedRecords") {
 		t.sent = true
+		at, err := parseTime(string(d.GetStringBytes("deletedDate")))
+		if err != nil {
+			at = since
+		}
+		if at = at.Add(-lookBack); at.Before(p.Reading.From) {
+			p.Reading.From = at
+		}
 		if err := t.mark(ctx, d.GetStringBytes("id")); err != nil {
 			return false, err
 		}

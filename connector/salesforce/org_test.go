@@ -24,7 +24,8 @@ import (
 // An org is a simulated organization, whose time stands still but for Advance.
 type org struct {
 	*simulator.Simulator
-	before func(*http.Request) // is told of each request; nil: nothing is
+	before func(*http.Request)  // is told of each request; nil: nothing is
+	after  func(*http.Response) // is told of each answer, and may change it; nil: nothing is
 	config map[string]any
 	adapt  func(*source) // how sources read; nil: as for small orgs
 	rotate connector.Rotate
@@ -100,6 +101,9 @@ func (o *org) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	o.ServeHTTP(w, in)
 	res = w.Result()
 	res.Request = r
+	if o.after != nil {
+		o.after(res)
+	}
 	return res, nil
 }
 

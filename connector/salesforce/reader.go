@@ -69,6 +69,9 @@ const lookBack = 10 * time.Minute
 // read reads what the table needs.
 func (t *reader) read(ctx context.Context) error {
 	p := t.progress
+	if err := t.api.timed(ctx); err != nil {
+		return err
+	}
 	if !p.Fields.covers(t.fields) {
 		t.begin(true) // what is new has values in rows that have not changed
 	}
@@ -85,13 +88,9 @@ func (t *reader) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case known:
-		case t.object.way() == byLog:
+		if !known {
 			t.begin(true)
 			t.api.quiet = true
-		default:
-			p.DeletesSince = p.Reading.Until
 		}
 	}
 	t.rows.Fresh = p.Reading.Whole && !t.sent
@@ -137,7 +136,9 @@ func (t *reader) begin(whole bool) {
 		t.leaveJob()
 	}
 	t.progress.Reading = &reading{Whole: whole, Until: t.now()}
-	if whole {
+	if !whole {
+		t.progress.Reading.From = t.progress.Since.Add(-lookBack)
+	} else {
 		t.progress.Fields = fieldsOf(t.fields)
 		t.state.Deferred.Add(t.table.Name, t.req.Start)
 	}
@@ -158,7 +159,7 @@ func (t *reader) query() *query {
 	rd := t.progress.Reading
 	q := &query{object: t.object, fields: t.fields, after: rd.After}
 	if !rd.Whole {
-		q.from, q.to = t.progress.Since.Add(-lookBack), rd.Until
+		q.from, q.to = rd.From, rd.Until
 	}
 	return q
 }

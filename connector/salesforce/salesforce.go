@@ -33,9 +33,9 @@
 //
 // Rows of most objects can be read after they were deleted: they get is_deleted
 // and are marked as deleted. For others Salesforce keeps a log of deletes for
-// 15 days. If the last sync is longer ago than that, or the log has been cut,
-// the object is read as a whole again. Once a day the log is read for all
-// objects: rows may leave the recycle bin between two syncs.
+// 15 days. Once a day the log is read for all objects: rows may leave the
+// recycle bin between two syncs. If the last sync is more than 14 days ago, or
+// the log has been cut, the object is read as a whole again.
 package salesforce
 
 import (
@@ -177,7 +177,7 @@ func (s *source) Close() error {
 func (s *source) now() time.Time {
 	now := s.env.Now()
 	if s.api != nil {
-		now = now.Add(s.api.ahead)
+		now = now.Add(s.api.clock.ahead)
 	}
 	return now.UTC().Truncate(time.Second)
 }

@@ -35,11 +35,16 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		s.api.client.Tries, s.api.client.Patience = 2, time.Minute // somebody sits and waits
 		err = s.api.identify(ctx)
 	}
+	if err == nil {
+		err = s.api.timed(ctx)
+	}
 	var pause *setup.Reschedule
 	switch problem := setup.AsProblem(err); {
 	case problem != nil && problem.Code == "permission_denied":
 		results.Add(passed(testConnect), passed(testLogin))
 		return results.Add(failed(testPermission, problem.Message))
+	case problem != nil && problem.Code == "clock_differs":
+		return results.Add(failed(testConnect, problem.Message))
 	case problem != nil:
 		return results.Add(passed(testConnect), failed(testLogin, problem.Message))
 	case errors.As(err, &pause):

@@ -51,7 +51,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		return err
 	}
 	st.keep(req)
-	st.begin(req.Start)
+	st.Begin(req.Start)
 	r := &run{source: s, req: req, out: out, state: st}
 	err = r.all(ctx)
 	var v *vendorError

@@ -38,11 +38,14 @@ func TestPassingTrouble(t *testing.T) {
 		warns  string // part of a warning
 	}{
 		{name: "server errors", faults: []simulate.Fault{{Path: "query", Status: 500, Count: 3}, {Path: "deleted", Status: 502}, {Path: "jobs", Status: 503, RetryAfter: "20"}}},
+		{name: "one object is not described", faults: []simulate.Fault{{Path: "Contact/describe", Status: 500, Count: 3}, {Path: "User/describe", Status: 429, Count: 2}}},
 		{name: "throttled", faults: []simulate.Fault{{Path: "query", Status: 429, RetryAfter: "30", Count: 3}}},
 		{name: "too many at once", faults: []simulate.Fault{{Path: "query", Status: 503, Count: 2}}},
 		{name: "connections are cut", faults: []simulate.Fault{{Path: "query", Cut: true, Count: 2}, {Path: "composite", Cut: true}, {Path: "token", Cut: true}}},
 		{name: "answers are cut", faults: []simulate.Fault{{Path: "queryAll", Half: true, Count: 2}, {Path: "composite", Half: true}, {Path: "results", Half: true, Count: 3}}},
 		{name: "answers end early", faults: []simulate.Fault{{Path: "queryAll", Short: true, Count: 2}, {Path: "results", Short: true, Count: 3}}},
+		{name: "answers about a new job are lost", faults: []simulate.Fault{{Path: "jobs/query", Half: true}, {Path: "jobs/query", After: 1, Half: true, Count: 2}}},
+		{name: "answers about new jobs and lists of them are lost", faults: []simulate.Fault{{Path: "jobs/query", Short: true, Count: 3}}},
 		{name: "results vanish", faults: []simulate.Fault{{Path: "results", After: 1, Status: 404, Code: "NOT_FOUND"}}},
 		{name: "locators expire", faults: []simulate.Fault{{Path: "results", After: 1, Status: 400, Code: "INVALID_QUERY_LOCATOR"}}},
 		{name: "a job vanishes", before: func(o *org) func(*http.Request) {
@@ -207,6 +210,32 @@ func TestObjectVanishes(t *testing.T) {
 		}
 		o.equal(t, m, "Account")
 		o.equal(t, m, "User")
+	})
+}
+
+// An object that Salesforce cannot describe for now is not taken for gone: the
+// sync fails, and the next one goes on.
+func TestNotDescribed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		o.mustSync(t, m, "Account", "Contact")
+		o.Break(simulate.Fault{Path: "Contact/describe", Status: 503, Count: -1})
+		if _, err := o.open(t).Tables(t.Context(), m.Warn); err == nil || !strings.Contains(err.Error(), "Contact/describe: 503") {
+			t.Errorf("got %v", err)
+		}
+		if err := o.sync(t, m, "Account", "Contact"); err == nil {
+			t.Error("the sync succeeded")
+		}
+		o.Mend()
+		o.Advance(time.Hour)
+		check(t, o.Update("Contact", o.IDs("Contact", false)[0], nil))
+		o.Advance(time.Hour)
+		o.mustSync(t, m, "Account", "Contact")
+		o.equal(t, m, "Contact")
+		if n := m.Expected[tableName("Contact")]; n > 10 {
+			t.Errorf("%d rows of Contact were expected: it was read again", n)
+		}
 	})
 }
 

@@ -67,7 +67,7 @@ func (s *Faults) All() []Fault {
 // to write the answer, or nil if there is nothing left to answer. It panics
 // with http.ErrAbortHandler to cut the connection.
 func (s *Faults) Strike(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	f := s.take(r.URL.Path)
+	f := s.Take(r.URL.Path)
 	switch {
 	case f == nil:
 		return w
@@ -85,7 +85,9 @@ func (s *Faults) Strike(w http.ResponseWriter, r *http.Request) http.ResponseWri
 	return nil
 }
 
-func (s *Faults) take(path string) *Fault {
+// Take returns a copy of the fault that strikes a request for a path, nil if
+// none does. It counts as having struck.
+func (s *Faults) Take(path string) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.list {
