@@ -63,7 +63,7 @@ func (s *source) inRepository() []*rest.Resource {
 				{Name: "user_email", Only: has("commit.author.email"), Columns: `email STRING key = commit.author.email, user_id LONG = author.id,
 					name STRING = commit.author.name`}},
 			Details: inCommit},
-		{Path: repo + "releases", Whole: day, Tables: []rest.Table{
+		{Path: repo + "releases", PerLogin: true, Whole: day, Tables: []rest.Table{
 			{Name: "release", Columns: `id LONG key, author_id LONG = author.id, repository_id LONG = ^id, body STRING, created_at UTC_DATETIME,
 				draft BOOLEAN, name STRING, prerelease BOOLEAN, published_at UTC_DATETIME, tag_name STRING, target_commitish STRING, updated_at UTC_DATETIME`,
 				Children: []rest.Table{{Name: "asset", Each: "assets", Columns: `id LONG key, release_id LONG = ^id, uploader_id LONG = uploader.id,
@@ -168,13 +168,13 @@ var events = []rest.Table{
 func (s *source) inOrganization() []*rest.Resource {
 	const org = "orgs/{login}/"
 	return []*rest.Resource{
-		{Path: org + "teams", Tables: []rest.Table{
+		{Path: org + "teams", PerLogin: true, Tables: []rest.Table{
 			{Name: "team", Columns: `id LONG key, org_id LONG = ^id, parent_id LONG = parent.id, description STRING, name STRING, privacy STRING, slug STRING`}},
 			Details: []*rest.Resource{
 				{Path: "orgs/{^login}/teams/{slug}/members", Tables: []rest.Table{
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
 				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
-		{Path: org + "members", Whole: day, Met: s.meet, Finds: s.users},
+		{Path: org + "members", PerLogin: true, Whole: day, Met: s.meet, Finds: s.users},
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", ID: "url", LookBack: lookBack},
 			Tables: []rest.Table{
 				{Name: "security_alert", Columns: `number LONG key, repository_id LONG key = repository.id, dismissed_by LONG = dismissed_by.id,
@@ -190,7 +190,7 @@ func (s *source) inOrganization() []*rest.Resource {
 						{Name: "security_cwe", Each: "cwes", Columns: `cwe_id STRING key, name STRING`},
 						{Name: "security_reference", Each: "references", Columns: `url STRING key, security_advisory_ghsa_id STRING key = ^ghsa_id`}}},
 			}},
-		{Path: org + "projectsV2", Empty: []int{404}, Tables: []rest.Table{
+		{Path: org + "projectsV2", PerLogin: true, Empty: []int{404}, Tables: []rest.Table{
 			{Name: "project_v_2", Columns: `id LONG key, creator_id LONG = creator.id, deleted_by_id LONG = deleted_by.id,
 				latest_status_update_creator_id LONG = latest_status_update.creator.id, owner_id LONG = owner.id, closed_at UTC_DATETIME,
 				created_at UTC_DATETIME, deleted_at UTC_DATETIME, description STRING, is_public BOOLEAN = public, is_template BOOLEAN,

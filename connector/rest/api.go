@@ -66,6 +66,12 @@ type Resource struct {
 	// list is as it was by its ETag.
 	Cursor *Cursor
 
+	// PerLogin says that what the list has depends on who asks. Where the Client
+	// has several credentials each asks for it, and what any of them sees counts.
+	// The Lists of an object of a root are asked for by those who see it. It is
+	// not for lists with a Cursor.
+	PerLogin bool
+
 	// Whole is how often the list is read as a whole, for rows that are gone.
 	// 0: in every round.
 	Whole time.Duration

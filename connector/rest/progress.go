@@ -64,10 +64,11 @@ type round struct {
 	Partial []string `json:"partial,omitempty"`
 	Again   []string `json:"again,omitempty"`
 
-	Done  map[string]int64 `json:"done,omitempty"`  // by root: objects up to this id are done
-	Lists int              `json:"lists,omitempty"` // of the next object: that many lists are done
-	Ended []string         `json:"ended,omitempty"` // roots that are done
-	place                  // in the next list
+	Done   map[string]int64 `json:"done,omitempty"`   // by root: objects up to this id are done
+	Object int64            `json:"object,omitempty"` // the next
+	Lists  int              `json:"lists,omitempty"`  // of that: so many are done
+	Ended  []string         `json:"ended,omitempty"`  // roots that are done
+	place                   // in the next list
 }
 
 // A place is how far a list has been read.

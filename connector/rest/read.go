@@ -70,7 +70,7 @@ func (r *reader) once(ctx context.Context, l *Resource, list *List, o *Object, k
 	case l.Each != "":
 		return r.each(ctx, l, list, o, known, whole, next)
 	case l.Cursor == nil:
-		return r.pages(ctx, l, list, o, func(o *Object) (bool, error) { return true, r.send(ctx, l, o) })
+		return r.byEach(ctx, l, list, o)
 	case l.window():
 		return r.inWindow(ctx, l, list, o)
 	case l.Cursor.Since != "":

@@ -118,6 +118,8 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	if err != nil {
 		return err
 	}
+	all := r.client
+	defer func() { r.client = all }()
 	r.account = root.account()
 	slices.SortFunc(objects, func(a, b *Object) int { return int(a.Int("id") - b.Int("id")) })
 	for _, o := range objects {
@@ -125,10 +127,16 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 		if id <= r.state.Round.Done[root.name()] {
 			continue
 		}
+		rd := r.state.Round
+		if rd.Object != id { // the one that was being read is gone
+			rd.Object, rd.Lists, rd.place = id, 0, place{}
+		}
+		if r.client = all; len(o.logins) > 0 {
+			r.client = of(o.logins)
+		}
 		if err := r.listsOf(ctx, root, o); err != nil {
 			return err
 		}
-		rd := r.state.Round
 		if rd.Done == nil {
 			rd.Done = map[string]int64{}
 		}
@@ -142,44 +150,79 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 }
 
 // objects reads a root's own list, and keeps of it what its lists need.
-func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, err error) {
+func (r *reader) objects(ctx context.Context, root *Resource) ([]*Object, error) {
 	if root.account() {
 		return []*Object{{Value: identified(1), reader: r}}, nil
 	}
 	r.account = false
 	r.begin(root, time.Time{}, false)
-	paths := root.Paths
-	if paths == nil {
-		paths = []string{root.Path}
-	}
-	missed := false
-	for _, path := range paths {
-		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
-		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
-			if len(root.Lists) > 0 {
-				kept = append(kept, o.keep(root.Keep))
-			}
-			return true, r.send(ctx, root, o)
-		})
-		if err != nil || list.Shrunk {
-			missed = true
-			for _, l := range append(root.Lists, root) {
-				r.state.Round.miss(l)
-				if err == nil {
-					r.state.Round.unsure(l)
-				}
-			}
-		}
-		if err := r.refuse(root, err); err != nil {
+	kept, missed := &met{at: map[int64]int{}}, false
+	for _, path := range root.paths() {
+		all, err := r.objectsAt(ctx, root, path, kept)
+		if err != nil {
 			return nil, err
 		}
+		missed = missed || !all
 	}
 	for _, l := range root.Lists {
 		if p := r.state.Resources[l.name()]; p != nil && !missed {
-			p.keep(kept)
+			p.keep(kept.objects)
 		}
 	}
-	return kept, nil
+	return kept.objects, nil
+}
+
+// objectsAt reads a root's list, or one of its objects, as each login sees it.
+// It reports whether it can have missed none.
+func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kept *met) (complete bool, err error) {
+	all, before := r.client, len(kept.objects)
+	defer func() { r.client = all }()
+	complete = true
+	var refusal error
+	for _, c := range r.asking(root) {
+		r.client = c
+		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
+		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
+			if kept.add(o.keep(root.Keep), c) {
+				return true, r.send(ctx, root, o)
+			}
+			return true, nil
+		})
+		if denied(err) && root.Paths != nil { // others may see it
+			refusal = err
+			continue
+		}
+		if err != nil || list.Shrunk {
+			complete = false
+			r.missed(root, list.Shrunk)
+		}
+		if err := r.refuse(root, err); err != nil {
+			return false, err
+		}
+	}
+	if refusal != nil && len(kept.objects) == before {
+		r.missed(root, false)
+		return false, r.refuse(root, refusal)
+	}
+	return complete, nil
+}
+
+// missed notes that objects of a root may not have been met: unseen, as rows
+// went away under way, or because they may not be read.
+func (r *reader) missed(root *Resource, unseen bool) {
+	for _, l := range append(root.Lists, root) {
+		if r.state.Round.miss(l); unseen {
+			r.state.Round.unsure(l)
+		}
+	}
+}
+
+// paths are those of a root's own list.
+func (r *Resource) paths() []string {
+	if r.Paths != nil {
+		return r.Paths
+	}
+	return []string{r.Path}
 }
 
 // keep returns a copy of an object with some of its fields.

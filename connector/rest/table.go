@@ -62,6 +62,7 @@ type Object struct {
 	Index  int     // in the list
 
 	reader *reader
+	logins []*Client // that see an object of a root; nil: it is asked for by all
 }
 
 // Get returns a value by a source as the columns of a [Table] have it, without
