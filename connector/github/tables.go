@@ -82,13 +82,15 @@ func (s *source) inRepository() []*rest.Resource {
 				{Name: "workflow_run", Columns: run, Children: []rest.Table{
 					{Name: "workflow_run_pull_request", Each: "pull_requests", Fixed: true, Columns: `pull_request_id LONG key = id, workflow_run_id LONG key = ^id`}}},
 				{Name: "workflow_run_attempt", Columns: runAttempt}},
-			Details: []*rest.Resource{{Path: "repos/{^full_name}/actions/runs/{id}/jobs?filter=all", Items: "jobs", Tables: []rest.Table{
-				{Name: "workflow_run_job", Columns: `id LONG key, run_id LONG, check_run_url STRING, completed_at STRING, conclusion STRING, created_at STRING,
+			Details: []*rest.Resource{
+				{Path: "repos/{^full_name}/actions/runs/{id}/jobs?filter=all", Items: "jobs", Tables: []rest.Table{
+					{Name: "workflow_run_job", Columns: `id LONG key, run_id LONG, check_run_url STRING, completed_at STRING, conclusion STRING, created_at STRING,
 					head_branch STRING, head_sha STRING, html_url STRING, labels JSON, name STRING, node_id STRING, run_attempt INT, run_url STRING,
 					runner_group_id INT, runner_group_name STRING, runner_id INT, runner_name STRING, started_at STRING, status STRING, url STRING,
 					workflow_name STRING`,
-					Children: []rest.Table{{Name: "workflow_run_job_step", Each: "steps", Fixed: true, Columns: `number INT key,
-						workflow_run_job_id LONG key = ^id, completed_at STRING, conclusion STRING, name STRING, started_at STRING, status STRING`}}}}}}},
+						Children: []rest.Table{{Name: "workflow_run_job_step", Each: "steps", Fixed: true, Columns: `number INT key,
+						workflow_run_job_id LONG key = ^id, completed_at STRING, conclusion STRING, name STRING, started_at STRING, status STRING`}}}}},
+				{Path: "repos/{^full_name}/actions/runs/{id}/attempts", Single: true, For: attempts, Tables: []rest.Table{{Name: "workflow_run_attempt", Columns: runAttempt}}}}},
 		{Path: repo + "stargazers", Header: starred, Whole: day, Tables: []rest.Table{
 			{Name: "stargazer", Columns: `login STRING key = user.login, repository_id LONG key = ^id, starred_at UTC_DATETIME`}}},
 		{Path: repo + "teams", Whole: day, Empty: []int{404}, Tables: []rest.Table{ // 404: the repository is a person's
@@ -178,7 +180,7 @@ func (s *source) inOrganization() []*rest.Resource {
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", ID: "url", LookBack: lookBack},
 			Tables: []rest.Table{
 				{Name: "security_alert", Columns: `number LONG key, repository_id LONG key = repository.id, dismissed_by LONG = dismissed_by.id,
-					security_advisory_ghsa_id STRING = security_advisory.ghsa_id, vulnerability_id STRING, created_at UTC_DATETIME,
+					security_advisory_ghsa_id STRING = security_advisory.ghsa_id, vulnerability_id STRING = @vulnerable, created_at UTC_DATETIME,
 					dependency_manifest_path STRING = dependency.manifest_path, dependency_package_ecosystem STRING = dependency.package.ecosystem,
 					dependency_package_name STRING = dependency.package.name, dependency_scope STRING = dependency.scope, dismissed_at UTC_DATETIME,
 					dismissed_comment STRING, dismissed_reason STRING, fixed_at UTC_DATETIME, state STRING, updated_at UTC_DATETIME`},
@@ -188,6 +190,9 @@ func (s *source) inOrganization() []*rest.Resource {
 					Children: []rest.Table{
 						{Name: "security_advisory_cwe", Each: "cwes", Columns: `cwe_id STRING key, security_advisory_id STRING key = ^ghsa_id`},
 						{Name: "security_cwe", Each: "cwes", Columns: `cwe_id STRING key, name STRING`},
+						{Name: "security_advisory_vulnerability", Each: "vulnerabilities", Columns: `security_advisory_id STRING key = ^ghsa_id, vulnerability_id STRING key = @vulnerability`},
+						{Name: "security_vulnerability", Each: "vulnerabilities", Columns: `_fivetran_id STRING key = @vulnerability, package_ecosystem STRING = package.ecosystem,
+							package_name STRING = package.name, patched_version_identifier STRING = first_patched_version.identifier, severity STRING, vulnerable_version_range STRING`},
 						{Name: "security_reference", Each: "references", Columns: `url STRING key, security_advisory_ghsa_id STRING key = ^ghsa_id`}}},
 			}},
 		{Path: org + "projectsV2", PerLogin: true, Empty: []int{404}, Tables: []rest.Table{
@@ -199,10 +204,10 @@ func (s *source) inOrganization() []*rest.Resource {
 				latest_status_update_status STRING = latest_status_update.status, latest_status_update_target_date NAIVE_DATE = latest_status_update.target_date,
 				latest_status_update_updated_at UTC_DATETIME = latest_status_update.updated_at, number LONG, short_description STRING, state STRING,
 				title STRING, updated_at UTC_DATETIME`}},
-			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", Tables: []rest.Table{
+			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", For: s.items, Tables: []rest.Table{
 				{Name: "project_v_2_item", Columns: `id LONG key, creator_id LONG = creator.id, milestone_id LONG = content.milestone.id,
 					parent_issue_id LONG = content.parent.id, project_v_2_id LONG = ^id, repository_id LONG = content.repository.id, archived_at UTC_DATETIME,
-					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME`,
+					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME, content_* = content`,
 					Children: []rest.Table{{Name: "project_v_2_custom_field", Each: "fields", Columns: `project_v_2_field_id LONG key = id,
 						project_v_2_item_id LONG key = ^id, data_type STRING, name STRING, value STRING`}}}}}}},
 		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404, 422}, Tables: copilot("", "^login", "")},

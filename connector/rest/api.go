@@ -82,6 +82,10 @@ type Resource struct {
 	// Details are read for each object when it is sent.
 	Details []*Resource
 
+	// For returns the paths that a detail has for an object, where Path cannot
+	// say. nil: Path.
+	For func(ctx context.Context, o *Object) ([]string, error)
+
 	// Empty are statuses that say that there is nothing: 404 is not, as
 	// somebody may not be allowed to see what there is.
 	Empty []int
@@ -176,13 +180,18 @@ func (a *API) all(visit func(*Resource)) {
 	}
 }
 
-// Tables returns the tables that the resources fill.
+// Tables returns the tables that the resources fill. One that several fill is
+// as the first has it.
 func (a *API) Tables() []schema.Table {
 	var out []schema.Table
 	var add func(*Resource)
 	add = func(r *Resource) {
 		for i := range r.Tables {
-			r.Tables[i].walk(func(t *Table) { out = append(out, t.Schema()) })
+			r.Tables[i].walk(func(t *Table) {
+				if !slices.ContainsFunc(out, func(s schema.Table) bool { return s.Name.Table == t.Name }) {
+					out = append(out, t.Schema())
+				}
+			})
 		}
 		for _, d := range r.Details {
 			add(d)

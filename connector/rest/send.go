@@ -69,8 +69,20 @@ func (r *reader) detail(ctx context.Context, d *Resource, o *Object) error {
 	if !slices.ContainsFunc(d.tables(), r.asked) {
 		return nil
 	}
-	list := &List{Path: expand(d.Path, o)}
-	err := r.pages(ctx, d, list, o, func(o *Object) (bool, error) {
+	if d.For == nil {
+		return r.detailAt(ctx, d, expand(d.Path, o), o)
+	}
+	paths, err := d.For(ctx, o)
+	for _, path := range paths {
+		if err := r.detailAt(ctx, d, path, o); err != nil {
+			return err
+		}
+	}
+	return r.refuse(d, err)
+}
+
+func (r *reader) detailAt(ctx context.Context, d *Resource, path string, o *Object) error {
+	err := r.pages(ctx, d, &List{Path: path}, o, func(o *Object) (bool, error) {
 		if d.Met != nil {
 			if err := d.Met(ctx, o); err != nil {
 				return false, err

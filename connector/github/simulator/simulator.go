@@ -372,6 +372,11 @@ func (s *Simulator) answer(r *http.Request, path string) (body []byte, status in
 	if rt.commits && len(docs) == 0 {
 		return no(http.StatusConflict, "Git Repository is empty.")
 	}
+	if project, ok := strings.CutSuffix(path, "/items"); ok && strings.Contains(path, "/projectsV2/") {
+		if docs = withFields(docs, s.lists[project+"/fields"], r.URL.Query().Get("fields")); docs == nil {
+			return no(http.StatusUnprocessableEntity, "fields are none of the project's.")
+		}
+	}
 	return rt.page(r.URL, s.visible(token, list, docs), no)
 }
 
@@ -412,7 +417,7 @@ func (s *Simulator) single(path string) Doc {
 		list = "user/orgs"
 	}
 	for _, d := range s.lists[list] {
-		for _, k := range []string{"full_name", "number", "sha", "login", "name", "id"} {
+		for _, k := range []string{"full_name", "number", "sha", "login", "name", "run_attempt", "id"} {
 			if d[k] != nil && fmt.Sprint(d[k]) == last && (k != "id" || list == "user") {
 				return d
 			}
