@@ -106,6 +106,10 @@ func (s *source) inRepository() []*rest.Resource {
 	}
 }
 
+// closed are the answers of Copilot's metrics where nobody may have them, or
+// GitHub has closed the path (changelog, 2026-01-29).
+var closed = []int{404, 410, 422}
+
 // lookBack is for rows that come late into a list in order of their time.
 const lookBack = 5 * time.Minute
 
@@ -175,7 +179,7 @@ func (s *source) inOrganization() []*rest.Resource {
 			Details: []*rest.Resource{
 				{Path: "orgs/{^login}/teams/{slug}/members", Tables: []rest.Table{
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
-				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
+				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: closed, Tables: copilot("_team", "^^login", "^id")}}},
 		{Path: org + "members", PerLogin: true, Whole: day, Met: s.meet, Finds: s.users},
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", ID: "url", LookBack: lookBack},
 			Tables: []rest.Table{
@@ -210,7 +214,7 @@ func (s *source) inOrganization() []*rest.Resource {
 					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME, content_* = content`,
 					Children: []rest.Table{{Name: "project_v_2_custom_field", Each: "fields", Columns: `project_v_2_field_id LONG key = id,
 						project_v_2_item_id LONG key = ^id, data_type STRING, name STRING, value STRING`}}}}}}},
-		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404, 422}, Tables: copilot("", "^login", "")},
+		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: closed, Tables: copilot("", "^login", "")},
 	}
 }
 

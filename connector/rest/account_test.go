@@ -217,6 +217,57 @@ func TestRowSlipsBeforeAnInterruption(t *testing.T) {
 	}
 }
 
+// An object that goes away while its lists are read leaves those of the next
+// alone.
+func TestObjectGoesBeforeAnInterruption(t *testing.T) {
+	v := &vendor{things: things(3), boxes: `[{"id":1,"name":"a/b c"},{"id":2,"name":"a/b c"}]`}
+	source := func() declared {
+		s := v.source(&rest.Resource{Path: "boxes/{name}/things"})
+		s.Roots[0].Lists[0].Tables[0].Columns = "id LONG key, box_id LONG key = ^id"
+		s.Roots[0].Lists = append(s.Roots[0].Lists, &rest.Resource{Path: "boxes/{name}/things/{id}/notes", Tables: []rest.Table{{Name: "note", Columns: "box_id LONG key = ^id"}}})
+		return s
+	}
+	m := &connectortest.Model{}
+	if err := m.Sync(t.Context(), source()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Sync(t.Context(), stoppingAt{source(), `"lists":1`}); !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	v.boxes = `[{"id":2,"name":"a/b c"}]`
+	for range 2 {
+		if err := m.Sync(t.Context(), source()); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range []string{"1|2", "2|2", "3|2"} {
+			if got := m.Rows("thing", "id", "box_id"); !slices.Contains(got, row) {
+				t.Errorf("%s is not in %v", row, got)
+			}
+		}
+	}
+}
+
+// What one credential may not read or does not see another is asked for; of
+// several refusals the one that says most counts.
+func TestDenied(t *testing.T) {
+	ask := func(who string, status int) step {
+		return step{Ask: "GET /v1/b", With: authorized("Bearer " + who), Status: status, Answer: "{}"}
+	}
+	for _, c := range []struct{ one, two, want int }{{404, 200, 0}, {403, 200, 0}, {404, 403, 403}, {403, 404, 403}, {404, 404, 404}, {422, 0, 422}} {
+		one := scripted(t, ask("1", c.one))
+		one.Auth = rest.Bearer("1")
+		two := scripted(t)
+		if c.two != 0 {
+			two = scripted(t, ask("2", c.two))
+		}
+		two.Auth = rest.Bearer("2")
+		one.Spare = []*rest.Client{two}
+		if err := one.Get(t.Context(), "b", &rest.Reply{}); rest.Status(err) != c.want || (err == nil) != (c.want == 0) {
+			t.Errorf("%d and %d: got %v", c.one, c.two, err)
+		}
+	}
+}
+
 // After a round that began long ago what was read at its beginning is read
 // once more.
 func TestOldRound(t *testing.T) {

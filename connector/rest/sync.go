@@ -111,6 +111,7 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	if !r.needed(root) || slices.Contains(r.state.Round.Ended, root.name()) {
 		return nil
 	}
+	r.account = root.account()
 	if root.Found > 0 {
 		return r.found(ctx, root)
 	}
@@ -120,7 +121,6 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	}
 	all := r.client
 	defer func() { r.client = all }()
-	r.account = root.account()
 	slices.SortFunc(objects, func(a, b *Object) int { return int(a.Int("id") - b.Int("id")) })
 	for _, o := range objects {
 		id := o.Int("id")
@@ -154,7 +154,6 @@ func (r *reader) objects(ctx context.Context, root *Resource) ([]*Object, error)
 	if root.account() {
 		return []*Object{{Value: identified(1), reader: r}}, nil
 	}
-	r.account = false
 	r.begin(root, time.Time{}, false)
 	kept, missed := &met{at: map[int64]int{}}, false
 	for _, path := range root.paths() {
@@ -211,9 +210,10 @@ func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kep
 // went away under way, or because they may not be read.
 func (r *reader) missed(root *Resource, unseen bool) {
 	for _, l := range append(root.Lists, root) {
-		if r.state.Round.miss(l); unseen {
-			r.state.Round.unsure(l)
-		}
+		r.state.Round.miss(l)
+	}
+	if unseen {
+		r.state.Round.unsure(root)
 	}
 }
 
@@ -252,7 +252,7 @@ func (r *reader) listsOf(ctx context.Context, root *Resource, o *Object) error {
 			}
 		}
 		rd := r.state.Round
-		rd.Lists, rd.place = i+1, place{}
+		rd.Lists, rd.place, r.pager = i+1, place{}, nil
 		if err := r.checkpoint(ctx, false); err != nil {
 			return err
 		}
