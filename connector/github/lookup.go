@@ -150,22 +150,14 @@ func vulnerability(v *fastjson.Value) *fastjson.Value {
 // items returns the path of a project's items, with all fields: without their
 // ids GitHub gives the title only ("REST API endpoints for Project items",
 // 2026-11).
-func (s *source) items(ctx context.Context, o *rest.Object) ([]string, error) {
+func items(ctx context.Context, o *rest.Object) ([]string, error) {
 	project := fmt.Sprintf("orgs/%s/projectsV2/%d/", url.PathEscape(o.Text("^login")), o.Int("number"))
-	list := rest.List{Client: s.client, Path: project + "fields?per_page=100", Next: rest.Link}
 	var ids []string
-	for page, err := range list.Pages(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range page {
-			ids = append(ids, f.Get("id").String())
-		}
-	}
+	err := o.ReadAll(ctx, project+"fields", func(f *fastjson.Value) { ids = append(ids, f.Get("id").String()) })
 	if ids == nil {
-		return []string{project + "items"}, nil
+		return []string{project + "items"}, err
 	}
-	return []string{project + "items?fields=" + strings.Join(ids, ",")}, nil
+	return []string{project + "items?fields=" + strings.Join(ids, ",")}, err
 }
 
 // attempts returns the paths of a workflow run's attempts before the latest.
@@ -194,15 +186,11 @@ func (s *source) milestone(ctx context.Context, o *rest.Object) (*fastjson.Value
 	s.found.in(o)
 	if _, read := s.found.ids["milestones"]; !read {
 		s.found.ids["milestones"] = 1
-		path := s.client.URL("repos/"+o.Text("^full_name")+"/milestones", url.Values{"state": {"all"}, "per_page": {"100"}})
-		list := rest.List{Client: s.client, Path: path, Next: rest.Link}
-		for page, err := range list.Pages(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range page {
-				s.found.ids["milestone "+string(m.GetStringBytes("title"))] = m.GetInt64("id")
-			}
+		err := o.ReadAll(ctx, "repos/"+o.Text("^full_name")+"/milestones?state=all", func(m *fastjson.Value) {
+			s.found.ids["milestone "+string(m.GetStringBytes("title"))] = m.GetInt64("id")
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	if id := s.found.ids["milestone "+o.Text("milestone.title")]; id != 0 {

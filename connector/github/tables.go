@@ -208,7 +208,7 @@ func (s *source) inOrganization() []*rest.Resource {
 				latest_status_update_status STRING = latest_status_update.status, latest_status_update_target_date NAIVE_DATE = latest_status_update.target_date,
 				latest_status_update_updated_at UTC_DATETIME = latest_status_update.updated_at, number LONG, short_description STRING, state STRING,
 				title STRING, updated_at UTC_DATETIME`}},
-			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", For: s.items, Tables: []rest.Table{
+			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", For: items, Tables: []rest.Table{
 				{Name: "project_v_2_item", Columns: `id LONG key, creator_id LONG = creator.id, milestone_id LONG = content.milestone.id,
 					parent_issue_id LONG = content.parent.id, project_v_2_id LONG = ^id, repository_id LONG = content.repository.id, archived_at UTC_DATETIME,
 					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME, content_* = content`,

@@ -73,12 +73,15 @@ func (r *reader) detail(ctx context.Context, d *Resource, o *Object) error {
 		return r.detailAt(ctx, d, expand(d.Path, o), o)
 	}
 	paths, err := d.For(ctx, o)
+	if err != nil {
+		return r.refuse(d, err)
+	}
 	for _, path := range paths {
 		if err := r.detailAt(ctx, d, path, o); err != nil {
 			return err
 		}
 	}
-	return r.refuse(d, err)
+	return nil
 }
 
 func (r *reader) detailAt(ctx context.Context, d *Resource, path string, o *Object) error {
