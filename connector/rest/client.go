@@ -10,6 +10,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 		case wait < 0:
 			return err
 		default:
-			if failed++; failed >= c.tries() {
+			if failed++; failed >= cmp.Or(q.Tries, c.tries()) {
 				return err
 			}
 			wait = min(firstBackOff<<(failed-1), longBackOff)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -104,8 +105,7 @@ func (c *Client) throttled(e *StatusError) (time.Duration, bool) {
 	return 0, false
 }
 
-// detail returns what a refusal says about itself, as far as it is short, and
-// its code. Some vendors put both into a list of one error.
+// detail returns what a refusal says about itself, and its code. Some vendors put both into a list of one error.
 func detail(r *Reply) (text, code string) {
 	v, err := r.parser.ParseBytes(r.body.Bytes())
 	if err != nil {
@@ -117,9 +117,16 @@ func detail(r *Reply) (text, code string) {
 	return short(v, "detail", "message", "error_description", "error"), short(v, "errorCode", "code", "error")
 }
 
+// short returns the first of the fields that has something. Of a long text it
+// leaves out the middle: what is wrong is said at the beginning or at the end.
 func short(v *fastjson.Value, names ...string) string {
+	const begin, end = 300, 700
 	for _, name := range names {
-		if s := string(v.GetStringBytes(name)); s != "" && len(s) <= 300 {
+		s := string(v.GetStringBytes(name))
+		if len(s) > begin+end {
+			s = strings.ToValidUTF8(s[:begin]+" … "+s[len(s)-end:], "")
+		}
+		if s != "" {
 			return s
 		}
 	}

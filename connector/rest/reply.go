@@ -22,7 +22,13 @@ type Reply struct {
 
 	body   bytes.Buffer
 	parser fastjson.Parser
+	parsed int // bytes since the parser was new
 }
+
+// mostParsed is how many bytes one parser is used for, or for one answer. It
+// keeps the room that each object took, at its place among all values of the
+// answer; where those are others in each answer, that becomes more and more.
+const mostParsed = 16 << 20
 
 // read reads the answer to what was asked as JSON.
 func (r *Reply) read(res *http.Response, what string) (time.Duration, error) {
@@ -36,6 +42,9 @@ func (r *Reply) read(res *http.Response, what string) (time.Duration, error) {
 		return hopeless, fmt.Errorf("%s: the answer has more than %d bytes", what, bodyLimit)
 	case r.body.Len() == 0 && (r.Unchanged || res.StatusCode == http.StatusNoContent):
 		return 0, nil
+	}
+	if r.parsed += r.body.Len(); r.parsed > mostParsed {
+		r.parser, r.parsed = fastjson.Parser{}, r.body.Len()
 	}
 	if r.Value, err = r.parser.ParseBytes(r.body.Bytes()); err != nil {
 		return 0, fmt.Errorf("%s: the answer is no JSON: %w", what, err)

@@ -20,6 +20,9 @@ type Request struct {
 	Type   string      // of the body: "application/json", [Form]
 	ETag   string      // of an answer that is still known; "": none is
 
+	// Tries is the Client's for this request; 0: as the Client has it.
+	Tries int
+
 	// Again is called before a request is made again that may have arrived
 	// although its answer did not: it undoes what that did. Its error is the
 	// request's. nil: a request does no more when it is made twice.

@@ -31,6 +31,10 @@ type api struct {
 	usage    usage
 	calls    []call // since they were last sent; see FIVETRAN_API_CALL
 	quiet    bool   // calls are not noted
+
+	// early are answers that are there before they are asked for, by their
+	// addresses.
+	early map[string]*fastjson.Value
 }
 
 // A usage is how many requests the organization has made in the last 24 hours.
@@ -95,8 +99,14 @@ func (a *api) path(parts ...string) string {
 	return "services/data/" + a.version + "/" + strings.Join(parts, "/")
 }
 
-// do makes a request and notes what the answer says about all requests.
+// do makes a request, unless the answer is there, and notes what that says about
+// all requests.
 func (a *api) do(ctx context.Context, q rest.Request, r *rest.Reply) error {
+	if v := a.early[q.URL]; v != nil {
+		delete(a.early, q.URL)
+		r.Value = v
+		return nil
+	}
 	if err := a.allowed(); err != nil {
 		return err
 	}
@@ -149,20 +159,39 @@ func (a *api) send(ctx context.Context, method, address string, body any, r *res
 	return a.do(ctx, q, r)
 }
 
-// query asks for rows, deleted ones among them, or counts them. A query that
-// is too long for an address goes into the body of a request for one ("Maximum
-// number of rows returned by SOQL queries over the REST API", Salesforce Help,
-// 2022-10).
-func (a *api) query(ctx context.Context, soql string, r *rest.Reply) (*fastjson.Value, error) {
-	address := a.path("queryAll") + "?q=" + strings.ReplaceAll(url.QueryEscape(soql), "%2C", ",")
-	if len(address) <= a.longQuery {
-		if err := a.get(ctx, address, r); err != nil {
+// mostRows is how many rows Salesforce has on a page, and fewestRows how many at
+// least if one asks for fewer (REST API Developer Guide, "Query Options
+// Header", 2026-07).
+const mostRows, fewestRows = 2000, 200
+
+// paged returns the header that asks for pages of that many rows, about.
+func paged(rows int) http.Header {
+	if rows >= mostRows {
+		return nil
+	}
+	return http.Header{"Sforce-Query-Options": {"batchSize=" + strconv.Itoa(max(rows, fewestRows))}}
+}
+
+// queryAddress returns the address of the answer to a query, deleted rows among
+// the others.
+func (a *api) queryAddress(soql string) string {
+	return a.path("queryAll") + "?q=" + strings.ReplaceAll(url.QueryEscape(soql), "%2C", ",")
+}
+
+// query asks for rows, deleted ones among them, in pages of that many, or counts
+// them. A query that is too long for an address goes into the body of a request
+// for one ("Maximum number of rows returned by SOQL queries over the REST API",
+// Salesforce Help, 2022-10).
+func (a *api) query(ctx context.Context, soql string, rows int, r *rest.Reply) (*fastjson.Value, error) {
+	address := a.queryAddress(soql)
+	if len(address) <= a.longQuery || a.early[address] != nil {
+		if err := a.do(ctx, rest.Request{URL: address, Header: paged(rows)}, r); err != nil {
 			return nil, err
 		}
 		return r.Value, nil
 	}
 	var result *fastjson.Value
-	err := a.together(ctx, []string{address}, r, func(_ int, v *fastjson.Value, err error) error {
+	err := a.together(ctx, []subrequest{{address, paged(rows)}}, r, func(_ int, v *fastjson.Value, err error) error {
 		result = v
 		return err
 	})

@@ -26,11 +26,18 @@ func (e *errJobLost) Error() string { return e.why }
 
 // readBulk reads the rows by Bulk API 2.0. The state knows of a job before it
 // is made, so that none is left behind, and how much of its results was read.
+//
+// An organization may have a number of jobs in a day. When they are used up the
+// rows come by REST, as far as that is allowed.
 func (t *reader) readBulk(ctx context.Context) error {
 	for n := 1; ; n++ {
 		err := t.readJob(ctx)
 		var lost *errJobLost
-		if !errors.As(err, &lost) {
+		switch {
+		case code(err) == noJobsLeft:
+			t.noBulk = true
+			return t.readPages(ctx)
+		case !errors.As(err, &lost):
 			return err
 		}
 		if n == tries {
@@ -125,7 +132,7 @@ func (t *reader) askForJob(ctx context.Context) error {
 		return err
 	}
 	if j.ID = string(t.reply.Value.GetStringBytes("id")); j.ID == "" {
-		return fmt.Errorf("%s: %s made a bulk job and did not say which", t.object.name, t.name)
+		return t.odd("Salesforce made a bulk job and does not say which")
 	}
 	return nil
 }
@@ -171,7 +178,7 @@ func (t *reader) lostJob(err error) error {
 // again from its beginning.
 func (t *reader) readPart(ctx context.Context) (next string, err error) {
 	for n := 1; ; n++ {
-		var broken *brokenPart
+		var broken *brokenAnswer
 		next, err = t.tryPart(ctx)
 		if !errors.As(err, &broken) {
 			return next, err
@@ -189,17 +196,15 @@ func (t *reader) readPart(ctx context.Context) (next string, err error) {
 // partTries is how often a part of the results is asked for.
 const partTries = 6
 
-// A brokenPart is a part of the results that did not arrive whole.
-type brokenPart struct {
-	job string
+// A brokenAnswer is one that is not all that it should be.
+type brokenAnswer struct {
+	of  string // what was asked for
 	err error
 }
 
-func (e *brokenPart) Error() string {
-	return fmt.Sprintf("results of bulk job %s: %v", e.job, e.err)
-}
+func (e *brokenAnswer) Error() string { return e.of + ": " + e.err.Error() }
 
-func (e *brokenPart) Unwrap() error { return e.err }
+func (e *brokenAnswer) Unwrap() error { return e.err }
 
 func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	j := t.progress.Reading.Job
@@ -211,19 +216,32 @@ func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	defer res.Body.Close()
 	before := t.progress.Reading.Rows
 	n, err := t.readCSV(ctx, res.Body)
-	want, werr := strconv.ParseInt(res.Header.Get("Sforce-NumberOfRecords"), 10, 64)
-	if err == nil && werr == nil && n != want {
-		err = &brokenPart{err: fmt.Errorf("it has %d rows and should have %d", n, want)}
+	if err == nil {
+		next, err = following(res.Header, n)
 	}
-	var broken *brokenPart
+	var broken *brokenAnswer
 	if errors.As(err, &broken) {
-		broken.job = j.ID
+		broken.of = "results of bulk job " + j.ID
 		t.progress.Reading.Rows = before
 	}
-	if next = res.Header.Get("Sforce-Locator"); next == "null" {
-		next = ""
-	}
 	return next, err
+}
+
+// following returns the locator of the part after one of n rows by the headers
+// of that, "" if it was the last.
+func following(h http.Header, n int64) (next string, err error) {
+	want, werr := strconv.ParseInt(h.Get("Sforce-NumberOfRecords"), 10, 64)
+	switch next = h.Get("Sforce-Locator"); {
+	case werr != nil:
+		return "", &brokenAnswer{err: errors.New("a part does not say how many rows it has")}
+	case n != want:
+		return "", &brokenAnswer{err: fmt.Errorf("a part has %d rows and should have %d", n, want)}
+	case next == "":
+		return "", &brokenAnswer{err: errors.New("a part does not say whether it is the last")}
+	case next == "null":
+		return "", nil
+	}
+	return next, nil
 }
 
 func partQuery(rows int64, locator string) string {
@@ -239,7 +257,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	csv := rest.NewCSV(body)
 	header, err := csv.Next()
 	if err != nil {
-		return 0, &brokenPart{err: unexpected(err)}
+		return 0, &brokenAnswer{err: unexpected(err)}
 	}
 	at := func(name string) int {
 		return slices.IndexFunc(header, func(h []byte) bool { return string(h) == name })
@@ -252,7 +270,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	}
 	key, deleted := at(t.object.key), at("IsDeleted")
 	if missing := t.missing(header); missing != "" {
-		return 0, &brokenPart{err: fmt.Errorf("column %s is missing", missing)}
+		return 0, &brokenAnswer{err: fmt.Errorf("column %s is missing", missing)}
 	}
 	for ; ; n++ {
 		cells, err := csv.Next()
@@ -260,7 +278,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 			return n, nil
 		}
 		if err != nil {
-			return n, &brokenPart{err: err}
+			return n, &brokenAnswer{err: err}
 		}
 		if err := t.rows.Line(ctx, cells, from); err != nil {
 			return n, err
@@ -334,19 +352,27 @@ func (t *reader) mine(j *fastjson.Value) bool {
 		string(j.GetStringBytes("createdById")) == t.api.user()
 }
 
-// tidy deletes the jobs that nobody needs any more.
+// tidy deletes the jobs that nobody needs any more, as far as that is possible:
+// one that Salesforce has trouble with waits for the next sync.
 func (r *run) tidy(ctx context.Context) error {
-	for len(r.state.Left) > 0 {
-		if err := r.api.deleteJob(ctx, r.state.Left[0]); err != nil {
+	for len(r.state.Left) > r.stuck {
+		err := r.api.deleteJob(ctx, r.state.Left[r.stuck])
+		var refused *rest.StatusError
+		switch {
+		case err == nil:
+			r.state.Left = slices.Delete(r.state.Left, r.stuck, r.stuck+1)
+		case setup.AsProblem(err) == nil && errors.As(err, &refused):
+			r.stuck++
+		default:
 			return vendor(err)
 		}
-		r.state.Left = r.state.Left[1:]
 	}
 	return nil
 }
 
-// deleteJob deletes a job, which is ended first if it runs. One that is not
-// there is none to delete.
+// deleteJob deletes a job, which is ended first if it runs. There is none to
+// delete if it is not there, or another user's: Salesforce deletes it after
+// seven days.
 func (a *api) deleteJob(ctx context.Context, id string) error {
 	at := a.path("jobs", "query", id)
 	var r rest.Reply
@@ -357,7 +383,7 @@ func (a *api) deleteJob(ctx context.Context, id string) error {
 		}
 		err = a.send(ctx, http.MethodDelete, at, nil, &r)
 	}
-	if status := rest.Status(err); status == http.StatusNotFound || status == http.StatusBadRequest {
+	if status := rest.Status(err); setup.AsProblem(err) == nil && (status == http.StatusNotFound || status == http.StatusBadRequest || status == http.StatusForbidden) {
 		return nil
 	}
 	return err

@@ -86,10 +86,10 @@ func TestDeletesUnknown(t *testing.T) {
 		"the log was purged":  {time.Hour, func(o *org) { o.PurgeLog("UserRole") }, []string{"UserRole"}},
 		"that of cursors was": {24 * time.Hour, func(o *org) { o.PurgeLog("Account") }, []string{"Account"}},
 		"too many of cursors were": {24 * time.Hour, func(o *org) {
-			o.Break(simulate.Fault{Path: "Account/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT"})
+			o.Break(simulate.Fault{Path: "Account/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT", Count: -1})
 		}, []string{"Account"}},
 		"too many were": {time.Hour, func(o *org) {
-			o.Break(simulate.Fault{Path: "UserRole/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT"})
+			o.Break(simulate.Fault{Path: "UserRole/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT", Count: -1})
 		}, []string{"UserRole"}},
 		"it is too long ago":    {16 * 24 * time.Hour, func(o *org) {}, []string{"UserRole", "Account", "User"}},
 		"it is nearly too long": {15*24*time.Hour - time.Hour, func(o *org) {}, []string{"UserRole", "Account", "User"}},

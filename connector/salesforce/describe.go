@@ -25,6 +25,9 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 	if err != nil {
 		return nil, err
 	}
+	if len(names) == 0 {
+		return nil, &setup.Problem{Code: "permission_denied", Message: noObjects}
+	}
 	clear(s.objects)
 	if err := s.api.describe(ctx, names, func(name string, err error) {
 		warn(setup.Warning{Code: "table_skipped", Message: fmt.Sprintf("Object %s was left out: Salesforce does not describe it: %v", name, err)})
@@ -91,14 +94,14 @@ func (a *api) chooseVersion(ctx context.Context) error {
 // Salesforce does not describe: it was asked for each of them alone, too.
 func (a *api) describe(ctx context.Context, names []string, skip func(name string, err error)) error {
 	for some := range slices.Chunk(names, mostTogether) {
-		var addresses []string
+		var requests []subrequest
 		for _, name := range some {
-			addresses = append(addresses, a.path("sobjects", name, "describe"))
+			requests = append(requests, subrequest{address: a.path("sobjects", name, "describe")})
 		}
 		var r, alone rest.Reply
-		err := a.together(ctx, addresses, &r, func(i int, v *fastjson.Value, err error) error {
+		err := a.together(ctx, requests, &r, func(i int, v *fastjson.Value, err error) error {
 			if err != nil {
-				err = a.get(ctx, addresses[i], &alone)
+				err = a.get(ctx, requests[i].address, &alone)
 				v = alone.Value
 			}
 			var refused *rest.StatusError

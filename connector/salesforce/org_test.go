@@ -110,6 +110,10 @@ func (o *org) RoundTrip(r *http.Request) (res *http.Response, err error) {
 // small makes a source read in small pieces, large objects in bulk.
 func small(s *source) { s.bulkFrom, s.bulkPart, s.save = 60, 25, 1 }
 
+// single makes a source ask for one thing at a time, so that a test can say at
+// which.
+func single(s *source) { s.queries = 1 }
+
 // only restricts a source to some tables, and describes no others.
 type only struct {
 	*source

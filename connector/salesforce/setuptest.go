@@ -62,6 +62,8 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	return results.Add(s.testUsage(ctx))
 }
 
+const noObjects = "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\"."
+
 func passed(title string) setup.TestResult {
 	return setup.TestResult{Title: title, Status: setup.Passed}
 }
@@ -90,7 +92,7 @@ func (s *source) testPermission(ctx context.Context) setup.TestResult {
 	case err != nil:
 		return failed(testPermission, "The list of objects could not be read: "+cause(err))
 	case len(names) == 0:
-		return failed(testPermission, "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\".")
+		return failed(testPermission, noObjects)
 	}
 	return passed(testPermission)
 }

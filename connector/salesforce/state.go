@@ -36,8 +36,10 @@ type progress struct {
 	// DeletesSince is the same for the log of deletes.
 	DeletesSince time.Time `json:"deletes_since,omitzero"`
 
-	// Fields are those that the rows have been read with.
+	// Fields are those that the rows have been read with, and By the ones that
+	// they are told apart by and found to have changed; "": it is not known.
 	Fields fieldSet `json:"fields,omitempty"`
+	By     string   `json:"by,omitempty"`
 
 	// Hash is that of the rows of a table that is no object.
 	Hash string `json:"hash,omitempty"`

@@ -57,7 +57,7 @@ func (s *Simulator) batch(c *call) (*answer, *apiError) {
 // within answers one of several requests that came as one. A fault strikes it
 // if that has a status.
 func (s *Simulator) within(r *http.Request) (status int, body json.RawMessage) {
-	if f := s.faults.Take(r.URL.Path); f != nil && f.Status > 0 {
+	if f := s.faults.Within(r.URL.Path); f != nil {
 		return f.Status, (&apiError{f.Status, faultCode(f), http.StatusText(f.Status)}).body()
 	}
 	a, e := s.routed(r, true)
