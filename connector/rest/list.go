@@ -53,6 +53,7 @@ type List struct {
 	more  bool  // there is a page after the latest
 	pages int   // read so far
 	known known // the latest; without an address: it is not to be checked
+	again Reply // of the page before
 }
 
 // A known is a page as it was read.
@@ -118,8 +119,8 @@ func (l *List) judge(ctx context.Context, err error) error {
 // from the later page before that was read. It reports whether the page has
 // changed at all.
 func (l *List) check(ctx context.Context, p known) (changed bool, err error) {
-	var r Reply
-	err = l.Client.Do(ctx, Request{URL: p.address, Header: l.Header, ETag: p.tag}, &r)
+	r := &l.again
+	err = l.Client.Do(ctx, Request{URL: p.address, Header: l.Header, ETag: p.tag}, r)
 	switch {
 	case Status(err) == http.StatusNotFound:
 		l.Shrunk = true

@@ -46,11 +46,12 @@ func (r *reader) byEach(ctx context.Context, l *Resource, list *List, around *Ob
 	for _, c := range asking {
 		r.client, list.Path = c, address
 		err := r.pages(ctx, l, list, around, func(o *Object) (bool, error) {
-			id := o.Text("id")
-			if len(asking) > 1 && id != "" && met[id] {
-				return true, nil
+			if id := o.Text("id"); len(asking) > 1 && id != "" {
+				if met[id] {
+					return true, nil
+				}
+				met[id] = true
 			}
-			met[id] = true
 			return true, r.send(ctx, l, o)
 		})
 		switch {
@@ -73,20 +74,27 @@ func (r *reader) byEach(ctx context.Context, l *Resource, list *List, around *Ob
 	return nil
 }
 
-// The objects of a root that were met, and where they are, by their ids.
+// The objects of a root that were met.
 type met struct {
-	objects []*Object
-	at      map[int64]int
+	n       int           // how many
+	needed  bool          // for their lists, or to know which come twice
+	fields  []string      // that their lists need
+	objects []*Object     // those that are needed
+	at      map[int64]int // where they are, by their ids
 }
 
-// add takes note of an object, and of who sees it. It reports whether it was
-// not met before.
+// add takes note of an object, and of who sees it. It reports whether it is to
+// be sent: it was not met before.
 func (m *met) add(o *Object, c *Client) bool {
+	m.n++
+	if !m.needed {
+		return true
+	}
 	id := o.Int("id")
 	i, known := m.at[id]
 	if !known {
 		i = len(m.objects)
-		m.at[id], m.objects = i, append(m.objects, o)
+		m.at[id], m.objects = i, append(m.objects, o.keep(m.fields))
 	}
 	for _, c := range append([]*Client{c}, c.Spare...) {
 		if !slices.Contains(m.objects[i].logins, c) {

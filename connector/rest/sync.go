@@ -155,7 +155,7 @@ func (r *reader) objects(ctx context.Context, root *Resource) ([]*Object, error)
 		return []*Object{{Value: identified(1), reader: r}}, nil
 	}
 	r.begin(root, time.Time{}, false)
-	kept, missed := &met{at: map[int64]int{}}, false
+	kept, missed := &met{needed: len(root.Lists) > 0 || len(r.asking(root)) > 1, fields: root.Keep, at: map[int64]int{}}, false
 	for _, path := range root.paths() {
 		all, err := r.objectsAt(ctx, root, path, kept)
 		if err != nil {
@@ -174,7 +174,7 @@ func (r *reader) objects(ctx context.Context, root *Resource) ([]*Object, error)
 // objectsAt reads a root's list, or one of its objects, as each login sees it.
 // It reports whether it can have missed none.
 func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kept *met) (complete bool, err error) {
-	all, before := r.client, len(kept.objects)
+	all, before := r.client, kept.n
 	defer func() { r.client = all }()
 	complete = true
 	var refusal error
@@ -182,7 +182,7 @@ func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kep
 		r.client = c
 		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
 		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
-			if kept.add(o.keep(root.Keep), c) {
+			if kept.add(o, c) {
 				return true, r.send(ctx, root, o)
 			}
 			return true, nil
@@ -199,7 +199,7 @@ func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kep
 			return false, err
 		}
 	}
-	if refusal != nil && len(kept.objects) == before {
+	if refusal != nil && kept.n == before {
 		r.missed(root, false)
 		return false, r.refuse(root, refusal)
 	}
