@@ -22,8 +22,8 @@
 // may be spread over several syncs.
 //
 // Rows that a whole reading did not meet are marked as deleted at its end.
-// That is done only if no list became shorter under way, as rows may slip from
-// one page to another then. Rows in the look-back that are gone are marked as
+// A list that becomes shorter under way is read again, as rows may have slipped
+// from one page to another; if that goes on, nothing of it is marked. Rows in the look-back that are gone are marked as
 // deleted in each sync. The audit log is never: its events only expire.
 //
 // # Rows that belong to others

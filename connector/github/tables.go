@@ -90,7 +90,7 @@ func (s *source) inRepository() []*rest.Resource {
 					workflow_name STRING`,
 						Children: []rest.Table{{Name: "workflow_run_job_step", Each: "steps", Fixed: true, Columns: `number INT key,
 						workflow_run_job_id LONG key = ^id, completed_at STRING, conclusion STRING, name STRING, started_at STRING, status STRING`}}}}},
-				{Path: "repos/{^full_name}/actions/runs/{id}/attempts", Single: true, For: attempts, Tables: []rest.Table{{Name: "workflow_run_attempt", Columns: runAttempt}}}}},
+				{Path: "repos/{^full_name}/actions/runs/{id}/attempts", Single: true, For: attempts, Empty: []int{404}, Tables: []rest.Table{{Name: "workflow_run_attempt", Columns: runAttempt}}}}},
 		{Path: repo + "stargazers", Header: starred, Whole: day, Tables: []rest.Table{
 			{Name: "stargazer", Columns: `login STRING key = user.login, repository_id LONG key = ^id, starred_at UTC_DATETIME`}}},
 		{Path: repo + "teams", Whole: day, Empty: []int{404}, Tables: []rest.Table{ // 404: the repository is a person's

@@ -20,8 +20,9 @@ import (
 // Lists. It remembers how far each list of each object is, so that it can be
 // broken off anywhere. One pass over everything is a round; it may take several
 // syncs. Rows that a list was read for as a whole and did not have are marked
-// as deleted at the end of the round, unless some list could not be read or
-// became shorter under way.
+// as deleted at the end of the round, unless some list could not be read. One
+// that becomes shorter under way is read again, as rows may have slipped past;
+// if it goes on, its rows are marked in the next round.
 type API struct {
 	Roots []*Resource
 	Next  Pager           // of lists that have none of their own; nil: [NextURL] of "next"

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 )
@@ -23,8 +24,8 @@ func of(logins []*Client) *Client {
 
 // denied reports whether an error may be about who asks.
 func denied(err error) bool {
-	s := Status(err)
-	return s == http.StatusForbidden || s == http.StatusNotFound
+	s, own := Status(err), (*ownError)(nil)
+	return (s == http.StatusForbidden || s == http.StatusNotFound) && !errors.As(err, &own)
 }
 
 // asking returns who asks for a list: each login by itself where what it has
@@ -68,8 +69,8 @@ func (r *reader) byEach(ctx context.Context, l *Resource, list *List, around *Ob
 	switch n := len(refusals); {
 	case n == len(asking):
 		return refusals[0]
-	case n > 0:
-		return r.refuse(l, refusals[0])
+	case n > 0 && !slices.Contains(l.Empty, Status(refusals[0])):
+		r.deny(l, refusals[0])
 	}
 	return nil
 }

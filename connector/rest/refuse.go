@@ -37,12 +37,17 @@ func (r *reader) refuse(l *Resource, err error) error {
 	default:
 		return &vendorError{err}
 	}
+	r.deny(l, err)
+	return nil
+}
+
+// deny notes that a list, or a login's view of it, cannot be read.
+func (r *reader) deny(l *Resource, err error) {
 	if r.refused[l] == nil {
 		r.refused[l] = &refusals{first: err}
 	}
 	r.refused[l].n++
 	r.state.Round.miss(l)
-	return nil
 }
 
 // fail says that the tables of a list of the account cannot be read now.
