@@ -14,9 +14,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/penstock-data/penstock/setup"
@@ -36,7 +39,8 @@ type Client struct {
 	Now    func() time.Time // for dates that the vendor names; nil: time.Now
 
 	// Spare are Clients of the same API with credentials and Budgets of their
-	// own. A request goes by whichever may make it first.
+	// own. A request goes by whichever may make it first. What one may not read
+	// or does not see (403, 404) the others are asked for as well.
 	Spare []*Client
 
 	// Throttled returns how long the vendor wants no requests after a refusal
@@ -109,8 +113,10 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 	}
 	var waited time.Duration // because the vendor asked for it
 	failed, renewed, spare := 0, false, len(c.Spare) > 0
+	var refusal error                        // the most telling one so far
+	left := append([]*Client{c}, c.Spare...) // who were not refused
 	for {
-		c := c.idlest()
+		c := idlest(left, u)
 		if err := c.turn(ctx, &waited); err != nil {
 			return err
 		}
@@ -137,6 +143,15 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 				return &refused.StatusError
 			}
 			renewed = true
+			continue
+		case wait < 0 && denied(err):
+			if refusal == nil || Status(err) == http.StatusForbidden {
+				refusal = err
+			}
+			left = slices.DeleteFunc(left, func(l *Client) bool { return l == c })
+			if len(left) == 0 {
+				return refusal
+			}
 			continue
 		case wait < 0:
 			return err
@@ -179,12 +194,16 @@ func (c *Client) reschedule(wait time.Duration) error {
 	}
 }
 
-// idlest returns the Client that may make a request first.
-func (c *Client) idlest() *Client {
-	best := c
-	for _, s := range c.Spare {
-		if s.Budget.ready() < best.Budget.ready() {
-			best = s
+// idlest returns the Client that may ask for an address first. Of several it is
+// the same one each time, as ETags may be good for one credential only.
+func idlest(clients []*Client, u *url.URL) *Client {
+	h := fnv.New32a()
+	io.WriteString(h, u.Path)
+	first := int(h.Sum32() % uint32(len(clients)))
+	best := clients[first]
+	for _, c := range slices.Concat(clients[first+1:], clients[:first]) {
+		if c.Budget.ready() < best.Budget.ready() {
+			best = c
 		}
 	}
 	return best

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/valyala/fastjson"
 )
 
 // Find has a path read later in the round, unless it was read lately. It does
@@ -27,8 +29,27 @@ func (o *Object) Find(root *Resource, path string) {
 
 // Read puts one object of the API into reply, for a [Func] that needs it.
 func (o *Object) Read(ctx context.Context, path string, reply *Reply) error {
-	o.reader.requests++
-	return o.reader.client.Get(ctx, path, reply)
+	o.reader.count()
+	if err := o.reader.client.Get(ctx, path, reply); err != nil {
+		return &vendorError{err}
+	}
+	return nil
+}
+
+// ReadAll gives each row of a list of the API to each, for a [Func] that needs
+// them, or a [Resource.For]. A row is good until each returns.
+func (o *Object) ReadAll(ctx context.Context, path string, each func(*fastjson.Value)) error {
+	r := o.reader
+	list := &List{Client: r.client, Path: join(path, r.api.Query), Next: (&Resource{}).next(r.api)}
+	for page, err := range list.Pages(ctx) {
+		if r.count(); err != nil {
+			return &vendorError{err}
+		}
+		for _, v := range page {
+			each(v)
+		}
+	}
+	return nil
 }
 
 // found reads the paths that were found.

@@ -157,13 +157,13 @@ func TestRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var budgets rest.Budgets
 		make := func() *rest.Budget { return rest.OnDemand(1000, time.Second) }
-		one := scripted(t, step{Ask: "GET /v1/a", With: authorized("Bearer 1"), Status: 403, Header: used("0", in(time.Hour))})
+		one := scripted(t, step{Ask: "GET /v1/b", With: authorized("Bearer 1"), Status: 403, Header: used("0", in(time.Hour))})
 		one.Auth, one.Budget = rest.Bearer("1"), budgets.Of("1", make)
-		two := scripted(t, step{Ask: "GET /v1/a", With: authorized("Bearer 2"), Answer: "{}"},
-			step{Ask: "GET /v1/b", With: authorized("Bearer 2"), Header: used("0", in(2*time.Hour)), Answer: "{}"})
+		two := scripted(t, step{Ask: "GET /v1/b", With: authorized("Bearer 2"), Answer: "{}"},
+			step{Ask: "GET /v1/a", With: authorized("Bearer 2"), Header: used("0", in(2*time.Hour)), Answer: "{}"})
 		two.Auth, two.Budget = rest.Bearer("2"), budgets.Of("2", make)
 		one.Spare = []*rest.Client{two}
-		for _, path := range []string{"a", "b"} {
+		for _, path := range []string{"b", "a"} { // b is the first one's
 			if err := one.Get(t.Context(), path, &rest.Reply{}); err != nil {
 				t.Error(err)
 			}

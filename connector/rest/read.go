@@ -6,12 +6,17 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/penstock-data/penstock/schema"
 )
 
 // begin sets what the objects of a list are sent by.
 func (r *reader) begin(l *Resource, since time.Time, members bool) {
-	r.list, r.since, r.members = l, since, members
+	r.list, r.since, r.members, r.pager = l, since, members, nil
 }
+
+// attempts is how often a list is read that becomes shorter under way.
+const attempts = 3
 
 // read reads one list of an object: what has changed, or all.
 func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
@@ -19,29 +24,31 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	id := o.Text("id")
 	known, before := p.Marks[id]
 	whole := r.state.Round.whole(l)
-	r.begin(l, time.Time{}, before || !r.state.Round.Start.Equal(r.req.Start))
-	if before && l.Cursor != nil {
+	r.begin(l, time.Time{}, before && !(whole && l.window()) || !r.state.Round.Start.Equal(r.req.Start))
+	if l.Cursor != nil && !known.At.IsZero() && !(whole && l.window()) {
 		r.since = known.At.Add(-l.Cursor.LookBack)
 	}
 	list := &List{Path: expand(l.Path, o), Check: whole && l.Whole != Never && (l.Cursor == nil || l.Cursor.Since == "")}
-	if before && !whole && !r.young(l, known) {
+	if before && !whole && !r.young(l, known) && !l.window() && l.Each == "" {
 		list.ETag = known.Tag
 	}
-	next := mark{At: known.At}
-	var err error
-	switch {
-	case l.Cursor == nil:
-		err = r.pages(ctx, l, list, o, func(o *Object) (bool, error) { return true, r.send(ctx, l, o) })
-	case l.Cursor.Since != "":
-		err = r.ascending(ctx, l, list, o, whole, &next)
-	default:
-		err = r.descending(ctx, l, list, o, whole, &next)
+	r.pager = list
+	next := mark{At: known.At, ID: known.ID}
+	err := r.once(ctx, l, list, o, known, whole, &next)
+	for n := 1; err == nil && r.state.Round.Shrunk && n < attempts; n++ {
+		seen := r.state.Round.place
+		r.state.Round.place = place{Latest: seen.Latest, Newest: seen.Newest, Seen: seen.Seen}
+		list.Path, list.ETag, r.members = expand(l.Path, o), "", true
+		err = r.once(ctx, l, list, o, known, whole, &next)
+	}
+	if err == nil && l.window() {
+		err = r.look(ctx, l, o, known, whole, &next)
 	}
 	if err != nil {
 		return r.refuse(l, err)
 	}
-	if list.Shrunk {
-		r.state.Round.miss(l)
+	if r.state.Round.Shrunk {
+		r.state.Round.unsure(l)
 	}
 	switch c := l.Cursor; {
 	case list.pages > 1: // it says nothing of other pages
@@ -55,6 +62,21 @@ func (r *reader) read(ctx context.Context, l *Resource, o *Object) error {
 	}
 	p.Marks[id] = next
 	return nil
+}
+
+// once reads a list from its beginning, or from where the round is in it.
+func (r *reader) once(ctx context.Context, l *Resource, list *List, o *Object, known mark, whole bool, next *mark) error {
+	switch {
+	case l.Each != "":
+		return r.each(ctx, l, list, o, known, whole, next)
+	case l.Cursor == nil:
+		return r.byEach(ctx, l, list, o)
+	case l.window():
+		return r.inWindow(ctx, l, list, o)
+	case l.Cursor.Since != "":
+		return r.ascending(ctx, l, list, o, whole, next)
+	}
+	return r.descending(ctx, l, list, o, whole, next)
 }
 
 // young reports whether a list is to be read although it has no later rows:
@@ -76,7 +98,7 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 	for again := true; again; {
 		again = false
 		begun, at := from, from
-		list.Path, list.ETag = with(address, l.Cursor.Since, from), tag
+		list.Path, list.ETag = l.Cursor.with(address, from), tag
 		err := r.pages(ctx, l, list, o, func(o *Object) (bool, error) {
 			at = latest(at, r.at(o))
 			return true, r.send(ctx, l, o)
@@ -99,13 +121,13 @@ func (r *reader) ascending(ctx context.Context, l *Resource, list *List, o *Obje
 	return nil
 }
 
-// with returns an address with a parameter for a time, without one if that is
-// zero.
-func with(address, param string, at time.Time) string {
+// with returns an address with the parameter for a time, without one if that
+// is zero.
+func (c *Cursor) with(address string, at time.Time) string {
 	if at.IsZero() {
 		return address
 	}
-	return join(address, param+"="+url.QueryEscape(at.UTC().Format(time.RFC3339)))
+	return join(address, c.Since+"="+url.QueryEscape(at.UTC().Add(-c.Margin).Format(cmp.Or(c.Format, time.RFC3339))))
 }
 
 // join adds to the query of an address.
@@ -161,7 +183,11 @@ func (r *reader) at(o *Object) time.Time {
 
 // time is at by the vendor's clock alone.
 func (r *reader) time(o *Object) time.Time {
-	t, _ := time.Parse(time.RFC3339, o.Text(r.list.Cursor.Field)) // zero if it is none
+	s := o.Text(r.list.Cursor.Field)
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t, _ = time.Parse(time.DateOnly, s) // zero if it is none
+	}
 	return t.UTC()
 }
 
@@ -175,9 +201,10 @@ func latest(a, b time.Time) time.Time {
 // pages gives each object of a list to each, until that has enough, and calls
 // the functions of ends after each page, until one has enough.
 func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Object, each func(*Object) (bool, error), ends ...func() (bool, error)) error {
+	defer r.note()
 	if l.Single || l.Paths != nil {
 		var reply Reply
-		r.requests++
+		r.count()
 		if err := r.client.Do(ctx, Request{URL: list.Path, Header: l.Header, ETag: list.ETag}, &reply); err != nil {
 			return err
 		}
@@ -192,8 +219,11 @@ func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Obj
 		list.Items = strings.Split(l.Items, ".")
 	}
 	for page, err := range list.Pages(ctx) {
-		if r.requests++; err != nil {
+		if r.count(); err != nil {
 			return err
+		}
+		if r.account && list == r.pager && r.state.Round.From.IsZero() && l.Each == "" {
+			r.expect(l, list.Count)
 		}
 		for i, v := range page {
 			more, err := each(&Object{Value: v, Parent: around, Index: i, reader: r})
@@ -208,6 +238,13 @@ func (r *reader) pages(ctx context.Context, l *Resource, list *List, around *Obj
 		}
 	}
 	return nil
+}
+
+// expect tells how many rows a table is expected to have.
+func (r *reader) expect(l *Resource, rows int64) {
+	if own := l.own(); len(own) > 0 && r.asked(own[0]) {
+		r.out.Progress(schema.Name{Table: own[0]}, rows)
+	}
 }
 
 func (l *Resource) next(a *API) Pager {

@@ -20,11 +20,16 @@ func (r *reader) send(ctx context.Context, l *Resource, o *Object) error {
 		return err
 	}
 	r.changed = l.Cursor == nil || !r.at(o).Before(r.since)
+	id := o.Int("id")
+	r.fresh = id > r.newest[l]
+	r.newest[l] = max(r.newest[l], id)
+	r.parts = r.partsOf(l, o)
 	for _, f := range r.filler(l) {
 		if err := f.put(ctx, o, r.api.Funcs); err != nil {
 			return err
 		}
 	}
+	r.see(l, o)
 	if !r.changed {
 		return nil
 	}
@@ -44,7 +49,7 @@ func (r *reader) meet(ctx context.Context, l *Resource, o *Object) error {
 	if len(l.Tables) == 0 {
 		return nil
 	}
-	moved := l.Cursor != nil && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
+	moved := l.Cursor != nil && !l.Cursor.Window && !r.at(o).Before(r.req.Start.Add(-l.Cursor.LookBack))
 	r.again = r.members || moved
 	if !r.again {
 		return nil
@@ -64,8 +69,23 @@ func (r *reader) detail(ctx context.Context, d *Resource, o *Object) error {
 	if !slices.ContainsFunc(d.tables(), r.asked) {
 		return nil
 	}
-	list := &List{Path: expand(d.Path, o)}
-	err := r.pages(ctx, d, list, o, func(o *Object) (bool, error) {
+	if d.For == nil {
+		return r.detailAt(ctx, d, expand(d.Path, o), o)
+	}
+	paths, err := d.For(ctx, o)
+	if err != nil {
+		return r.refuse(d, err)
+	}
+	for _, path := range paths {
+		if err := r.detailAt(ctx, d, path, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) detailAt(ctx context.Context, d *Resource, path string, o *Object) error {
+	err := r.pages(ctx, d, &List{Path: path}, o, func(o *Object) (bool, error) {
 		if d.Met != nil {
 			if err := d.Met(ctx, o); err != nil {
 				return false, err
@@ -95,7 +115,7 @@ func (r *reader) filler(l *Resource) []*filler {
 	f, ok := r.fillers[l]
 	if !ok {
 		for i := range l.Tables {
-			if one := newFiller(&l.Tables[i], r.req, r.out); one != nil {
+			if one := newFiller(&l.Tables[i], r.req, r.out, l == r.list, ""); one != nil {
 				f = append(f, one)
 			}
 		}
@@ -107,7 +127,7 @@ func (r *reader) filler(l *Resource) []*filler {
 // forgetMembers deletes the rows of a list inside an object that others of its
 // table were met with but it was not.
 func (r *reader) forgetMembers(ctx context.Context, f *filler, around *Object, met map[string]bool, funcs map[string]Func) error {
-	if r.list.Cursor == nil && r.list.Whole == 0 {
+	if r.list.Cursor == nil && r.list.Whole == 0 && r.list.Each == "" {
 		return nil // they are swept in each round
 	}
 	known := r.state.of(r.list).remember(f.table.Name, met)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,22 +14,61 @@ import (
 )
 
 // Sync does the Sync of a [connector.Source] by c. Refusals about one list
-// (403, 404, 409, 410, 451) become warnings, and its rows stay as they are;
-// other errors end the sync.
+// (403, 404, 409, 410, 451) become warnings, and its rows stay as they are. A
+// list of the account itself that is refused, whatever the 4xx, fails its
+// tables; if all are, that is the error. Other errors end the sync; what was
+// read before is kept.
 func (a *API) Sync(ctx context.Context, c *Client, req connector.Request, out connector.Output) error {
 	st, err := readState(req.State)
 	if err != nil {
 		return err
 	}
-	r := &reader{api: a, client: c, req: req, out: out, state: st, fillers: map[*Resource][]*filler{}, refused: map[*Resource]*refusals{}, sent: map[string]bool{}}
-	r.wanted = st.begin(a, req)
+	r := &reader{api: a, client: c, req: req, out: out, state: st, fillers: map[*Resource][]*filler{}, refused: map[*Resource]*refusals{},
+		sent: map[string]bool{}, failed: map[*Resource]error{}, newest: map[*Resource]int64{}, lists: map[*Resource][]string{}}
+	err = r.rounds(ctx)
+	var v *vendorError
+	switch {
+	case errors.As(err, &v):
+		if err := r.checkpoint(ctx, true); err != nil {
+			return err
+		}
+		return v.error
+	case err != nil || len(r.failed) == 0 || len(r.failed) < len(r.wanted):
+		return err
+	}
 	for _, root := range a.Roots {
-		if err := r.root(ctx, root); err != nil {
+		for _, l := range root.Lists {
+			err = cmp.Or(err, r.failed[l])
+		}
+	}
+	return err
+}
+
+// A vendorError is one of the API's. What was read before it can be kept.
+type vendorError struct{ error }
+
+func (e *vendorError) Unwrap() error { return e.error }
+
+// goOn is how old a round may be at its end. After one that is older, what was
+// read at its beginning is read once more.
+const goOn = 6 * time.Hour
+
+// rounds ends the round that is under way, or a new one, and does one more if
+// that began long ago.
+func (r *reader) rounds(ctx context.Context) error {
+	for {
+		r.wanted = r.state.begin(r.api, r.req, r.client.Budget.pace())
+		begun := r.state.Round.Start
+		for _, root := range r.api.Roots {
+			if err := r.root(ctx, root); err != nil {
+				return err
+			}
+		}
+		r.warn()
+		if err := r.end(ctx); err != nil || r.req.Start.Sub(begun) <= goOn {
 			return err
 		}
 	}
-	r.warn()
-	return r.end(ctx)
 }
 
 // A reader reads an API in one sync.
@@ -45,12 +85,20 @@ type reader struct {
 	requests int             // since the last checkpoint
 	sent     map[string]bool // objects whose rows wait to be written
 
+	failed map[*Resource]error    // lists of the account that may not be read
+	newest map[*Resource]int64    // the highest ids that were sent
+	lists  map[*Resource][]string // that have parts
+
 	// Of the list being read.
 	list    *Resource
+	account bool      // it is one of the account itself
+	pager   *List     // nil: it has no pages
 	since   time.Time // what is older has not changed; zero: everything is new
 	members bool      // rows of lists inside objects may have been sent before
 	again   bool      // those of the object being sent may have been
 	changed bool      // the object being sent is none of those that are older than since
+	fresh   bool      // the object being sent was not sent before in this sync
+	parts   parts     // of the object being sent
 }
 
 // needed reports whether a root, or a list of its objects, is to be read.
@@ -63,6 +111,7 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	if !r.needed(root) || slices.Contains(r.state.Round.Ended, root.name()) {
 		return nil
 	}
+	r.account = root.account()
 	if root.Found > 0 {
 		return r.found(ctx, root)
 	}
@@ -70,16 +119,24 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 	if err != nil {
 		return err
 	}
+	all := r.client
+	defer func() { r.client = all }()
 	slices.SortFunc(objects, func(a, b *Object) int { return int(a.Int("id") - b.Int("id")) })
 	for _, o := range objects {
 		id := o.Int("id")
 		if id <= r.state.Round.Done[root.name()] {
 			continue
 		}
-		if err := r.lists(ctx, root, o); err != nil {
+		rd := r.state.Round
+		if rd.Object != id { // the one that was being read is gone
+			rd.Object, rd.Lists, rd.place = id, 0, place{}
+		}
+		if r.client = all; len(o.logins) > 0 {
+			r.client = of(o.logins)
+		}
+		if err := r.listsOf(ctx, root, o); err != nil {
 			return err
 		}
-		rd := r.state.Round
 		if rd.Done == nil {
 			rd.Done = map[string]int64{}
 		}
@@ -93,37 +150,79 @@ func (r *reader) root(ctx context.Context, root *Resource) error {
 }
 
 // objects reads a root's own list, and keeps of it what its lists need.
-func (r *reader) objects(ctx context.Context, root *Resource) (kept []*Object, err error) {
-	r.begin(root, time.Time{}, false)
-	paths := root.Paths
-	if paths == nil {
-		paths = []string{root.Path}
+func (r *reader) objects(ctx context.Context, root *Resource) ([]*Object, error) {
+	if root.account() {
+		return []*Object{{Value: identified(1), reader: r}}, nil
 	}
-	missed := false
-	for _, path := range paths {
-		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
-		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
-			if len(root.Lists) > 0 {
-				kept = append(kept, o.keep(root.Keep))
-			}
-			return true, r.send(ctx, root, o)
-		})
-		if err != nil || list.Shrunk {
-			missed = true
-			for _, l := range append(root.Lists, root) {
-				r.state.Round.miss(l)
-			}
-		}
-		if err := r.refuse(root, err); err != nil {
+	r.begin(root, time.Time{}, false)
+	kept, missed := &met{needed: len(root.Lists) > 0 || len(r.asking(root)) > 1, fields: root.Keep, at: map[int64]int{}}, false
+	for _, path := range root.paths() {
+		all, err := r.objectsAt(ctx, root, path, kept)
+		if err != nil {
 			return nil, err
 		}
+		missed = missed || !all
 	}
 	for _, l := range root.Lists {
 		if p := r.state.Resources[l.name()]; p != nil && !missed {
-			p.keep(kept)
+			p.keep(kept.objects)
 		}
 	}
-	return kept, nil
+	return kept.objects, nil
+}
+
+// objectsAt reads a root's list, or one of its objects, as each login sees it.
+// It reports whether it can have missed none.
+func (r *reader) objectsAt(ctx context.Context, root *Resource, path string, kept *met) (complete bool, err error) {
+	all, before := r.client, kept.n
+	defer func() { r.client = all }()
+	complete = true
+	var refusal error
+	for _, c := range r.asking(root) {
+		r.client = c
+		list := &List{Path: path, Check: r.state.Round.whole(root) && root.Whole != Never}
+		err := r.pages(ctx, root, list, nil, func(o *Object) (bool, error) {
+			if kept.add(o, c) {
+				return true, r.send(ctx, root, o)
+			}
+			return true, nil
+		})
+		if denied(err) && root.Paths != nil { // others may see it
+			refusal = err
+			continue
+		}
+		if err != nil || list.Shrunk {
+			complete = false
+			r.missed(root, list.Shrunk)
+		}
+		if err := r.refuse(root, err); err != nil {
+			return false, err
+		}
+	}
+	if refusal != nil && kept.n == before {
+		r.missed(root, false)
+		return false, r.refuse(root, refusal)
+	}
+	return complete, nil
+}
+
+// missed notes that objects of a root may not have been met: unseen, as rows
+// went away under way, or because they may not be read.
+func (r *reader) missed(root *Resource, unseen bool) {
+	for _, l := range append(root.Lists, root) {
+		r.state.Round.miss(l)
+	}
+	if unseen {
+		r.state.Round.unsure(root)
+	}
+}
+
+// paths are those of a root's own list.
+func (r *Resource) paths() []string {
+	if r.Paths != nil {
+		return r.Paths
+	}
+	return []string{r.Path}
 }
 
 // keep returns a copy of an object with some of its fields.
@@ -138,8 +237,8 @@ func (o *Object) keep(fields []string) *Object {
 	return &Object{Value: v, reader: o.reader}
 }
 
-// lists reads the lists of a root's object, but for those that the round has.
-func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
+// listsOf reads the lists of a root's object, but for those that the round has.
+func (r *reader) listsOf(ctx context.Context, root *Resource, o *Object) error {
 	for i, l := range root.Lists {
 		if i < r.state.Round.Lists || !r.wanted[l] {
 			continue
@@ -147,8 +246,13 @@ func (r *reader) lists(ctx context.Context, root *Resource, o *Object) error {
 		if err := r.read(ctx, l, o); err != nil {
 			return err
 		}
+		if r.stale(l) {
+			if err := r.read(ctx, l, o); err != nil {
+				return err
+			}
+		}
 		rd := r.state.Round
-		rd.Lists, rd.From, rd.Top, rd.Last = i+1, time.Time{}, time.Time{}, ""
+		rd.Lists, rd.place, r.pager = i+1, place{}, nil
 		if err := r.checkpoint(ctx, false); err != nil {
 			return err
 		}
@@ -179,10 +283,26 @@ func (r *reader) checkpoint(ctx context.Context, must bool) error {
 		return nil
 	}
 	r.requests = 0
+	r.note()
+	r.prune()
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
 	return r.out.Checkpoint(ctx, r.state)
+}
+
+// count counts a request.
+func (r *reader) count() {
+	r.requests++
+	r.state.of(r.list).Spent++
+}
+
+// note remembers that the list being read has become shorter: a sync that goes
+// on in its middle does not see it any more.
+func (r *reader) note() {
+	if r.pager != nil && r.pager.Shrunk {
+		r.state.Round.Shrunk = true
+	}
 }
 
 // end ends the round: what it did not meet is gone.
@@ -196,11 +316,12 @@ func (r *reader) end(ctx context.Context) error {
 		if !r.wanted[l] || sweeping != nil {
 			return
 		}
+		p := r.state.of(l)
 		for _, name := range rd.swept(l) {
-			sweeping = errors.Join(sweeping, r.sweep(ctx, name))
+			sweeping = errors.Join(sweeping, r.sweep(ctx, name, latest(rd.Start, p.Begun)))
 		}
-		if rd.whole(l) {
-			r.state.of(l).Whole = rd.Start
+		if rd.whole(l) && !slices.Contains(rd.Again, l.name()) {
+			p.Whole, p.Requests, p.Stale = latest(rd.Start, p.Begun), p.Spent, false
 		}
 	})
 	if sweeping != nil {
@@ -210,10 +331,10 @@ func (r *reader) end(ctx context.Context) error {
 	return r.out.Checkpoint(ctx, r.state)
 }
 
-func (r *reader) sweep(ctx context.Context, name string) error {
+func (r *reader) sweep(ctx context.Context, name string, before time.Time) error {
 	for _, t := range r.req.Tables {
 		if t.Name.Table == name {
-			return r.out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: r.state.Round.Start})
+			return r.out.Write(ctx, schema.Batch{Op: schema.Truncate, Table: &t, Before: before})
 		}
 	}
 	return nil
