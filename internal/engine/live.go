@@ -224,7 +224,7 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 		e.noteFresh(ctx, l)
 		e.count(l, l.rows.Load())
 		switch stop {
-		case store.StopSoon:
+		case store.StopSoon, store.StopOver:
 			l.end(e.Grace)
 		case store.StopNow:
 			l.cut(errAsked)

@@ -66,7 +66,7 @@ func (s *server) carded(f func(*visit, *card) error) http.HandlerFunc {
 // cardCaller is an outsider to the API: somebody without a name, who may read
 // and change this connection.
 func cardCaller(c *store.ConnectCard) *store.Caller {
-	return &store.Caller{AccountID: c.AccountID, Grants: access.Grants{{Resource: access.Connections, Actions: access.Read | access.Edit, IDs: []string{c.ConnectionID}}}}
+	return &store.Caller{AccountID: c.AccountID, Card: true, Grants: access.Grants{{Resource: access.Connections, Actions: access.Read | access.Edit, IDs: []string{c.ConnectionID}}}}
 }
 
 // card reads what a Connect Card is for.
