@@ -146,7 +146,7 @@ type cardPage struct {
 }
 
 func (c *card) page(v *visit) *cardPage {
-	p := &cardPage{subject: c.subject, Service: c.service, Form: newForm(c.fields(), c.stored.Config, true), Tests: c.tests(v), Login: v.s.loginAt(c.service, c.subject)}
+	p := &cardPage{subject: c.subject, Service: c.service, Form: newForm(c.fields(), withKey(c.stored.Config, v.s.Store.GroupPublicKey(c.stored.GroupID)), true), Tests: c.tests(v), Login: v.s.loginAt(c.service, c.subject)}
 	if !c.hideGuide {
 		p.Guide = guideOf(c.service.ID, "source")
 	}

@@ -17,7 +17,7 @@ type change struct {
 	Level   string
 	Event   string
 	Message string
-	Actor   *struct{ ID, Name string }
+	Actor   *struct{ ID, Kind, Name string }
 	Data    struct {
 		Reason        string
 		Schema, Table string
@@ -33,6 +33,9 @@ func (c *change) Who() string {
 	}
 	return cmp.Or(c.Actor.Name, c.Actor.ID)
 }
+
+// ByCard reports whether an outsider did it, with a Connect Card.
+func (c *change) ByCard() bool { return c.Actor != nil && c.Actor.Kind == "connect_card" }
 
 // Details say what was changed, one setting each.
 func (c *change) Details() (all []string) {

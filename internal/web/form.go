@@ -305,6 +305,18 @@ func (f *form) refuse(err error) {
 	f.Error = said
 }
 
+// publicKey is the field of a config that shows the key by which a group logs in
+// to SSH servers.
+const publicKey = "public_key"
+
+// withKey returns a config that shows a group's key, which somebody needs before
+// they can choose a tunnel.
+func withKey(config json.RawMessage, key string) json.RawMessage {
+	obj := object(config)
+	obj[publicKey] = encode(key)
+	return encode(obj)
+}
+
 // Wrong returns what is wrong with fields, to stand at the head of the form too.
 func (f *form) Wrong() []input { return wrong(f.Fields) }
 

@@ -89,7 +89,7 @@ func ssoSite(t *testing.T, role string) (*site, *provider) {
 	s := newSite(t, func(c *Config) {
 		c.SSO = &SSO{Issuer: p.url, ClientID: "penstock", ClientSecret: "client-secret", Role: role}
 	})
-	s.api.HandleFunc("GET /v1/penstock/connections", func(w http.ResponseWriter, r *http.Request) {
+	s.api.HandleFunc("GET /v1/", func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(`{"code":"Success","data":{"items":[],"total":0}}`))
 	})
 	return s, p

@@ -75,6 +75,12 @@ func (s *site) answers(pattern, data string) {
 	})
 }
 
+// empty makes the API know of no connections and no destinations.
+func (s *site) empty() {
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.answers("GET /v1/destinations", `{"items":[]}`)
+}
+
 // A browser keeps cookies and follows redirects, and says where its requests
 // come from.
 type browser struct {
@@ -148,7 +154,7 @@ func (b *browser) ask(method, path string, form url.Values, htmx bool) (*http.Re
 
 func TestSigningIn(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.empty()
 	b := s.browser()
 	if status, at, body := b.do("GET", "/connections?state=broken", nil); status != 200 || at != "/signin?next=%2Fconnections%3Fstate%3Dbroken" || !strings.Contains(body, "Sign in") {
 		t.Fatalf("%d %s\n%s", status, at, body)
@@ -212,7 +218,7 @@ func (s *site) signedIn() *browser {
 
 func TestOtherSitesCannotAct(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.empty()
 	b := s.signedIn()
 	for _, from := range []string{"cross-site", "same-site"} {
 		b.from = from
