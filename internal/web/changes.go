@@ -43,11 +43,11 @@ func (c *change) Details() (all []string) {
 		is, was := plain(c.Data.Is[name]), plain(c.Data.Was[name])
 		switch {
 		case name == "config":
-			all = append(all, "setup: "+is)
+			all = append(all, "Setup: "+is)
 		case was == "":
-			all = append(all, name+": "+is)
+			all = append(all, words(name)+": "+is)
 		default:
-			all = append(all, name+": "+was+" → "+cmp.Or(is, "none"))
+			all = append(all, words(name)+": "+was+" → "+cmp.Or(is, "none"))
 		}
 	}
 	return all

@@ -144,8 +144,22 @@ func (v *visit) showTests(t subject) error {
 	if err := v.api("GET", t.api(), nil, &stored); err != nil {
 		return err
 	}
-	view := v.tests(t, &stored)
-	return v.part("setup", "tests", &view)
+	page := struct {
+		Tests testsView
+		State string // in one word, "": it is as it was
+	}{Tests: v.tests(t, &stored)}
+	switch {
+	case page.Tests.Running:
+	case t.Kind == "destinations":
+		page.State = page.Tests.State
+	default:
+		var now standing
+		if err := v.api("GET", v.oursPath(), nil, &now); err != nil {
+			return err
+		}
+		page.State = now.State
+	}
+	return v.part("setup", "tests again", &page)
 }
 
 func (s *server) runSetupTests(v *visit) error {
