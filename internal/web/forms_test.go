@@ -289,7 +289,7 @@ func TestNewConnection(t *testing.T) {
 	if status != 200 || !strings.HasSuffix(at, "/setup") || strings.Contains(body, `"wrong"`) {
 		t.Fatalf("%d %s\n%s", status, at, body)
 	}
-	if part := b.tested(at + "/tests"); !strings.Contains(part, "The password is wrong.") || strings.Contains(part, "Choose tables") {
+	if part := b.tested(at + "/tests"); !strings.Contains(part, "The password is wrong.") || strings.Contains(part, ">Choose tables</a>") {
 		t.Error(part)
 	}
 	if status, _, body := b.do("POST", at, entries("config.host", "")); status != 400 || !strings.Contains(body, "Host is required") {

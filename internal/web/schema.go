@@ -71,6 +71,12 @@ func (t *tableRow) At() string {
 	return t.Base + "/schema/" + url.PathEscape(t.Schema) + "/" + url.PathEscape(t.Name)
 }
 
+// Keyed reports whether the source gives the table its primary key, which
+// nobody can choose then.
+func (t *tableRow) Keyed() bool {
+	return slices.ContainsFunc(t.Columns, func(c columnRow) bool { return c.Key && !c.Patch.Allowed })
+}
+
 type columnRow struct {
 	Name string
 	*columnConfig

@@ -32,6 +32,9 @@ type site struct {
 	sent []string // to the API, where it is watched
 }
 
+// siteTime is the time at which a site begins.
+var siteTime = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 func newSite(t *testing.T, with ...func(*Config)) *site {
 	t.Helper()
 	ctx := context.Background()
@@ -42,7 +45,7 @@ func newSite(t *testing.T, with ...func(*Config)) *site {
 	must(t, db.CreateAccount(ctx, &account))
 	u := &store.User{AccountID: account.ID, Email: "ann@example.com", GivenName: "Ann", Role: "Account Administrator"}
 	must(t, db.CreateUser(ctx, u))
-	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: siteTime}
 	s.config = Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
 	for _, f := range with {
 		f(&s.config)
