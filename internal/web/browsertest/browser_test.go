@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long the whole may take.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 // TestPages runs all tasks, or those that PENSTOCK_TASKS names. Pictures of the
 // pages are written to the folder that PENSTOCK_PICTURES names, if it does.
