@@ -51,6 +51,47 @@ func lineitemToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 	return load(ctx, b, "lineitem", "duckdb:"+b.path("lineitem.duckdb"), 1.8, 600)
 }
 
+// connectionTurns is how often each number of connections loads lineitem, one
+// after the other, so that a neighbour on the machine slows both alike.
+const connectionTurns = 3
+
+// twoConnections compares two connections with one: in reading alone, and in whole
+// loads. Of a whole load the processors may be the limit, whoever reads; both
+// kinds then take the CPU seconds shown, the server's not counted.
+func twoConnections(ctx context.Context, b *bench) ([]figure, error) {
+	db, err := b.postgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := benchmarked(ctx, "./connector/postgres", "BenchmarkConnections", "two-over-one", "PENSTOCK_BENCH_POSTGRES="+db)
+	if err != nil {
+		return nil, err
+	}
+	var wall, cpu [3]float64
+	rows := 0.0
+	for range connectionTurns {
+		for _, n := range []int{1, 2} {
+			to := b.path("connections.duckdb")
+			u, got, err := b.sync(ctx, fmt.Sprintf("%s&connections=%d", db, n), "duckdb:"+to, "--table", "public.lineitem")
+			if err != nil {
+				return nil, err
+			}
+			wall[n], cpu[n], rows = wall[n]+u.wall, cpu[n]+u.cpu, float64(got)
+			if err := os.Remove(to); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return []figure{
+		{what: "reading alone, two over one", value: reading["lineitem"], limit: 1.3, least: true},
+		{what: "one: rows per second", value: rows * connectionTurns / wall[1]},
+		{what: "two: rows per second", value: rows * connectionTurns / wall[2]},
+		{what: "one: client CPU per million rows", value: cpu[1] / connectionTurns / rows * 1e6, unit: "s"},
+		{what: "two: client CPU per million rows", value: cpu[2] / connectionTurns / rows * 1e6, unit: "s"},
+		{what: "whole loads, two over one", value: wall[1] / wall[2]},
+	}, nil
+}
+
 func wideToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
 	return load(ctx, b, "wide", "duckdb:"+b.path("wide.duckdb"), 11, 1000)
 }
