@@ -9,7 +9,7 @@ import (
 // the functions of numbers.
 var arithmetic = map[string]*function{
 	"0-": {"N", func(c *compiler, a []value) (value, error) {
-		return of(num, a, "(-%s)", a[0].inDouble()).as(a[0].whole, a[0].exact), nil
+		return of(num, a, "(-%s)", a[0].inDouble()).as(a[0].whole, a[0].exact).sized(a[0].size), nil
 	}},
 	"0+": {"N", func(c *compiler, a []value) (value, error) { return a[0], nil }},
 	"+":  {"**", func(c *compiler, a []value) (value, error) { return add(a[0], a[1]) }},
@@ -19,7 +19,7 @@ var arithmetic = map[string]*function{
 	"^":  {"NN", func(c *compiler, a []value) (value, error) { return power(a[0], a[1]), nil }},
 
 	"ABS": {"N", func(c *compiler, a []value) (value, error) {
-		return of(num, a, "ABS(%s)", a[0].inDouble()).as(a[0].whole, a[0].exact), nil
+		return of(num, a, "ABS(%s)", a[0].inDouble()).as(a[0].whole, a[0].exact).sized(a[0].size), nil
 	}},
 	"CEILING":  {"N", func(c *compiler, a []value) (value, error) { return round(a[0], "SIGN(%[1]s) * CEIL(ABS(%[1]s))"), nil }},
 	"FLOOR":    {"N", func(c *compiler, a []value) (value, error) { return round(a[0], "TRUNC(%s)"), nil }},
@@ -59,8 +59,15 @@ func calculate(a value, op string, b value) value {
 	if !a.double && !b.double {
 		left = a.inDouble()
 	}
-	whole := a.whole && b.whole
-	return of(num, []value{a, b}, "(%s %s %s)", left, op, b.sql).as(whole, whole && a.exact && b.exact)
+	whole, size := a.whole && b.whole, 0
+	switch {
+	case a.size == 0 || b.size == 0:
+	case op == "*":
+		size = a.size + b.size
+	default:
+		size = max(a.size, b.size) + 1
+	}
+	return of(num, []value{a, b}, "(%s %s %s)", left, op, b.sql).as(whole, whole && a.exact && b.exact).sized(size)
 }
 
 func divide(a, b value) value {
@@ -69,8 +76,11 @@ func divide(a, b value) value {
 		left = a.inDouble()
 	}
 	if f, ok := b.number(); ok && f != 0 {
-		// Division by a literal is rounded once, as a literal of the result is.
-		return of(num, []value{a}, "(%s / %s)", left, b.sql).as(false, a.exact)
+		size := a.size
+		if math.Abs(f) < 1 {
+			size = 0
+		}
+		return of(num, []value{a}, "(%s / %s)", left, b.sql).sized(size)
 	}
 	v := of(num, []value{a, b}, "(%s / NULLIF(%s, 0))", left, b.sql)
 	if !b.exact {
@@ -81,16 +91,22 @@ func divide(a, b value) value {
 	return v.failing("(%s = 0)", b.sql)
 }
 
-// power leaves out what would be an error: an endless result, or one that is
-// no number.
+// power raises to whole powers only: others are an error to Salesforce. It
+// leaves out what has no end.
 func power(a, b value) value {
 	both := []value{a, b}
 	if n, ok := b.literalInt(); ok && n >= 0 && n <= 10 && a.short {
 		return of(num, both, "POWER(%s, %d)", a.inDouble(), n).as(a.whole, false)
 	}
-	wrong := fmt.Sprintf("((%[1]s = 0 AND %[2]s < 0) OR (%[1]s < 0 AND %[2]s <> TRUNC(%[2]s)) OR %[2]s * LN(GREATEST(ABS(%[1]s), 1e-300)) > 690)",
-		a.inDouble(), b.inDouble())
-	return of(num, both, "POWER(CASE WHEN NOT %s THEN %s END, %s)", wrong, a.inDouble(), b.inDouble()).failing("%s", wrong)
+	x, y := a.inDouble(), b.inDouble()
+	digits := fmt.Sprintf("%[2]s * LN(GREATEST(ABS(%[1]s), 1e-300))", x, y)
+	wrong := fmt.Sprintf("((%[1]s = 0 AND %[2]s < 0) OR %[3]s > 690)", x, y, digits)
+	if !b.whole {
+		wrong = or(wrong, fmt.Sprintf("ABS(%[1]s - ROUND(%[1]s)) > 1e-12", y))
+		y = "ROUND(" + y + ")"
+	}
+	v := of(num, both, "CASE WHEN %s OR %s IS NULL THEN NULL WHEN %s < -690 THEN 0 ELSE POWER(%s, %s) END", wrong, a.sql, digits, x, y)
+	return v.failing("%s", wrong)
 }
 
 // round makes a number whole.
@@ -99,9 +115,9 @@ func round(a value, format string) value {
 		return a
 	}
 	if a.exact {
-		return of(num, []value{a}, "("+format+")", a.inDouble()).as(true, true)
+		return of(num, []value{a}, "("+format+")", a.inDouble()).as(true, true).sized(a.size)
 	}
-	return of(num, []value{a}, "CAST("+format+" AS DOUBLE PRECISION)", a.decimal(0)).as(true, true).nullable()
+	return of(num, []value{a}, "CAST("+format+" AS DOUBLE PRECISION)", a.decimal(0)).as(true, true).sized(a.size).nullable()
 }
 
 // roundTo keeps some digits behind the point, or in front of it.
@@ -112,14 +128,17 @@ func roundTo(a, digits value, format string) value {
 	case ok && n <= 0 && a.whole && n == 0:
 		return a
 	case ok && n > 0 && n <= 10 && format == "ROUND(%s, 0)":
-		return of(num, both, "CAST(ROUND(%s, %d) AS DOUBLE PRECISION)", a.decimal(n), n).as(false, true).nullable()
+		return of(num, both, "CAST(ROUND(%s, %d) AS DOUBLE PRECISION)", a.decimal(n), n).as(false, true).sized(a.size).nullable()
 	case ok && n == 0:
-		return of(num, both, "CAST("+format+" AS DOUBLE PRECISION)", a.decimal(0)).as(true, true).nullable()
+		return of(num, both, "CAST("+format+" AS DOUBLE PRECISION)", a.decimal(0)).as(true, true).sized(a.size).nullable()
+	}
+	if ok && n > 10 { // more than there are
+		return a
 	}
 	factor := digits
-	factor.sql = fmt.Sprintf("POWER(CAST(10 AS DOUBLE PRECISION), TRUNC(LEAST(GREATEST(%s, -18), 18)))", digits.sql)
+	factor.sql = fmt.Sprintf("POWER(CAST(10 AS DOUBLE PRECISION), TRUNC(LEAST(GREATEST(%s, -18), 10)))", digits.sql)
 	if ok {
-		factor.sql = fmt.Sprintf("1e%d", max(min(n, 18), -18))
+		factor.sql = fmt.Sprintf("1e%d", max(n, -18))
 	}
 	shifted := value{kind: num, sql: "(" + a.inDouble() + " * " + factor.sql + ")"}
 	v := of(num, both, "(CAST("+format+" AS DOUBLE PRECISION) / %s)", shifted.decimal(0), factor.sql).as(ok && n <= 0, ok && n <= 0)
@@ -164,7 +183,11 @@ func extreme(a []value, function string) value {
 }
 
 func exponential(a value) value {
-	return of(num, []value{a}, "EXP(%s)", value{sql: a.inDouble()}.within("690")).failing("(%s >= 690)", a.sql)
+	v := of(num, []value{a}, "EXP(LEAST(GREATEST(%s, -690), 690))", a.inDouble())
+	if !a.never { // GREATEST and LEAST pass over it
+		v.sql = fmt.Sprintf("CASE WHEN %s IS NOT NULL THEN %s END", a.sql, v.sql)
+	}
+	return v.failing("(%s > 690)", a.sql)
 }
 
 func logarithm(a value, function string) value {

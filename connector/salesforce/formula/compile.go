@@ -132,7 +132,7 @@ func (f *function) fit(n *node, args []value) error {
 func (v value) become(k kind) value {
 	if v.kind == nothing {
 		v.kind, v.sql = k, typed[k]
-		v.double, v.never = k == num || k == clock, k == boolean
+		v.double = k == num || k == clock
 		v.exact, v.solid = true, true
 	}
 	return v

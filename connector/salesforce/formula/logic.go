@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -158,6 +159,10 @@ func (v value) like(all []value) value {
 		v.exact = v.exact && a.exact
 		v.whole = v.whole && a.whole
 		v.double = v.double || a.double
+		v.size = max(v.size, a.size)
+	}
+	if slices.ContainsFunc(all, func(a value) bool { return a.size == 0 && a.lit == nil }) {
+		v.size = 0
 	}
 	return v
 }

@@ -28,7 +28,11 @@ func (c *compiler) reference(path string) (value, error) {
 		return value{}, reason(UnsupportedReference, "%s has no field %s that the user of this connection may see.", at.object.Name, steps[0])
 	}
 	if f.Formula != "" {
-		return c.view.formula(at, f, c.under)
+		v, err := c.view.formula(at, f, c.under)
+		if err == nil && c.zero && v.kind == num && !v.never {
+			v.sql, v.never, v.strict = "COALESCE("+v.sql+", 0)", true, v.fails == ""
+		}
+		return v, err
 	}
 	return c.field(at, f)
 }
@@ -130,7 +134,7 @@ func (c *compiler) field(r row, f *Field) (value, error) {
 
 // number returns the value of a number's column.
 func (c *compiler) number(v value, f *Field) value {
-	v.kind, v.exact, v.double = num, true, true
+	v.kind, v.exact, v.double, v.size = num, true, true, 18
 	if f.Type != "double" && f.Type != "percent" {
 		v.sql = "CAST(" + v.sql + " AS DOUBLE PRECISION)"
 	}

@@ -76,7 +76,7 @@ func concatenate(a, b value) value {
 
 // count is of for whole numbers of the database's own types.
 func count(args []value, format string, sql ...any) value {
-	return of(num, args, "CAST("+format+" AS DOUBLE PRECISION)", sql...).as(true, true)
+	return of(num, args, "CAST("+format+" AS DOUBLE PRECISION)", sql...).as(true, true).sized(10)
 }
 
 // loosen says of v that it is no error where an argument is.

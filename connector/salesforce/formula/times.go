@@ -15,9 +15,9 @@ var times = map[string]*function{
 	"YEAR":          part("D", "YEAR"),
 	"MONTH":         part("D", "MONTH"),
 	"DAY":           part("D", "DAY"),
-	"DAYOFYEAR":     part("D", "DOY"),
-	"ISOWEEK":       part("D", "WEEK"),
-	"ISOYEAR":       part("D", "ISOYEAR"),
+	"DAYOFYEAR":     part("d", "DOY"),
+	"ISOWEEK":       part("d", "WEEK"),
+	"ISOYEAR":       part("d", "ISOYEAR"),
 	"WEEKDAY": {"D", func(c *compiler, a []value) (value, error) {
 		return count(a, "(EXTRACT(DOW FROM %s) + 1)", a[0].sql), nil
 	}},
@@ -53,7 +53,7 @@ func clockPart(a []value, unit, of int) value {
 
 // wholeQuotient returns the SQL of a number divided by another, as an integer.
 func (v value) wholeQuotient(by int) string {
-	return fmt.Sprintf("CAST(FLOOR(%s / %d) AS BIGINT)", v.within(mostDigits), by)
+	return fmt.Sprintf("CAST(FLOOR(%s / %d) AS BIGINT)", v.within(18), by)
 }
 
 // zone returns the SQL of the user's time zone.
@@ -73,9 +73,9 @@ func (c *compiler) today() (value, error) {
 // a unit, as whole seconds.
 func seconds(v value, unit int) string {
 	if unit == 1 {
-		return "CAST(" + v.within("1e11") + " AS BIGINT)"
+		return "FLOOR(" + value{sql: v.inDouble()}.within(10) + ")"
 	}
-	return fmt.Sprintf("CAST(FLOOR(%s * %d + 0.5) AS BIGINT)", v.within("1e7"), unit)
+	return fmt.Sprintf("FLOOR(%s * %d + 0.5)", value{sql: v.inDouble()}.within(6), unit)
 }
 
 // add is +.
@@ -146,11 +146,9 @@ func subtract(a, b value) (value, error) {
 func around(both []value, op string) value {
 	const day = "86400000"
 	v := of(clock, both, "CAST(MOD(MOD(CAST(%s AS BIGINT) %s %s, %[4]s) + %[4]s, %[4]s) AS DOUBLE PRECISION)",
-		both[0].within(mostDigits), op, value{sql: "TRUNC(" + both[1].sharp() + ")"}.bigint(), day)
+		both[0].within(18), op, value{sql: "TRUNC(" + both[1].sharp() + ")"}.integer(), day)
 	return v.as(true, true).nullable()
 }
-
-func (v value) bigint() string { return "CAST(" + v.within(mostDigits) + " AS BIGINT)" }
 
 // addMonths keeps to the last day of the month.
 func addMonths(d, n value) value {
@@ -290,33 +288,39 @@ func toUnix(a []value) (value, error) {
 }
 
 // duration is FORMATDURATION: of seconds, with days or without, or between two
-// times.
+// times, with days if these are dates.
 func duration(a []value) (value, error) {
-	days, ms := false, value{}
+	elapsed := func(format string, sql ...any) value {
+		return of(num, a, "TRUNC(ABS("+format+"))", sql...).as(true, true)
+	}
 	switch {
 	case a[0].kind == num && len(a) == 1:
-		ms = of(num, a, "TRUNC(ABS(%s))", a[0].inDouble())
-	case a[0].kind == num && a[1].kind == boolean && a[1].lit != nil:
-		days = a[1].sql == "TRUE"
-		ms = of(num, a[:1], "TRUNC(ABS(%s))", a[0].inDouble())
+		return durationText(elapsed("%s", a[0].inDouble()), false), nil
+	case a[0].kind == num && a[1].kind == boolean:
+		s := elapsed("%s", a[0].inDouble())
+		return choose([]value{a[1], durationText(s, true), durationText(s, false)})
 	case len(a) == 2 && a[0].kind == clock && a[1].kind == clock:
-		ms = of(num, a, "TRUNC(ABS(%s - %s) / 1000)", a[0].sql, a[1].sql)
+		return durationText(elapsed("(%s - %s) / 1000", a[0].sql, a[1].sql), false), nil
 	case len(a) == 2 && a[0].kind == datetime && a[1].kind == datetime:
-		days = true
-		ms = of(num, a, "TRUNC(ABS(EXTRACT(EPOCH FROM %s) - EXTRACT(EPOCH FROM %s)))", a[0].sql, a[1].sql)
-	default:
-		return value{}, reason(UnsupportedArgument, "FORMATDURATION has arguments that are not translated.")
+		return durationText(elapsed("EXTRACT(EPOCH FROM %s) - EXTRACT(EPOCH FROM %s)", a[0].sql, a[1].sql), true), nil
 	}
-	s := ms.integer()
-	two := func(format string) string {
-		n := fmt.Sprintf("CAST("+format+" AS TEXT)", s)
-		return fmt.Sprintf("LPAD(%s, GREATEST(LENGTH(%s), 2), '0')", n, n)
+	return value{}, reason(UnsupportedArgument, "FORMATDURATION has a %s as its first argument.", a[0].kind)
+}
+
+func durationText(s value, days bool) value {
+	number := func(by, of int) string {
+		n := s.wholeQuotient(by)
+		if of > 0 {
+			n = fmt.Sprintf("MOD(%s, %d)", n, of)
+		}
+		return "CAST(" + n + " AS TEXT)"
 	}
-	div := func(by int) string { return fmt.Sprintf("CAST(FLOOR(%%[1]s / %d) AS BIGINT)", by) }
-	hours := two(div(3600))
+	two := func(n string) string {
+		return fmt.Sprintf("LPAD(%s, CAST(GREATEST(LENGTH(%[1]s), 2) AS INTEGER), '0')", n)
+	}
+	hours := two(number(3600, 0))
 	if days {
-		hours = fmt.Sprintf("CAST("+div(86400)+" AS TEXT) || ':' || ", s) + two("MOD("+div(3600)+", 24)")
+		hours = number(86400, 0) + " || ':' || " + two(number(3600, 24))
 	}
-	v := of(text, []value{ms}, "(%s || ':' || %s || ':' || %s)", hours, two("MOD("+div(60)+", 60)"), two("MOD(%[1]s, 60)"))
-	return v.full(), nil
+	return of(text, []value{s}, "(%s || ':' || %s || ':' || %s)", hours, two(number(60, 60)), two(number(1, 60))).full()
 }

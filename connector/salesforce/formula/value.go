@@ -28,7 +28,7 @@ func (k kind) String() string { return kindNames[k] }
 
 // typed is NULL of each kind.
 var typed = map[kind]string{
-	num: "CAST(NULL AS DOUBLE PRECISION)", text: "CAST(NULL AS TEXT)", multi: "CAST(NULL AS TEXT)", boolean: "FALSE",
+	num: "CAST(NULL AS DOUBLE PRECISION)", text: "CAST(NULL AS TEXT)", multi: "CAST(NULL AS TEXT)", boolean: "CAST(NULL AS BOOLEAN)",
 	date: "CAST(NULL AS DATE)", datetime: "CAST(NULL AS TIMESTAMP)", clock: "CAST(NULL AS DOUBLE PRECISION)",
 }
 
@@ -44,14 +44,15 @@ type value struct {
 	fails  string
 	strict bool
 
-	short  bool // the SQL may be repeated: a column or a literal
-	never  bool // never NULL
-	solid  bool // a text that is never ""
-	double bool // a number in double precision, not another type
-	exact  bool // a number that no computation has blurred
-	whole  bool // a number without a fraction
-	id     bool // a text: the first 15 characters of an id
-	raw    string
+	short  bool   // the SQL may be repeated: a column or a literal
+	never  bool   // never NULL
+	solid  bool   // a text that is never ""
+	double bool   // a number in double precision, not another type
+	exact  bool   // a number that no computation has blurred
+	whole  bool   // a number without a fraction
+	id     bool   // a text: the first 15 characters of an id
+	raw    string // the column that the value is made of; "": there is none
+	size   int    // digits that a number may have in front of its point; 0: not known
 }
 
 // maxSQL is how long, in bytes, the SQL of a part may get: arguments that are
@@ -65,6 +66,7 @@ func literalNumber(n *node) value {
 	if v.whole {
 		v.sql = strconv.FormatFloat(f, 'f', -1, 64)
 	}
+	v.size = len(v.sql) // or less
 	if strings.HasPrefix(v.sql, ".") {
 		v.sql = "0" + v.sql
 	}
@@ -133,9 +135,15 @@ func (v value) failing(format string, args ...any) value {
 	return v
 }
 
-// blurred is what v is not when it is whole and exact.
+// as says whether v is whole and exact.
 func (v value) as(whole, exact bool) value {
 	v.whole, v.exact = whole, exact
+	return v
+}
+
+// sized says how many digits v may have in front of its point.
+func (v value) sized(n int) value {
+	v.size = n
 	return v
 }
 
@@ -185,24 +193,24 @@ func (v value) inDouble() string {
 	return "CAST(" + v.sql + " AS DOUBLE PRECISION)"
 }
 
-// within returns the SQL of a number that is NULL beyond a limit on either
-// side, for what would be an error in the database.
-func (v value) within(limit string) string {
-	if v.lit != nil {
+// within returns the SQL of a number that is NULL from 9e(n) on, on either
+// side, where it would be an error in the database.
+func (v value) within(n int) string {
+	if 0 < v.size && v.size <= n {
 		return v.sql
 	}
-	return fmt.Sprintf("NULLIF(NULLIF(LEAST(GREATEST(%s, -%[2]s), %[2]s), %[2]s), -%[2]s)", v.sql, limit)
+	return fmt.Sprintf("NULLIF(NULLIF(LEAST(GREATEST(%s, -9e%[2]d), 9e%[2]d), 9e%[2]d), -9e%[2]d)", v.sql, n)
 }
 
-// The results of formulas have fewer than 19 digits (Salesforce Help, "Tips for
-// using number fields in formulas").
-const mostDigits = "1e18"
-
 // decimal returns the SQL of a number rounded to ten digits behind the point,
-// or more, as a decimal: what computations in double precision have blurred
-// is sharp again.
+// or more, as a decimal. It is made of the number's shortest text: what
+// computations in double precision have blurred is sharp again.
 func (v value) decimal(scale int) string {
-	return fmt.Sprintf("CAST(%s AS DECIMAL(38, %d))", v.within(mostDigits), max(scale, 10))
+	scale = max(scale, 10)
+	if v.lit == nil {
+		return fmt.Sprintf("CAST(CAST(%s AS TEXT) AS DECIMAL(38, %d))", v.within(37-scale), scale)
+	}
+	return fmt.Sprintf("CAST(%s AS DECIMAL(38, %d))", v.sql, scale)
 }
 
 // integer returns the SQL of a whole number as one.
@@ -210,7 +218,7 @@ func (v value) integer() string {
 	if v.lit != nil {
 		return v.sql
 	}
-	return "CAST(" + v.within(mostDigits) + " AS BIGINT)"
+	return "CAST(" + v.within(18) + " AS BIGINT)"
 }
 
 // small is integer for numbers that count days, characters and the like, less
@@ -223,7 +231,7 @@ func (v value) small() string {
 	if !v.whole {
 		w.sql = "TRUNC(" + v.sharp() + ")"
 	}
-	return "CAST(" + w.within("1e7") + " AS INTEGER)"
+	return "CAST(" + w.within(6) + " AS INTEGER)"
 }
 
 // sharp returns the SQL of a number of which nothing is blurred.
