@@ -194,16 +194,16 @@ func TestFormulas(t *testing.T) {
 				t.Errorf("wanted %v, has a column %v", wanted, has)
 			}
 			rows := m.Rows("salesforce.FIVETRAN_FORMULA", "object", "field", "formula")
-			if !slices.Contains(rows, "Invoice__c|Double__c|"+text) {
+			if !slices.Contains(rows, "invoice_c|double_c|"+text) {
 				t.Errorf("formulas %q", rows)
 			}
-			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "Invoice__c") {
+			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "invoice_c") {
 				t.Errorf("models %q", models)
 			}
 			o.Advance(time.Hour)
 			check(t, o.RemoveField("Invoice__c", "Double__c"))
 			o.mustSync(t, m, "Invoice__c", formulaTable, modelTable)
-			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "Invoice__c|Double__c") {
+			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "invoice_c|double_c") {
 				t.Errorf("gone %q", gone)
 			}
 		}

@@ -51,7 +51,9 @@ func (c *compiler) global(steps []string) (row, []string, error) {
 		if id == "" {
 			return row{}, nil, reason(UnsupportedReference, "%s is not known: Salesforce does not tell who is logged in.", steps[0])
 		}
-		r, err := v.join(variable, v.org.Object(object), object, func(alias, key string) string { return alias + "." + key + " = " + quote(id) })
+		r, err := v.join(variable, v.org.Object(object), object, func(alias, key string) string {
+			return "LEFT(" + alias + "." + key + ", 15) = " + quote(id[:min(len(id), 15)])
+		})
 		return r, steps[1:], err
 	}
 	switch variable {
