@@ -43,7 +43,8 @@ var computes = map[string]map[string]computed{"Invoice__c": {
 		if weight.Sign() == 0 {
 			return value{kind: decimal, scale: 2}
 		}
-		share := new(big.Rat).Quo(r.number("Exact__c"), weight)
+		weight = weight.Abs(weight)
+		share := new(big.Rat).Quo(r.number("Exact__c"), weight.Add(weight, big.NewRat(1, 1)))
 		return rounded(share.Mul(share, big.NewRat(100, 1)), 2) // percent
 	},
 	"Is_Large__c": func(r *record) value {
@@ -87,10 +88,10 @@ var computes = map[string]map[string]computed{"Invoice__c": {
 }}
 
 func invoiceTotal(r *record) value {
-	if r.get("Amount__c").kind == null {
+	if r.get("Exact__c").kind == null {
 		return value{}
 	}
-	return rounded(new(big.Rat).Mul(r.number("Amount__c"), big.NewRat(119, 100)), 2)
+	return rounded(new(big.Rat).Mul(r.number("Exact__c"), big.NewRat(119, 100)), 2)
 }
 
 func (r *record) get(field string) value {
