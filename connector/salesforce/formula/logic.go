@@ -84,7 +84,7 @@ func compare(a, b value, op string) (value, error) {
 	case boolean, multi, place:
 		return value{}, reason(UnsupportedArgument, "%s compares values that have no order.", op)
 	case text:
-		return of(boolean, both, `((%s COLLATE "C") %s (%s COLLATE "C"))`, a.orNull(), op, b.orNull()).nullable(), nil
+		return of(boolean, both, `((CAST(%s AS TEXT) COLLATE "C") %s (CAST(%s AS TEXT) COLLATE "C"))`, a.orNull(), op, b.orNull()).nullable(), nil
 	}
 	if k == num && !(a.exact && b.exact) {
 		if !b.short {

@@ -137,6 +137,9 @@ func (c *compiler) field(r row, f *Field) (value, error) {
 // number returns the value of a number's column.
 func (c *compiler) number(v value, f *Field) value {
 	v.kind, v.exact, v.double, v.size = num, true, true, 18
+	if f.Type == "int" {
+		v.size = 10
+	}
 	if f.Type != "double" && f.Type != "percent" {
 		v.sql = "CAST(" + v.sql + " AS DOUBLE PRECISION)"
 	}

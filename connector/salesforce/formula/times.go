@@ -274,7 +274,8 @@ func toClock(a value) (value, error) {
 
 // clockIn returns the SQL of the milliseconds of a text such as 17:30:00.000.
 func clockIn(t string) string {
-	return fmt.Sprintf("CAST(FLOOR(EXTRACT(EPOCH FROM CAST(%s AS TIME)) * 1000 + 0.5) AS DOUBLE PRECISION)", t)
+	// PostgreSQL reads a literal as a time before it looks at any condition.
+	return fmt.Sprintf("CAST(FLOOR(EXTRACT(EPOCH FROM CAST(CAST(%s AS TEXT) AS TIME)) * 1000 + 0.5) AS DOUBLE PRECISION)", t)
 }
 
 func toUnix(a []value) (value, error) {

@@ -114,6 +114,8 @@ func (v value) finish(f *Field) string {
 		switch {
 		case f.Type == "currency":
 			return fmt.Sprintf("ROUND(%s, %d)", v.decimal(scale), scale)
+		case v.whole && (f.Type == "int" || f.Type == "long"):
+			return v.integer()
 		case f.Type == "int" || f.Type == "long":
 			return "CAST(ROUND(" + v.decimal(0) + ", 0) AS BIGINT)"
 		case v.whole:
