@@ -78,7 +78,7 @@ func (s *source) testCertificate() setup.TestResult {
 
 // testPermission looks for objects that the user may read.
 func (s *source) testPermission(ctx context.Context) setup.TestResult {
-	names, err := s.api.objectNames(ctx)
+	names, _, err := s.api.objectNames(ctx)
 	switch problem := setup.AsProblem(err); {
 	case problem != nil:
 		return failed(testPermission, problem.Message)
