@@ -58,7 +58,8 @@ var may = []struct{ pkg, imports string }{
 	{"connector/salesforce", "connector connector/rest connector/salesforce/formula schema setup"},
 	{"connector/simulate", ""},
 	{"connector/rest", "connector schema setup"},
-	{"connector/*", "connector connector/rest schema setup"},
+	{"connector/sqlsource", "connector schema setup"},
+	{"connector/*", "connector connector/rest connector/sqlsource schema setup"},
 	{"connector", "schema setup"},
 
 	{"destination/all", "destination destination/*"},
