@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/valyala/fastjson"
 
@@ -41,17 +42,22 @@ type translation struct {
 // translate translates all formulas. The user's time zone is asked for when one
 // needs it.
 func (r *run) translate(ctx context.Context) (*translation, error) {
-	t := r.translateWith(r.org())
+	now := r.now()
+	if now.Format(time.DateOnly) == r.state.Zoned.Format(time.DateOnly) {
+		return r.translateWith(r.org(r.state.Zone)), nil
+	}
+	t := r.translateWith(r.org(""))
 	if !t.zone {
 		return t, nil
 	}
-	switch err := r.api.identify(ctx); {
-	case err != nil && (ctx.Err() != nil || setup.AsProblem(err) != nil):
+	if err := r.api.identify(ctx); ctx.Err() != nil || setup.AsProblem(err) != nil {
 		return nil, vendor(err)
-	case err != nil || r.api.zone == "":
-		return t, nil
 	}
-	return r.translateWith(r.org()), nil
+	if r.api.zone != "" {
+		r.state.Zone = r.api.zone
+	}
+	r.state.Zoned = now
+	return r.translateWith(r.org(r.state.Zone)), nil
 }
 
 func (r *run) translateWith(org *formula.Org) *translation {
@@ -132,9 +138,10 @@ func (r *run) named(table schema.Name) (schema.Name, func(string) string) {
 	return schema.Name{Schema: r.config.Schema, Table: schema.ApplicationNaming.Table(table.Table)}, schema.ApplicationNaming.Column
 }
 
-// org returns what formulas may refer to, as far as it is synced.
-func (r *run) org() *formula.Org {
-	org := &formula.Org{User: r.api.user(), ID: r.api.organization(), Zone: r.api.zone}
+// org returns what formulas may refer to, as far as it is synced, for a user in
+// a time zone.
+func (r *run) org(zone string) *formula.Org {
+	org := &formula.Org{User: r.api.user(), ID: r.api.organization(), Zone: zone}
 	names := map[string]string{}
 	for name := range r.objects {
 		names[strings.ToLower(name)] = name
