@@ -185,6 +185,12 @@ func TestColumnsAreThoseOfTheERD(t *testing.T) {
 	}
 }
 
+// The tables have the columns that a published model reads, with types.
+func TestColumnsThatModelsRead(t *testing.T) {
+	tables := newWorld(t, simulator.Options{}).open().(*source).api.Tables()
+	connectortest.Published(t, "../../../shared/reference/services/dbt_required_columns.json", "dbt_github", "github", tables, Service.Naming)
+}
+
 func TestIncrements(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
 	w.sync()

@@ -27,6 +27,7 @@ type api struct {
 	version  string            // of the API
 	identity string            // the address that says who is logged in
 	who      map[string]string // the config's fields that say it; nil: not asked for
+	zone     string            // that user's time zone; "": not known
 	clock    clock
 	usage    usage
 	calls    []call // since they were last sent; see FIVETRAN_API_CALL

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 	"github.com/penstock-data/penstock/connector/simulate"
+	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -324,20 +325,83 @@ func TestFormulas(t *testing.T) {
 				t.Errorf("wanted %v, has a column %v", wanted, has)
 			}
 			rows := m.Rows("salesforce.FIVETRAN_FORMULA", "object", "field", "formula")
-			if !slices.Contains(rows, "Invoice__c|Double__c|"+text) {
+			if !slices.Contains(rows, "invoice_c|double_c|"+text) {
 				t.Errorf("formulas %q", rows)
 			}
-			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "Invoice__c") {
+			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "invoice_c") {
 				t.Errorf("models %q", models)
 			}
 			o.Advance(time.Hour)
 			check(t, o.RemoveField("Invoice__c", "Double__c"))
 			o.mustSync(t, m, "Invoice__c", formulaTable, modelTable)
-			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "Invoice__c|Double__c") {
+			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "invoice_c|double_c") {
 				t.Errorf("gone %q", gone)
 			}
 		}
 	})
+}
+
+// The SQL of formulas is about what is synced only, and changes with it; who is
+// logged in is asked for when a formula depends on it.
+func TestFormulasAreOfWhatIsSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		formulas := []string{formulaTable, modelTable, failureTable}
+		look := func(columns ...string) []string {
+			return m.Rows("salesforce.FIVETRAN_FORMULA_FAILURE_REASON", columns...)
+		}
+
+		o.mustSync(t, m, append(formulas, "Invoice__c")...)
+		if got := look("field", "failure_reason"); !slices.Contains(got, "customer_c|LOOKUP_FIELD_NOT_SYNCED") || !slices.Contains(got, "limit_c|UNSUPPORTED_REFERENCE") || len(got) != 3 {
+			t.Errorf("failures %q", got)
+		}
+		if n := len(m.Warnings); n != 1 || m.Warnings[0].Code != "formula_not_translated" || !strings.HasPrefix(m.Warnings[0].Message, "3 of 10 formulas") {
+			t.Errorf("warnings %v", m.Warnings)
+		}
+		if n := o.Requests("identity"); n != 1 {
+			t.Errorf("%d requests for the user's time zone", n)
+		}
+
+		o.Advance(time.Hour)
+		o.mustSync(t, m, append(formulas, "Invoice__c", "Account", "User")...)
+		if got := look("field"); !slices.Equal(got, []string{"limit_c"}) {
+			t.Errorf("failures %q", got)
+		}
+		views := m.Rows("salesforce.FIVETRAN_FORMULA", "field", "sql", "view_sql")
+		if !slices.ContainsFunc(views, func(row string) bool { return strings.HasPrefix(row, "customer_c|NULL|select main__table.id, ") }) {
+			t.Errorf("formulas %q", views)
+		}
+
+		o.Advance(time.Hour)
+		o.mustSync(t, m, append(formulas, "Invoice__c", "Account", "User")...)
+		if len(m.Warnings) > 0 {
+			t.Errorf("warnings although nothing has changed: %v", m.Warnings)
+		}
+	})
+}
+
+// People are told of objects that have no table.
+func TestLeftOut(t *testing.T) {
+	o := newOrg(t, simulator.Options{})
+	for _, name := range []string{"Old__b", "Older__b", "Elsewhere__x"} {
+		check(t, o.AddObject(simulator.Object{Name: name, Fields: []simulator.Field{{Name: "Id", Type: "id"}}}, 0))
+	}
+	var got []string
+	tables, err := o.open(t).Tables(t.Context(), func(w setup.Warning) { got = append(got, w.Message) })
+	check(t, err)
+	want := []string{
+		"The big objects Old__b, Older__b were left out: Salesforce gives their rows only to queries that name values of their index, without ids, counts or deletes.",
+		"The external objects Elsewhere__x were left out: their rows are in another system, which is asked for them each time: connect that system itself.",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("warnings %q", got)
+	}
+	if slices.ContainsFunc(tables, func(t schema.Table) bool {
+		return strings.HasSuffix(t.Table, "__b") || strings.HasSuffix(t.Table, "__x")
+	}) {
+		t.Error("they have tables")
+	}
 }
 
 // A row that is not even in the recycle bin any more is marked within a day.

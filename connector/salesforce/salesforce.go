@@ -7,7 +7,8 @@
 // with a column for each field but those that are made of others (addresses,
 // places) or hold files. Fields that are computed from others by a formula are
 // left out unless the config wants them: nothing tells when they change. What
-// they are computed from is in FIVETRAN_FORMULA.
+// they are computed from is in FIVETRAN_FORMULA, as SQL too, which package
+// formula makes of it.
 //
 // # What is read when
 //

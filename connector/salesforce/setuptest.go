@@ -85,7 +85,7 @@ func (s *source) testCertificate() setup.TestResult {
 
 // testPermission looks for objects that the user may read.
 func (s *source) testPermission(ctx context.Context) setup.TestResult {
-	names, err := s.api.objectNames(ctx)
+	names, _, err := s.api.objectNames(ctx)
 	switch problem := setup.AsProblem(err); {
 	case problem != nil:
 		return failed(testPermission, problem.Message)
@@ -123,6 +123,7 @@ func (a *api) identify(ctx context.Context) error {
 	if err := a.get(ctx, strings.TrimPrefix(u.Path, "/"), &r); err != nil {
 		return err
 	}
+	a.zone = string(r.Value.GetStringBytes("timezone"))
 	a.who = map[string]string{
 		"connecting_user":       string(r.Value.GetStringBytes("username")),
 		"connecting_user_email": string(r.Value.GetStringBytes("email")),
@@ -133,6 +134,12 @@ func (a *api) identify(ctx context.Context) error {
 
 // user returns the id of the user who is logged in, or "".
 func (a *api) user() string { return a.identity[strings.LastIndexByte(a.identity, '/')+1:] }
+
+// organization returns the id of the organization, or "".
+func (a *api) organization() string {
+	parts := strings.Split(a.identity, "/")
+	return parts[max(len(parts)-2, 0)]
+}
 
 // Learned implements [connector.Learner].
 func (s *source) Learned() map[string]string {

@@ -18,6 +18,11 @@ type state struct {
 	// Deferred are truncates of tables that are read as a whole.
 	Deferred connector.Deferred `json:"deferred,omitempty"`
 
+	// Zone is the time zone of the user who is logged in, "" if Salesforce does
+	// not tell, as of Zoned. It is asked for once a day, if it is needed.
+	Zone  string    `json:"zone,omitempty"`
+	Zoned time.Time `json:"zoned,omitzero"`
+
 	// Left are ids of jobs of Bulk API that nobody needs and somebody should
 	// delete.
 	Left []string `json:"left,omitempty"`

@@ -257,7 +257,7 @@ func (s *Simulator) Value(object, id, field string) (string, bool) {
 		return "", false
 	}
 	x, _ := parseID(id)
-	v := t.view(s.clock.Now())
+	v := s.look().byName[strings.ToLower(object)]
 	r, ok := v.row(x.num)
 	f := t.object.field(field)
 	if !ok || f == nil {

@@ -290,7 +290,7 @@ func (s *Simulator) identity(w http.ResponseWriter, r *http.Request) {
 	}
 	who := map[string]any{
 		"user_id": userID, "organization_id": OrganizationID, "email": s.opt.Username, "language": "en_US", "locale": "en_US",
-		"user_type": "STANDARD", "active": true,
+		"user_type": "STANDARD", "active": true, "timezone": Zone,
 	}
 	if strings.HasPrefix(r.URL.Path, "/id/") {
 		if r.URL.Path != "/id/"+OrganizationID+"/"+userID {

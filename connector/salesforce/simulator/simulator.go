@@ -318,9 +318,15 @@ func (s *Simulator) instance(r *http.Request) string {
 // snapshot returns all tables as others see them now. s.mu is held.
 func (s *Simulator) snapshot() *snapshot {
 	s.live()
+	return s.look()
+}
+
+// look is snapshot without anybody's doing anything. s.mu is held.
+func (s *Simulator) look() *snapshot {
 	sn := &snapshot{now: s.clock.Now(), byName: map[string]*view{}, byPrefix: map[string]*view{}}
 	for name, t := range s.tables {
 		v := t.view(sn.now)
+		v.sn = sn
 		sn.byName[name] = v
 		if p := t.object.KeyPrefix; p != "" {
 			sn.byPrefix[p] = v
