@@ -139,6 +139,12 @@ type Env struct {
 	Now      func() time.Time // nil: time.Now
 	Memory   int64            // bytes that the source's own buffers may take; 0: 64 MiB
 
+	// Folder is where a source may keep files from one sync to the next. It is
+	// the connection's own and goes with it, and need not be there yet.
+	// Another server may not have it. "": nothing can be kept.
+	Folder      string
+	FolderBytes int64 // that the files may take; 0: 16 GiB
+
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool

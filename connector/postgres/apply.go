@@ -117,6 +117,9 @@ func (f *follower) describe(ctx context.Context, d described) error {
 		return nil
 	}
 	older := l.catalog.sees(f.xid) // the catalog that is known came later
+	if !older && !l.called(d) {
+		return f.changedSchema(ctx)
+	}
 	for i, c := range l.cols {
 		at := slices.IndexFunc(d.columns, func(dc describedColumn) bool { return dc.name == c.Name })
 		ok := at >= 0 && d.columns[at].typ == c.oid
@@ -132,10 +135,7 @@ func (f *follower) describe(ctx context.Context, d described) error {
 		if !ok && !older {
 			return f.changedSchema(ctx)
 		}
-		if !ok {
-			f.heal(l, errAltered)
-			return nil
-		}
+		m.unfit = m.unfit || !ok
 		m.at = append(m.at, at)
 	}
 	if l.starts {
@@ -148,6 +148,14 @@ func (f *follower) describe(ctx context.Context, d described) error {
 	}
 	m.to = l
 	return nil
+}
+
+// called reports whether a relation that has rows of the table has the name
+// that the catalog knows.
+func (l *logged) called(d described) bool {
+	return !slices.ContainsFunc(append(l.rel.holders(), l.rel), func(r *relation) bool {
+		return r.OID == d.oid && (r.Schema != d.schema || r.Name != d.name)
+	})
 }
 
 // changedSchema ends the sync before the transaction that is being read: what
@@ -170,6 +178,10 @@ func (f *follower) changed(ctx context.Context, kind byte, size int) error {
 	}
 	l := m.to
 	if l == nil || f.past || !l.wants(f) {
+		return nil
+	}
+	if m.unfit {
+		f.heal(l, errAltered)
 		return nil
 	}
 	for _, t := range [][]datum{c.old, c.now} {
@@ -331,9 +343,10 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 }
 
 // awaitSeen begins a transaction that sees all that was read from the log: a
-// commit is in it before others see what was committed.
+// commit is in it before others see what was committed. With synchronous
+// replication that is when a standby has it, which may be away.
 func (f *follower) awaitSeen(ctx context.Context) error {
-	for {
+	for deadline := time.Now().Add(waitForOthers); ; {
 		if _, err := f.conn.Exec(ctx, readOnly); err != nil {
 			return &connectionError{err}
 		}
@@ -350,6 +363,10 @@ func (f *follower) awaitSeen(ctx context.Context) error {
 		}
 		if _, err := f.conn.Exec(ctx, "rollback"); err != nil {
 			return &connectionError{err}
+		}
+		if time.Now().After(deadline) {
+			return &connectionError{fmt.Errorf(
+				"%s has had commits in its log for more than %s that others do not see; a standby of synchronous_standby_names may be away", f.run.source.address(), waitForOthers)}
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):

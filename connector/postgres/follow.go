@@ -52,6 +52,7 @@ type follower struct {
 
 	changes int64 // of rows, in it
 
+	spill     *spill // what the slot has forgotten
 	spool     spool
 	part      *spooled // the transaction of which a part is being read that has not ended
 	unspooled bool     // the server keeps changes until transactions have ended
@@ -61,7 +62,7 @@ type follower struct {
 	ended  int64     // clock of the last transaction that was read to its end
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
-	healed map[schema.Name]int
+	healed map[schema.Name]healing
 
 	goesOn bool // all that there was at the beginning has been read
 	fresh  freshness
@@ -69,8 +70,9 @@ type follower struct {
 
 // A mapping is how the log describes a relation, and what that is to us.
 type mapping struct {
-	to *logged // nil: nothing
-	at []int   // where a row of the log has the table's columns; -1: not at all
+	to    *logged // nil: nothing
+	at    []int   // where a row of the log has the table's columns; -1: not at all
+	unfit bool    // the table's rows cannot be made of it
 }
 
 // followLog is one sync with a log: tables that it does not tell of are read by
@@ -136,7 +138,7 @@ const roundLog = 1 << 30
 
 // startLog sees to it that there is a slot that goes on where the state ends.
 func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
-	f := &follower{run: r, tables: map[schema.Name]*logged{}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}, healed: map[schema.Name]int{}}
+	f := &follower{run: r, spill: &spill{dir: r.source.env.Folder}, tables: map[schema.Name]*logged{}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}, healed: map[schema.Name]healing{}}
 	if f.conn, err = r.source.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -239,13 +241,11 @@ func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err
 // aim sets how far the log is to be read after a round: as far as the round's
 // snapshot sees, and all that was on disk then.
 func (f *follower) aim(ctx context.Context, snap *snapshot) (err error) {
-	var at string
-	if err := snap.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
+	if f.target, err = flushPosition(ctx, snap.conn); err != nil {
 		return err
 	}
-	f.target, err = parsePosition(at)
 	f.horizon, f.horizonAfter = snap.xmin, f.target
-	return err
+	return nil
 }
 
 // consider decides whether changes of a table can be taken from the log, now
@@ -303,7 +303,7 @@ func (t *reading) unmoved() bool {
 // handOver makes the log go on with a table that is complete under the
 // snapshot of this round. The state's lock is held.
 func (f *follower) handOver(t *reading) {
-	if !t.loggable || !t.snap.fits || t.st.Published.Since > t.snap.xmin || f.healed[t.table.Name] > maxHealed {
+	if !t.loggable || !t.snap.fits || t.st.Published.Since > t.snap.xmin || f.healed[t.table.Name].often() {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
@@ -312,9 +312,31 @@ func (f *follower) handOver(t *reading) {
 	f.add(t)
 }
 
-// maxHealed is how often a table is left to queries in one sync and handed
-// over again.
-const maxHealed = 3
+// A healing is how often a table was left to queries of late.
+type healing struct {
+	times int
+	first time.Time
+}
+
+// often reports whether the table is not to be handed over again for now.
+func (h healing) often() bool { return h.times > maxHealed }
+
+// again counts another time. In a sync that goes on for long that a table was
+// healed long ago does not matter.
+func (h healing) again(now time.Time) healing {
+	if now.Sub(h.first) > healedLately {
+		h = healing{first: now}
+	}
+	h.times++
+	return h
+}
+
+// maxHealed is how often a table is left to queries within healedLately, and
+// handed over again.
+const (
+	maxHealed    = 3
+	healedLately = time.Minute
+)
 
 func (f *follower) add(t *reading) {
 	l := f.logged(t)
@@ -369,7 +391,8 @@ func (f *follower) heal(l *logged, err error) {
 	r.dirty = true
 	r.mu.Unlock()
 	var own *connector.TableError
-	if f.healed[name]++; f.healed[name] > maxHealed || errors.As(err, &own) {
+	f.healed[name] = f.healed[name].again(time.Now())
+	if f.healed[name].often() || errors.As(err, &own) {
 		r.out.Fail(name, describe(name, err, l.discreet()))
 		return
 	}
@@ -391,14 +414,7 @@ func (f *follower) settle(l *logged, err error) error {
 // again after a pause.
 func (f *follower) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
 	if f.stream == nil {
-		log := f.run.state.Log
-		options := streamOptions(f.run.source.Publication, f.version >= 140000 && !f.unspooled)
-		st, err := f.run.source.slotStream(ctx, log.Slot, options, max(f.position, log.Position))
-		if err != nil {
-			return err
-		}
-		f.stream = st
-		if err := st.confirm(log.Position); err != nil {
+		if err := f.openStream(ctx); err != nil {
 			return err
 		}
 	}
@@ -443,29 +459,26 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 	}
 }
 
+// openStream begins to read the log, what was spilled of it first.
+func (f *follower) openStream(ctx context.Context) (err error) {
+	log, src := f.run.state.Log, f.run.source
+	options := streamOptions(src.Publication, f.version >= 140000 && !f.unspooled)
+	at := max(f.position, log.Position)
+	from := f.spill.reach(at)
+	if f.stream, err = src.slotStream(ctx, log.Slot, options, from); err != nil {
+		return err
+	}
+	if err := src.unmoved(ctx, f.conn, f.version, log.Slot, from); err != nil {
+		return err
+	}
+	f.stream.before = f.spill.reader(at)
+	return f.stream.confirm(log.Position)
+}
+
 // readTo applies the log up to a position.
 func (f *follower) readTo(ctx context.Context, target position) error {
-	idle := false // the server waited for more when it was last asked
-	stuck := 0
-	last := position(0)
-	err := f.read(ctx, 20*time.Millisecond, func() (bool, error) {
-		if stuck++; f.position != last {
-			last, stuck, idle = f.position, 0, false
-		}
-		if f.position >= target || idle && stuck > 4 {
-			return true, nil
-		}
-		if stuck != 2 {
-			return false, nil
-		}
-		// The log may end in the middle of a record that nobody completes.
-		stuck = 1
-		err := f.conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, f.stream.pid()).Scan(&idle)
-		if idle {
-			stuck = 2 // and what it had sent before is still to be read
-		}
-		return false, err
-	})
+	end := &ending{conn: f.conn, target: target}
+	err := f.read(ctx, askAgain, func() (bool, error) { return end.reached(ctx, f.stream, f.position) })
 	if err != nil {
 		return err
 	}
@@ -547,7 +560,7 @@ func (f *follower) news() bool {
 	f.run.mu.Lock()
 	defer f.run.mu.Unlock()
 	log := f.run.state.Log
-	return f.run.dirty || f.position-log.Position > keepLog || f.horizon > log.Horizon && f.horizon-log.Horizon > staleHorizon
+	return f.run.dirty || len(f.spill.parts) > 0 || f.position-log.Position > keepLog || f.horizon > log.Horizon && f.horizon-log.Horizon > staleHorizon
 }
 
 // save makes a checkpoint, between transactions, and then lets the server
@@ -570,6 +583,7 @@ func (f *follower) save(ctx context.Context) error {
 	if f.stream == nil {
 		return nil
 	}
+	f.spill.applied(r.state.Log.Position)
 	return f.stream.confirm(f.position)
 }
 

@@ -53,12 +53,8 @@ func (n *freshness) look(ctx context.Context, f *follower) error {
 	if n.target > 0 || now.Sub(n.asked) < freshEvery {
 		return nil
 	}
-	var at string
-	if err := f.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
-		return err
-	}
 	var err error
 	n.asked = now
-	n.target, err = parsePosition(at)
+	n.target, err = flushPosition(ctx, f.conn)
 	return err
 }

@@ -160,11 +160,13 @@ type source struct {
 	rangeBytes      int64         // of a table that are read in one piece
 	checkpointBytes int64         // sent between two checkpoints within a table
 	roundTime       time.Duration // that loads may go on while the log waits
+	spillPart       int64         // bytes of a file of changes, about
+	spillStep       int64         // after which what was spilled is put on disk, and the server told
 	timeout         time.Duration // of connecting
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, spillPart: 256 << 20, spillStep: 32 << 20, timeout: 20 * time.Second}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}

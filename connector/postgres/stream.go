@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -60,6 +61,7 @@ type stream struct {
 	nc     net.Conn
 	frames frames
 	stop   func() bool
+	before *spillReader // what comes before the slot's; nil: nothing, or it was read
 
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
@@ -154,6 +156,13 @@ func (s *stream) cause(err error) error {
 // next returns the next change, or nil with the place up to which all has
 // been sent. It is valid until the call after.
 func (s *stream) next() (change []byte, sent position, err error) {
+	if s.before != nil {
+		change, sent, err = s.before.next()
+		if err != io.EOF || s.ctx.Err() != nil {
+			return change, sent, s.cause(err)
+		}
+		s.before = nil
+	}
 	for {
 		kind, body, err := s.frames.next()
 		if err != nil {
@@ -196,6 +205,44 @@ func (s *stream) next() (change []byte, sent position, err error) {
 			return nil, 0, errProtocol
 		}
 	}
+}
+
+// askAgain is how long after an answer the server is asked again where it is.
+const askAgain = 20 * time.Millisecond
+
+// An ending is a position up to which a stream is to be read.
+type ending struct {
+	conn   *pgx.Conn // for questions
+	target position
+
+	last  position
+	stuck int  // how often the stream was no further
+	idle  bool // the server waited for more when it was last asked
+}
+
+// reached reports whether a stream that has been read to a position is at its
+// end, or at that of the log: it may end in the middle of a record that nobody
+// completes.
+func (e *ending) reached(ctx context.Context, s *stream, at position) (bool, error) {
+	if e.stuck++; at != e.last {
+		e.last, e.stuck, e.idle = at, 0, false
+	}
+	if s.before != nil { // which is all before the target
+		e.stuck = 0
+		return false, nil
+	}
+	if at >= e.target || e.idle && e.stuck > 4 {
+		return true, nil
+	}
+	if e.stuck != 2 {
+		return false, nil
+	}
+	e.stuck = 1
+	err := e.conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, s.pid()).Scan(&e.idle)
+	if e.idle {
+		e.stuck = 2 // and what it had sent before is still to be read
+	}
+	return false, err
 }
 
 // took notes how far the reader is, for the server's statistics.
@@ -271,6 +318,7 @@ func (s *stream) tell(ask bool) error {
 func (s *stream) pid() uint32 { return s.conn.PID() }
 
 func (s *stream) close() {
+	s.before.close()
 	s.cancel()
 	s.ended.Wait()
 	s.nc.Close() // what was confirmed has been written, and is read before the end

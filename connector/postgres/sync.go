@@ -66,6 +66,9 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		r.abandon(st.Log)
 		st.leaveLog()
 		r.dirty = true
+		if err := (&spill{dir: s.env.Folder}).remove(); err != nil {
+			return err
+		}
 	}
 	if err := do(ctx); err != nil {
 		var out *outputError
