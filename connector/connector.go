@@ -319,6 +319,11 @@ type Output interface {
 	// the destination and the state is saved.
 	Checkpoint(ctx context.Context, state any) error
 
+	// Note saves a state as Checkpoint does, but makes nothing durable: state
+	// says no more of what was sent in this sync than the one that was saved
+	// before it. It is for what must be known before rows are sent.
+	Note(ctx context.Context, state any) error
+
 	// Fail reports that a table cannot be read now, by the error's own
 	// account, while the others go on. Rows already sent stay. The state
 	// must make the next sync try the table again.

@@ -94,6 +94,7 @@ func (f *follower) begin(b begin) {
 	f.now, f.within, f.changes = b, true, 0
 	f.past = b.commit < f.position
 	f.txns++
+	f.run.reaches(b.commit + 1)
 	f.xid = near(f.catalog.xmax, b.xid)
 	f.clock = max(b.time+epochMicros, f.ended+1)
 }
@@ -316,6 +317,14 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 		return err
 	}
 	defer f.conn.Exec(context.WithoutCancel(ctx), "rollback")
+	end, err := insertPosition(ctx, f.conn)
+	if err != nil {
+		return &connectionError{err}
+	}
+	f.run.reaches(end)
+	if err := f.run.mark(ctx); err != nil { // the connection is busy when rows come
+		return err
+	}
 	var columns, rows, list []string
 	for _, i := range l.key {
 		columns = append(columns, pgx.Identifier{l.cols[i].Name}.Sanitize())

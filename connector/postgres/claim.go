@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -91,6 +90,11 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if log != nil {
 		clock = log.Clock
 	}
+	if gap != "" {
+		if err := r.source.mayHeal(r.state, fmt.Sprintf("Replication slot %s %s", name, gap)); err != nil {
+			return err
+		}
+	}
 	if err := f.spill.remove(); err != nil {
 		return err
 	}
@@ -110,10 +114,16 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	}
 	r.state.Log = &logState{Slot: name, Made: slot == nil, Position: at, Before: &before, Clock: clock}
 	r.dirty = true
+	end, err := insertPosition(ctx, f.conn)
+	if err != nil {
+		return err
+	}
+	r.reaches(end)
 	if slot != nil {
 		return nil
 	}
-	return r.own(ctx)
+	// Whatever happens, the slot that a sync made goes with the connection.
+	return r.save(ctx)
 }
 
 // gap says why slot and spill do not go on where the state ends, or "".
@@ -135,16 +145,6 @@ func (f *follower) gap(slot *slotState, log *logState) (gap string, err error) {
 		return "was read further than the files of changes in " + f.spill.dir + " go, or they are damaged", nil
 	}
 	return gap + ", or its changes were moved to files that are gone, or on another server of Penstock", nil
-}
-
-// own saves at once that this connection has made a slot: whatever happens, it
-// goes with the connection.
-func (r *run) own(ctx context.Context) error {
-	raw, err := json.Marshal(r.state)
-	if err != nil {
-		return err
-	}
-	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
 }
 
 // beginning returns where a slot begins, and what had been seen to end there.

@@ -19,6 +19,7 @@ type follower struct {
 	run     *run
 	conn    *pgx.Conn // for questions
 	version int
+	reads   bool // the log; else the tables are read
 
 	// before is what was published when the slot was made, if that was in
 	// this sync: of all that the slot sends, the slot waited for what ran then.
@@ -160,7 +161,9 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if standby {
 		return nil, r.source.standby()
 	}
-	r.belongTo(origin(ctx, f.conn))
+	if err := r.inherit(ctx, origin(ctx, f.conn)); err != nil {
+		return nil, err
+	}
 	if err := f.claimPublication(ctx); err != nil {
 		return nil, err
 	}
@@ -230,6 +233,7 @@ func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err
 	if snap.end, err = insertPosition(ctx, snap.conn); err != nil {
 		return err
 	}
+	f.run.reaches(snap.end)
 	if err := cat.readLogged(ctx, snap.conn, snap.version); err != nil {
 		return err
 	}

@@ -19,6 +19,11 @@ type state struct {
 	// identifier and timeline. Horizons of another origin mean nothing.
 	Origin string `json:"origin"`
 
+	// Mark is a position of the log: all that was ever sent, and all that is
+	// said here, was committed before it. It is saved before rows are sent
+	// that were committed later. 0: that is not known.
+	Mark position `json:"mark,omitempty"`
+
 	// Tables are the tables of which anything was sent, by schema and name.
 	Tables map[string]map[string]*tableState `json:"tables"`
 
@@ -217,6 +222,16 @@ func (s *state) takeAllBack() (some bool) {
 		s.takeBack(t)
 	}
 	return some
+}
+
+// logs reports whether changes of any table are taken from the log.
+func (s *state) logs() bool {
+	for _, t := range s.all() {
+		if t.Log != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *state) table(name schema.Name) *tableState { return s.Tables[name.Schema][name.Table] }

@@ -33,6 +33,7 @@ type run struct {
 	over   bool          // the round ends before its loads do
 	unsafe int64         // bytes sent since the last checkpoint
 	dirty  bool          // something happened since then that the state must tell
+	marker marker
 
 	log *follower // nil: changes are found by queries
 
@@ -49,7 +50,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	if err != nil {
 		return err
 	}
-	r := &run{source: s, req: req, out: out, state: st, sent: make(map[schema.Name]bool), warned: make(map[string]bool)}
+	r := &run{source: s, req: req, out: out, state: st, marker: marker{needs: st.Mark, saved: st.Mark, last: req.State}, sent: make(map[schema.Name]bool), warned: make(map[string]bool)}
 	wanted := make(map[schema.Name]bool, len(req.Tables))
 	for _, t := range req.Tables {
 		wanted[t.Name] = true
@@ -109,6 +110,10 @@ func (r *run) round(ctx context.Context, last bool) error {
 	}
 	defer snap.close(ctx)
 	r.snap = snap
+	if r.log != nil {
+		r.log.reads = false
+		defer func() { r.log.reads = true }()
+	}
 	if r.log != nil && snap.origin != r.state.Origin {
 		return fmt.Errorf("another server answers at %s than when the sync began", r.source.address())
 	}
@@ -210,6 +215,12 @@ func (t *reading) write(ctx context.Context, b schema.Batch) error {
 		r.dirty = true
 	}
 	r.mu.Unlock()
+	if r.log != nil && t.mode != blind {
+		if err := r.mark(ctx); err != nil {
+			b.Release()
+			return err
+		}
+	}
 	return output(r.out.Write(ctx, b))
 }
 
@@ -238,13 +249,26 @@ func (r *run) checkpoint(ctx context.Context) error {
 		return err
 	}
 	r.mu.Lock()
-	raw, err := json.Marshal(r.state)
 	r.unsafe, r.dirty = 0, false
+	r.mu.Unlock()
+	return r.save(ctx)
+}
+
+// save is checkpoint for what is on the server's disk.
+func (r *run) save(ctx context.Context) error {
+	r.mu.Lock()
+	r.state.Mark = max(r.state.Mark, r.marker.needs)
+	mark := r.state.Mark
+	raw, err := json.Marshal(r.state)
 	r.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	return output(r.out.Checkpoint(ctx, json.RawMessage(raw)))
+	if err := r.out.Checkpoint(ctx, json.RawMessage(raw)); err != nil {
+		return output(err)
+	}
+	r.saved(raw, mark)
+	return nil
 }
 
 // checkpointAfter makes a checkpoint if more than this many bytes were sent
