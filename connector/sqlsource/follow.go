@@ -86,8 +86,10 @@ type Follower[P Position[P]] struct {
 	position P
 
 	tables  map[schema.Name]Logged[P]
-	healed  map[schema.Name]int
+	healed  map[schema.Name]healing
 	waiters bool // tables were handed over before the round
+	reads   bool // the log; else tables are read
+	marks   marks[P]
 
 	tx      Transaction[P] // that is being read
 	within  bool
@@ -103,8 +105,12 @@ type Follower[P Position[P]] struct {
 }
 
 // NewFollower returns a follower of a log, which says by From where it begins.
-func NewFollower[P Position[P]](s *Sync, log Log[P]) *Follower[P] {
-	return &Follower[P]{sync: s, log: log, tables: map[schema.Name]Logged[P]{}, healed: map[schema.Name]int{}}
+// mark is that of the state.
+func NewFollower[P Position[P]](s *Sync, log Log[P], mark *P) *Follower[P] {
+	f := &Follower[P]{sync: s, log: log, tables: map[schema.Name]Logged[P]{}, healed: map[schema.Name]healing{}}
+	f.marks = marks[P]{state: mark, needs: *mark, saved: *mark, last: s.req.State}
+	s.log = f
+	return f
 }
 
 // From has the log read from a place, and that kept up to date.
@@ -143,11 +149,7 @@ func (f *Follower[P]) Commit(end P, changes int64) {
 }
 
 // Reach is told that all before a position has been read.
-func (f *Follower[P]) Reach(at P) {
-	if at.Reaches(f.position) {
-		f.position = at
-	}
-}
+func (f *Follower[P]) Reach(at P) { f.position = later(f.position, at) }
 
 // Abandon is told that what was read of the transaction does not count.
 func (f *Follower[P]) Abandon() { f.within = false }
@@ -188,7 +190,7 @@ func (f *Follower[P]) Heal(t Logged[P], err error) {
 	s.state.takeBackNamed(name)
 	s.Touch()
 	s.Unlock()
-	f.healed[name]++
+	f.healed[name] = f.healed[name].again(time.Now())
 	var own *connector.TableError
 	if f.Hopeless(name) || errors.As(err, &own) {
 		s.out.Fail(name, t.Explain(err))
@@ -197,11 +199,32 @@ func (f *Follower[P]) Heal(t Logged[P], err error) {
 	s.Again(name)
 }
 
-// Hopeless reports whether a table was healed so often in this sync that it is
-// not to be handed over again.
-func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table] > maxHealed }
+// Hopeless reports whether a table was healed so often of late that it is not to
+// be handed over again for now.
+func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table].times > maxHealed }
 
-const maxHealed = 3
+// A healing is how often a table was left to queries of late.
+type healing struct {
+	times int
+	first time.Time
+}
+
+// again counts another time. In a sync that goes on for long that a table was
+// healed long ago does not matter.
+func (h healing) again(now time.Time) healing {
+	if now.Sub(h.first) > healedLately {
+		h = healing{first: now}
+	}
+	h.times++
+	return h
+}
+
+// maxHealed is how often a table is left to queries within healedLately, and
+// handed over again.
+const (
+	maxHealed    = 3
+	healedLately = time.Minute
+)
 
 // Settle heals a table that an error is about, and returns errors that are
 // about more.
@@ -230,7 +253,7 @@ func (f *Follower[P]) planned() {
 	if f.sync.state.takeBackUnless(func(n schema.Name) bool { return f.tables[n] != nil }) {
 		f.sync.Touch()
 	}
-	f.waiters = len(f.tables) > 0
+	f.waiters, f.reads = len(f.tables) > 0, false
 }
 
 // waiting reports whether tables wait for what the log has, or it has grown
@@ -250,6 +273,7 @@ const roundLog = 1 << 30
 // transaction has ended or the server has told where it is, which it is asked
 // again after a pause.
 func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func(Event) (bool, error)) error {
+	f.reads = true
 	f.log.Ask(0)
 	for {
 		event, err := f.log.Next(ctx)
