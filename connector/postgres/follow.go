@@ -446,6 +446,7 @@ func (f *follower) read(ctx context.Context, pause time.Duration, done func() (b
 			}
 		} else {
 			if f.within || f.part != nil {
+				f.stream.ask(pause)
 				continue
 			}
 			f.position = max(f.position, sent)

@@ -13,8 +13,8 @@ const freshEvery = time.Second
 type freshness struct {
 	ahead time.Duration // of the server's clock before this machine's
 
-	asked  time.Time // when the server was last asked how far its log was
-	target position  // what it said; 0: that was told
+	asked time.Time // when the server was last asked how far its log was
+	end   *ending   // there; nil: that was told
 }
 
 // start compares the clocks.
@@ -45,16 +45,21 @@ func (n *freshness) look(ctx context.Context, f *follower) error {
 	if f.run.req.Reached == nil {
 		return nil
 	}
-	if n.target > 0 && f.position >= n.target {
-		f.run.req.Reached(n.asked, 0)
-		n.target = 0
+	if n.end != nil {
+		reached, err := n.end.reached(ctx, f.stream, f.position)
+		if err != nil {
+			return err
+		}
+		if reached {
+			f.run.req.Reached(n.asked, 0)
+			n.end = nil
+		}
 	}
 	now := time.Now()
-	if n.target > 0 || now.Sub(n.asked) < freshEvery {
+	if n.end != nil || now.Sub(n.asked) < freshEvery {
 		return nil
 	}
-	var err error
-	n.asked = now
-	n.target, err = flushPosition(ctx, f.conn)
+	target, err := flushPosition(ctx, f.conn)
+	n.asked, n.end = now, &ending{conn: f.conn, target: target}
 	return err
 }

@@ -571,6 +571,7 @@ func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
 				continue
 			}
 		case within:
+			s.ask(askAgain)
 			continue
 		default:
 			at = max(at, sent)
