@@ -349,7 +349,7 @@ func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error 
 // commit is in it before others see what was committed. With synchronous
 // replication that is when a standby has it, which may be away.
 func (f *follower) awaitSeen(ctx context.Context) error {
-	for deadline := time.Now().Add(waitForOthers); ; {
+	for deadline := time.Now().Add(f.run.source.patience); ; {
 		if _, err := f.conn.Exec(ctx, readOnly); err != nil {
 			return &connectionError{err}
 		}
@@ -369,7 +369,7 @@ func (f *follower) awaitSeen(ctx context.Context) error {
 		}
 		if time.Now().After(deadline) {
 			return &connectionError{fmt.Errorf(
-				"%s has had commits in its log for more than %s that others do not see; a standby of synchronous_standby_names may be away", f.run.source.address(), waitForOthers)}
+				"%s has had commits in its log for more than %s that others do not see; a standby of synchronous_standby_names may be away", f.run.source.address(), f.run.source.patience)}
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):

@@ -305,7 +305,7 @@ func (f *follower) Next(ctx context.Context) (sqlsource.Event, error) {
 	}
 	if msg == nil {
 		if f.Within() || f.part != nil {
-			return sqlsource.Within, nil
+			return sqlsource.Still, nil
 		}
 		f.Reach(sent)
 		if f.stream.before != nil { // the server has not been asked for it

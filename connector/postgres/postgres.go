@@ -167,10 +167,11 @@ type source struct {
 	spillPart       int64         // bytes of a file of changes, about
 	spillStep       int64         // after which what was spilled is put on disk, and the server told
 	timeout         time.Duration // of connecting
+	patience        time.Duration // for transactions that are running, or that others do not see yet
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, spillPart: 256 << 20, spillStep: 32 << 20, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, spillPart: 256 << 20, spillStep: 32 << 20, timeout: 20 * time.Second, patience: 10 * time.Minute}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}

@@ -90,9 +90,9 @@ func (s *source) idleSlot(ctx context.Context, conn *pgx.Conn, version int, name
 // gone when it returns.
 func (s *source) makeSlot(ctx context.Context, name string, temporary bool) (position, visibility, error) {
 	var seen visibility
-	ctx, cancel := context.WithTimeoutCause(ctx, waitForOthers, fmt.Errorf(
+	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fmt.Errorf(
 		"replication slot %s could not be made: %s waits for transactions that have been running for more than %s; pg_stat_activity and pg_prepared_xacts show them",
-		name, s.address(), waitForOthers))
+		name, s.address(), s.patience))
 	defer cancel()
 	conn, err := s.connectReplication(ctx)
 	if err != nil {
@@ -162,9 +162,6 @@ func (s *source) slotError(ctx context.Context, slot string, err error) error {
 
 // busy reports whether a slot is being read by somebody.
 func busy(err error) bool { return hasCode(err, "55006") }
-
-// waitForOthers is how long a new slot waits for transactions that are running.
-const waitForOthers = 10 * time.Minute
 
 // waitForSlot is how long a sync waits for somebody else to let go of the
 // slot: whoever it was may not know yet that they have gone.

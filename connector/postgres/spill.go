@@ -573,6 +573,7 @@ func (w *spillWriter) take(s *stream, target position, idle func() (bool, error)
 				continue
 			}
 		case within:
+			s.ask(sqlsource.AskAgain)
 			continue
 		default:
 			at, event = max(at, sent), sqlsource.Quiet

@@ -17,7 +17,7 @@ type Log[P any] interface {
 	Next(ctx context.Context) (Event, error)
 
 	// Ask has the server asked, after a while, to say where it is. Next
-	// returns Quiet when it does.
+	// returns Quiet or Still when it does.
 	Ask(after time.Duration)
 
 	// Confirm lets the server forget what is before a position.
@@ -54,6 +54,7 @@ const (
 	Within Event = iota // a transaction, which has not ended
 	Ended               // the end of one
 	Quiet               // nothing: the server said where it is, between transactions
+	Still               // the same, within one
 )
 
 // Logged is a table that was handed over to the log.
@@ -201,13 +202,16 @@ func (f *Follower[P]) Heal(t Logged[P], err error) {
 
 // Hopeless reports whether a table was healed so often of late that it is not to
 // be handed over again for now.
-func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table].times > maxHealed }
+func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table].often() }
 
 // A healing is how often a table was left to queries of late.
 type healing struct {
 	times int
 	first time.Time
 }
+
+// often reports whether the table is not to be handed over again for now.
+func (h healing) often() bool { return h.times > maxHealed }
 
 // again counts another time. In a sync that goes on for long that a table was
 // healed long ago does not matter.
@@ -280,7 +284,11 @@ func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func(E
 		if err != nil {
 			return err
 		}
-		if event == Within {
+		switch event {
+		case Within:
+			continue
+		case Still:
+			f.log.Ask(pause)
 			continue
 		}
 		if event == Ended && f.goesOn {
@@ -323,11 +331,11 @@ func (f *Follower[P]) readUntil(ctx context.Context, until time.Time) error {
 	}
 	f.goesOn = true
 	defer func() { f.goesOn = false }()
-	err := f.read(ctx, pause, func(Event) (bool, error) {
+	err := f.read(ctx, pause, func(event Event) (bool, error) {
 		if f.sync.stopped() {
 			return true, nil
 		}
-		return len(f.sync.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
+		return len(f.sync.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f, event)
 	})
 	if err != nil {
 		return err
