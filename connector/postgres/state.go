@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -165,18 +166,12 @@ func leaveLog(s *state) {
 
 // Forget implements connector.Forgetter.
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := parseState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, name := range tables {
-		forgot = st.Forget(name) || forgot
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
+	return connector.ForgetIn(raw, parseState, func(st *state) (forgot bool) {
+		for _, name := range tables {
+			forgot = st.Forget(name) || forgot
+		}
+		return forgot
+	})
 }
 
 // finish adds a range to those done.

@@ -16,10 +16,6 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// batchSize is how many requests fit into one (REST API Developer Guide,
-// "Batch", 2026-07).
-const batchSize = 25
-
 // Tables implements [connector.Source].
 func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema.Table, error) {
 	if err := s.connect(ctx); err != nil {
@@ -28,6 +24,9 @@ func (s *source) Tables(ctx context.Context, warn func(setup.Warning)) ([]schema
 	names, err := s.api.objectNames(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, &setup.Problem{Code: "permission_denied", Message: noObjects}
 	}
 	clear(s.objects)
 	if err := s.api.describe(ctx, names, func(name string, err error) {
@@ -91,23 +90,27 @@ func (a *api) chooseVersion(ctx context.Context) error {
 	return nil
 }
 
-// describe describes objects, into a.objects. skip is told of those that it
-// cannot.
+// describe describes objects, into a.objects. skip is told of those that
+// Salesforce does not describe: it was asked for each of them alone, too.
 func (a *api) describe(ctx context.Context, names []string, skip func(name string, err error)) error {
-	for some := range slices.Chunk(names, batchSize) {
-		var addresses []string
+	for some := range slices.Chunk(names, mostTogether) {
+		var requests []subrequest
 		for _, name := range some {
-			addresses = append(addresses, a.version+"/sobjects/"+name+"/describe")
+			requests = append(requests, subrequest{address: a.path("sobjects", name, "describe")})
 		}
-		var r rest.Reply
-		err := a.batch(ctx, addresses, &r, func(i int, v *fastjson.Value, err error) error {
+		var r, alone rest.Reply
+		err := a.together(ctx, requests, &r, func(i int, v *fastjson.Value, err error) error {
+			if err != nil {
+				err = a.get(ctx, requests[i].address, &alone)
+				v = alone.Value
+			}
 			var refused *rest.StatusError
 			switch {
 			case err == nil:
 				if o := describe(v, a.config.SyncFormulaFields); len(o.fields) > 0 {
 					a.objects[o.name] = o
 				}
-			case setup.AsProblem(err) == nil && errors.As(err, &refused):
+			case setup.AsProblem(err) == nil && errors.As(err, &refused) && !rest.Passing(refused.Status):
 				skip(some[i], err)
 			default:
 				return err

@@ -108,6 +108,9 @@ func (o *object) first(fit func(*field) bool, names ...string) string {
 	return ""
 }
 
+// by returns what rows are told apart by and found to have changed.
+func (o *object) by() string { return o.cursor + "," + o.key }
+
 // A way is how a table is kept up to date.
 type way uint8
 

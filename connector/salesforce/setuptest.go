@@ -35,11 +35,16 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		s.api.client.Tries, s.api.client.Patience = 2, time.Minute // somebody sits and waits
 		err = s.api.identify(ctx)
 	}
+	if err == nil {
+		err = s.api.timed(ctx)
+	}
 	var pause *setup.Reschedule
 	switch problem := setup.AsProblem(err); {
 	case problem != nil && problem.Code == "permission_denied":
 		results.Add(passed(testConnect), passed(testLogin))
 		return results.Add(failed(testPermission, problem.Message))
+	case problem != nil && problem.Code == "clock_differs":
+		return results.Add(failed(testConnect, problem.Message))
 	case problem != nil:
 		return results.Add(passed(testConnect), failed(testLogin, problem.Message))
 	case errors.As(err, &pause):
@@ -56,6 +61,8 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	}
 	return results.Add(s.testUsage(ctx))
 }
+
+const noObjects = "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\"."
 
 func passed(title string) setup.TestResult {
 	return setup.TestResult{Title: title, Status: setup.Passed}
@@ -85,7 +92,7 @@ func (s *source) testPermission(ctx context.Context) setup.TestResult {
 	case err != nil:
 		return failed(testPermission, "The list of objects could not be read: "+cause(err))
 	case len(names) == 0:
-		return failed(testPermission, "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\".")
+		return failed(testPermission, noObjects)
 	}
 	return passed(testPermission)
 }

@@ -173,7 +173,7 @@ func (o *output) nameColumns(t *table) error {
 			continue
 		}
 		name := o.called(t, c.Name)
-		if other, ok := taken[name]; ok {
+		if other, ok := taken[name]; ok && !c.IsRowID() {
 			what := fmt.Sprintf("columns %q and %q would both be called %q", other, c.Name, name)
 			if other == "" {
 				what = fmt.Sprintf("column %q would get the name of the system column %s", c.Name, name)

@@ -50,6 +50,13 @@ func (s *Simulator) Revoke() {
 	}
 }
 
+// Restore makes the first refresh token valid again.
+func (s *Simulator) Restore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh[s.opt.RefreshToken] = true
+}
+
 // EndSessions makes access tokens invalid; refresh tokens go on.
 func (s *Simulator) EndSessions() {
 	s.mu.Lock()
