@@ -139,6 +139,12 @@ type Env struct {
 	Now      func() time.Time // nil: time.Now
 	Memory   int64            // bytes that the source's own buffers may take; 0: 64 MiB
 
+	// Folder is where a source may keep files from one sync to the next. It is
+	// the connection's own and goes with it, and need not be there yet.
+	// Another server may not have it. "": nothing can be kept.
+	Folder      string
+	FolderBytes int64 // that the files may take; 0: 16 GiB
+
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool
@@ -316,6 +322,11 @@ type Output interface {
 	// was sent before the call. It returns when all of that is durable in
 	// the destination and the state is saved.
 	Checkpoint(ctx context.Context, state any) error
+
+	// Note saves a state as Checkpoint does, but makes nothing durable: state
+	// says no more of what was sent in this sync than the one that was saved
+	// before it. It is for what must be known before rows are sent.
+	Note(ctx context.Context, state any) error
 
 	// Fail reports that a table cannot be read now, by the error's own
 	// account, while the others go on. Rows already sent stay. The state

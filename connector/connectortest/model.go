@@ -204,6 +204,24 @@ func (m *Model) Checkpoint(ctx context.Context, state any) error {
 	})
 }
 
+// Note implements [connector.Output]. It breaks where a Checkpoint may.
+func (m *Model) Note(ctx context.Context, state any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	js, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("encode the state: %w", err)
+	}
+	return m.do(event{}, func() error {
+		m.State = js
+		if m.fault != nil {
+			m.durable.State = js
+		}
+		return nil
+	})
+}
+
 // Fail implements [connector.Output].
 func (m *Model) Fail(name schema.Name, err error) {
 	m.mu.Lock()

@@ -18,7 +18,7 @@ func applying(out connector.Output) *follower {
 	s := &source{config: config{CaptureDeletes: true}, env: connector.Env{Memory: 64 << 20}, workers: 2, checkpointBytes: 1 << 30}
 	r := &run{Sync: sqlsource.New(st, connector.Request{}, out, s.limits()), source: s, out: out, state: st}
 	f := &follower{run: r, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}}
-	f.Follower = sqlsource.NewFollower(r.Sync, f)
+	f.Follower = sqlsource.NewFollower(r.Sync, f, &st.Mark)
 	f.From(&st.Log.Place)
 	l := f.add(applied(r))
 	f.maps[1] = &mapping{to: l, at: l.everything}

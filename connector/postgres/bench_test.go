@@ -33,6 +33,7 @@ func (d *discard) Write(_ context.Context, b schema.Batch) error {
 	return nil
 }
 func (d *discard) Checkpoint(context.Context, any) error            { return nil }
+func (d *discard) Note(context.Context, any) error                  { return nil }
 func (d *discard) Fail(schema.Name, error)                          {}
 func (d *discard) Warn(setup.Warning)                               {}
 func (d *discard) Progress(schema.Name, int64)                      {}

@@ -127,6 +127,8 @@ const (
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
+	healGap           = "HEAL"
+	stopAtGap         = "STOP"
 )
 
 type config struct {
@@ -145,6 +147,7 @@ type config struct {
 	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
 	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may." when:"update_method=WAL_PGOUTPUT"`
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there." when:"update_method=WAL_PGOUTPUT"`
+	LogGap          string `json:"log_gap" title:"When the log has a gap" help:"What a sync does when the replication slot is gone, was invalidated or read by somebody else, or another server answers that lacks what was copied. HEAL finds by queries what has changed, with a warning. STOP changes nothing until a person has set HEAL or asked for a re-sync." enum:"HEAL,STOP" default:"HEAL" when:"update_method=WAL_PGOUTPUT"`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
@@ -165,11 +168,14 @@ type source struct {
 	rangeBytes      int64         // of a table that are read in one piece
 	checkpointBytes int64         // sent between two checkpoints within a table
 	roundTime       time.Duration // that loads may go on while the log waits
+	spillPart       int64         // bytes of a file of changes, about
+	spillStep       int64         // after which what was spilled is put on disk, and the server told
 	timeout         time.Duration // of connecting
+	patience        time.Duration // for transactions that are running, or that others do not see yet
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, spillPart: 256 << 20, spillStep: 32 << 20, timeout: 20 * time.Second, patience: 10 * time.Minute}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}

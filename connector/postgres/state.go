@@ -13,7 +13,7 @@ import (
 // state is what a sync leaves for the next one. Its origin is the cluster's
 // identifier and timeline, which transaction ids belong to: horizons of another
 // origin mean nothing.
-type state = sqlsource.State[*tableState, *logState]
+type state = sqlsource.State[*tableState, *logState, position]
 
 // logState is how far the log was read, by WAL_PGOUTPUT.
 type logState struct {
@@ -112,7 +112,7 @@ type pageRange = sqlsource.Range[uint32]
 const endOfTable = math.MaxUint32
 
 func parseState(raw json.RawMessage) (*state, error) {
-	st, err := sqlsource.Parse[*tableState, *logState](raw)
+	st, err := sqlsource.Parse[*tableState, *logState, position](raw)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +61,8 @@ func (s *server) checkFollow(r *request, req *fivetran.Settings) error {
 	switch {
 	case req.LogLimit != nil && *req.LogLimit < 0:
 		return invalidInput("Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit")
-	case req.AtLogLimit != nil && *req.AtLogLimit != store.KeepLog && *req.AtLogLimit != store.DropLog:
-		return invalidInput("Invalid value for field 'at_log_limit': it is one of %s, %s", store.KeepLog, store.DropLog)
+	case req.AtLogLimit != nil && !slices.Contains([]string{store.KeepLog, store.SpillLog, store.DropLog}, *req.AtLogLimit):
+		return invalidInput("Invalid value for field 'at_log_limit': it is one of %s, %s, %s", store.KeepLog, store.SpillLog, store.DropLog)
 	case !isTrue(req.Continuous):
 		return nil
 	}

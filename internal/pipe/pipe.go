@@ -37,6 +37,10 @@ type Ledger interface {
 	// SetState saves state durably. It fails if this sync is no longer the
 	// one that may write it.
 	SetState(ctx context.Context, state json.RawMessage) error
+
+	// Note is SetState for a state that says of the rows of this sync what
+	// the one before does: they may not be durable yet.
+	Note(ctx context.Context, state json.RawMessage) error
 }
 
 // A Plan is one sync of one connection.
@@ -311,6 +315,20 @@ func (o *output) Checkpoint(ctx context.Context, state any) error {
 	o.reach.saved()
 	o.landed(until, commits)
 	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
+		return fmt.Errorf("save the state: %w", err)
+	}
+	return nil
+}
+
+// Note implements [connector.Output].
+func (o *output) Note(ctx context.Context, state any) error {
+	js, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("encode the state: %w", err)
+	}
+	o.checkpoint.Lock()
+	defer o.checkpoint.Unlock()
+	if err := o.plan.Ledger.Note(ctx, js); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil

@@ -240,7 +240,7 @@ func (l *ledger) State(ctx context.Context) (json.RawMessage, error) {
 }
 
 func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
-	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now()); err != nil {
+	if err := l.Note(ctx, state); err != nil {
 		return err
 	}
 	l.events.durable()
@@ -250,4 +250,8 @@ func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
 	default:
 		return nil
 	}
+}
+
+func (l *ledger) Note(ctx context.Context, state json.RawMessage) error {
+	return l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now())
 }

@@ -57,7 +57,7 @@ type Connection struct {
 	FollowAt   time.Time // when a continuous one is to run next; zero: by its schedule, because its source cannot stay on as far as is known
 	FreshAt    time.Time // all that was committed at the source until then is in the destination, by a run that stays on; zero: not known
 	LogLimit   int64     // of what the source keeps back, in bytes; 0: none
-	AtLogLimit string    // KeepLog or DropLog
+	AtLogLimit string    // KeepLog, SpillLog or DropLog
 
 	Historical     bool      // the next success, or the one being worked on, is a historical sync
 	Reset          bool      // the next run begins without the state; set by a re-sync
