@@ -126,8 +126,6 @@ const (
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
-	healGap           = "HEAL"
-	stopAtGap         = "STOP"
 )
 
 type config struct {
@@ -146,7 +144,6 @@ type config struct {
 	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
 	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may." when:"update_method=WAL_PGOUTPUT"`
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there." when:"update_method=WAL_PGOUTPUT"`
-	LogGap          string `json:"log_gap" title:"When the log has a gap" help:"What a sync does when the replication slot is gone, was invalidated or read by somebody else, or another server answers that lacks what was copied. HEAL finds by queries what has changed, with a warning. STOP changes nothing until a person has set HEAL or asked for a re-sync." enum:"HEAL,STOP" default:"HEAL" when:"update_method=WAL_PGOUTPUT"`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
