@@ -30,8 +30,8 @@ bench-peers: build ## the same loads and changes through Penstock and through wh
 	@scripts/need psql postgres
 	@go run ./internal/bench -peers $(ARGS)
 
-soak: ## connections that stay on, through kills, crashes and DDL; make soak MINUTES=60
-	@PENSTOCK_SOAK_MINUTES=$(or $(MINUTES),20) PENSTOCK_TEST_FORMAT=standard-verbose scripts/test -timeout 25h -run '^TestSoak$$' ./cmd/penstock
+soak: ## connections that stay on, through kills, crashes and DDL, and syncs that are killed; make soak MINUTES=60 KILLS=200
+	@PENSTOCK_SOAK_MINUTES=$(or $(MINUTES),20) PENSTOCK_TEST_FORMAT=standard-verbose scripts/test -timeout 25h -run '^(TestSoak|TestKilledAtRandom)$$' ./cmd/penstock -kills $(or $(KILLS),100)
 
 bench-api: build ## what requests cost the server, and its memory under very many
 	@scripts/need wrk

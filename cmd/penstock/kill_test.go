@@ -106,8 +106,8 @@ func (w *workload) end(t testing.TB) {
 // killSeed makes the kill test kill at other moments.
 var killSeed = flag.Uint64("seed", 42, "seed of the moments at which the program is killed")
 
-// kills is how often the program is killed with each kind of destination.
-const kills = 25
+// killCount is how often the program is killed with each kind of destination.
+var killCount = flag.Int("kills", 25, "how often the program is killed, each way")
 
 // TestKilledAtRandom kills the program with -9 while it loads and while it
 // increments, and compares the data when it was left alone in the end. The
@@ -160,7 +160,7 @@ func killed(t *testing.T, w warehouse, service string, target map[string]any, fa
 	busy := startWorkload(t, source, *killSeed)
 	volume := newVolumes(4 << 20)
 	midway := 0
-	for i := range kills {
+	for i := range *killCount {
 		if i%6 == 5 { // load again
 			s.must(t, "POST", "/v1/connections/"+id+"/resync", map[string]any{}, nil)
 			volume = newVolumes(4 << 20)
@@ -184,9 +184,9 @@ func killed(t *testing.T, w warehouse, service string, target map[string]any, fa
 	busy.end(t)
 	settle(t, s, id)
 	equal(t, source, w, tables)
-	t.Logf("%d of %d kills hit a sync", midway, kills)
-	if midway < kills/2 {
-		t.Errorf("only %d of %d kills hit a sync", midway, kills)
+	t.Logf("%d of %d kills hit a sync", midway, *killCount)
+	if midway < *killCount/2 {
+		t.Errorf("only %d of %d kills hit a sync", midway, *killCount)
 	}
 	if d := s.details(t, id); d.FailedAt != "" || len(d.Status.Tasks)+len(d.Status.Warnings) > 0 {
 		t.Errorf("the killings left %+v", d)
