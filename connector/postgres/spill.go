@@ -580,6 +580,9 @@ func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
 		if err != nil {
 			return err
 		}
+		if done && w.file == nil && at-w.to < keepLog { // nothing of interest is there
+			return nil
+		}
 		if done || w.full() {
 			if err := settle(); err != nil || done {
 				return err
