@@ -289,6 +289,11 @@ type Request struct {
 	// never. Sources that do not go on end when a Checkpoint fails.
 	Stop <-chan struct{}
 
+	// StopAtGap asks a source whose log has a gap, so that it would have to
+	// find by other means what has changed, to change nothing and return a
+	// [setup.Problem]. Sources without such a log do not look at it.
+	StopAtGap bool
+
 	// Reached is told by a Source that goes on, from one goroutine, that
 	// the next Checkpoint covers all that was committed at the source until a
 	// time, by this machine's clock as well as that is known, and how many

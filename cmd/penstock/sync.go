@@ -213,7 +213,9 @@ func (l *fileLedger) State(context.Context) (json.RawMessage, error) {
 	return l.rows.unwrap(b, l.source)
 }
 
-func (l *fileLedger) Note(ctx context.Context, state json.RawMessage) error { return l.SetState(ctx, state) }
+func (l *fileLedger) Note(ctx context.Context, state json.RawMessage) error {
+	return l.SetState(ctx, state)
+}
 
 func (l *fileLedger) SetState(_ context.Context, state json.RawMessage) error {
 	if l.path == "" {

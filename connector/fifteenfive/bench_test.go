@@ -24,7 +24,7 @@ func (n *nothing) Write(_ context.Context, b schema.Batch) error {
 	return nil
 }
 func (*nothing) Checkpoint(context.Context, any) error { return nil }
-func (*nothing) Note(context.Context, any) error { return nil }
+func (*nothing) Note(context.Context, any) error       { return nil }
 func (*nothing) Progress(schema.Name, int64)           {}
 
 // 100,000 pulses over the network of this machine in pages of 100, scanned

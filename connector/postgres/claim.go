@@ -94,7 +94,7 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 		clock = log.Clock
 	}
 	if gap != "" {
-		if err := r.source.mayHeal(r.state, fmt.Sprintf("Replication slot %s %s", name, gap)); err != nil {
+		if err := r.mayHeal(fmt.Sprintf("Replication slot %s %s", name, gap)); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ func (r *run) inherit(ctx context.Context, now string) error {
 		r.Touch()
 		return r.Checkpoint(ctx)
 	}
-	if err := r.source.mayHeal(r.state, fmt.Sprintf("%s has another history than before: %s", r.source.address(), why)); err != nil {
+	if err := r.mayHeal(fmt.Sprintf("%s has another history than before: %s", r.source.address(), why)); err != nil {
 		return err
 	}
 	r.out.Warn(setup.Warning{Code: "history_changed", Message: fmt.Sprintf(
@@ -43,12 +43,12 @@ func (r *run) inherit(ctx context.Context, now string) error {
 
 // mayHeal returns a problem if people want to be asked before anything is done
 // about a gap in the log.
-func (s *source) mayHeal(st *state, gap string) error {
-	if s.LogGap != stopAtGap || !st.Logs() {
+func (r *run) mayHeal(gap string) error {
+	if !r.req.StopAtGap || !r.state.Logs() {
 		return nil
 	}
-	return &setup.Problem{Code: "log_gap", Message: gap + ". Nothing was changed, because log_gap is " + stopAtGap +
-		". To go on, with what queries find of the rows as they are now, set log_gap to " + healGap + " for one sync; or re-sync the connection"}
+	return &setup.Problem{Code: "log_gap", Message: gap + ". Nothing was changed, because at_log_gap is STOP. " +
+		"To go on with what queries find of the rows as they are now, set at_log_gap to HEAL for one sync; or re-sync the connection"}
 }
 
 // estranged says why the history of the server that answers now may lack

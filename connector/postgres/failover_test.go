@@ -138,7 +138,7 @@ func TestFailover(t *testing.T) {
 			query(t, two.url, "select pg_promote()")
 			pgtest.Exec(t, two.url, "insert into item values (6000, 6, 'after')", "update item set v = 2 where id = 900", "delete from item where id = 901")
 
-			stops := opener(t, two.url, viaLog, func(c *config) { c.LogGap = stopAtGap })
+			stops := func() connector.Source { return stopping(opener(t, two.url, viaLog)()) }
 			before := stateOf(t, m)
 			var problem *setup.Problem
 			if err := m.Sync(t.Context(), stops()); !errors.As(err, &problem) || problem.Code != "log_gap" {
@@ -187,6 +187,11 @@ func stateOf(t *testing.T, m *connectortest.Model) *state {
 	return st
 }
 
+// stopping returns a source that is asked to stop at gaps.
+func stopping(src connector.Source) connector.Source {
+	return edited{src, func(req *connector.Request) { req.StopAtGap = true }}
+}
+
 func TestHistory(t *testing.T) {
 	got, err := parseHistory([]byte("# comment\n1\t0/3000158\tno recovery target specified\n\n2\t1A/4000000\tbefore 2000-01-01\n"))
 	if err != nil || len(got) != 2 || got[1].String() != "0/3000158" || got[2].String() != "1A/4000000" {
@@ -206,7 +211,7 @@ func TestStopAtGap(t *testing.T) {
 	dsn, dir := newServer(t).url, filepath.Join(t.TempDir(), "log")
 	pgtest.Exec(t, dsn, spills...)
 	heals := inFolder(t, dsn, dir)
-	stops := func() *source { s := heals(); s.LogGap = stopAtGap; return s }
+	stops := func() connector.Source { return stopping(heals()) }
 	m := &connectortest.Model{}
 	for _, c := range []struct {
 		name string
@@ -231,7 +236,7 @@ func TestStopAtGap(t *testing.T) {
 		for range 2 {
 			err := m.Sync(t.Context(), stops())
 			var problem *setup.Problem
-			if !errors.As(err, &problem) || !strings.Contains(problem.Message, c.want) || !strings.Contains(problem.Message, "set log_gap to HEAL") {
+			if !errors.As(err, &problem) || !strings.Contains(problem.Message, c.want) || !strings.Contains(problem.Message, "set at_log_gap to HEAL") {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 		}

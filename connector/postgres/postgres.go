@@ -28,8 +28,8 @@
 // It does not hold for rows that come into a table without being written: by
 // attaching a partition or renaming a table over another. The state therefore
 // knows tables by oid, and an oid that it does not know is read whole. Nor
-// does it hold if the source's history changes: after a failover to another
-// timeline, or a restore, everything is read again.
+// does it hold if the source's history changes: after a restore everything is
+// read again, and after a failover unless the log shows better, see below.
 //
 // xmin has 32 bits and wraps. X is kept with its 64 bits; as long as fewer
 // than 2³¹ transactions have passed since, age(xmin) ≤ age(X) compares right.
@@ -104,10 +104,23 @@
 // if that is not enough. That may be a later state of the row than the change's;
 // then the log repeats what is later.
 //
+// What a slot has forgotten may be in files instead, see spill: they are read
+// before the slot goes on.
+//
 // A transaction whose rows are described otherwise than the catalog has them is
 // older than the catalog if S sees it: columns that it lacks were added later,
 // others were dropped. If S does not see it, the sync ends before it, and the
 // catalog is read again.
+//
+// # Failover
+//
+// A server that was promoted shares the log of the one before up to the place
+// where their timelines part. The state has a mark, a position before which
+// all was committed that was ever sent, and of which its positions, snapshots
+// and horizons speak. It is saved before rows are sent that were committed
+// later, also by syncs that broke off. If the mark is not behind the parting,
+// the new server has all of it, and the same transactions with the same ids:
+// the horizons hold, and the slot, which is not there, is lost like any other.
 package postgres
 
 import (
@@ -127,8 +140,6 @@ const (
 	passwordAuth      = "PASSWORD"
 	clientCertificate = "CLIENT_CERTIFICATE"
 	directly          = "Directly"
-	healGap           = "HEAL"
-	stopAtGap         = "STOP"
 )
 
 type config struct {
@@ -147,7 +158,6 @@ type config struct {
 	UpdateMethod    string `json:"update_method" title:"Update method" help:"How changes are found. QUERY_BASED reads them by the system columns xmin and ctid and needs no set-up in the source; XMIN is its older name. WAL_PGOUTPUT reads them from the log, which needs wal_level logical and a role with REPLICATION." enum:"QUERY_BASED,WAL_PGOUTPUT,XMIN" default:"QUERY_BASED"`
 	Publication     string `json:"publication_name" title:"Publication" help:"Name of the publication, for WAL_PGOUTPUT. It is made, and tables are added to it, where the role may." when:"update_method=WAL_PGOUTPUT"`
 	ReplicationSlot string `json:"replication_slot" title:"Replication slot" help:"Name of the logical replication slot, for WAL_PGOUTPUT, which no other connection has. It is made if it is not there." when:"update_method=WAL_PGOUTPUT"`
-	LogGap          string `json:"log_gap" title:"When the log has a gap" help:"What a sync does when the replication slot is gone, was invalidated or read by somebody else, or another server answers that lacks what was copied. HEAL finds by queries what has changed, with a warning. STOP changes nothing until a person has set HEAL or asked for a re-sync." enum:"HEAL,STOP" default:"HEAL" when:"update_method=WAL_PGOUTPUT"`
 	CaptureDeletes  bool   `json:"delete_capture_enabled" title:"Capture deletes" help:"Marks rows as deleted in the destination that are gone from the source. With QUERY_BASED it costs a count of each table per sync." default:"true"`
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`

@@ -582,6 +582,9 @@ func (w *spillWriter) take(s *stream, target position, idle func() (bool, error)
 		if err != nil {
 			return err
 		}
+		if done && w.file == nil && at.Beyond(w.to) < sqlsource.KeepLog { // nothing of interest is there
+			return nil
+		}
 		if done || w.full() {
 			if err := settle(); err != nil || done {
 				return err

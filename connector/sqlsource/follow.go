@@ -375,9 +375,11 @@ func (f *Follower[P]) saveIfDue(ctx context.Context) error {
 
 // lags reports whether the server has to keep much of the log because nothing
 // of interest is in it.
-func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > keepLog }
+func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > KeepLog }
 
-const keepLog = 64 << 20
+// KeepLog is how many bytes of its log a server may have to keep because nothing
+// of interest is in it.
+const KeepLog = 64 << 20
 
 // news reports whether there is something to save.
 func (f *Follower[P]) news() bool { return f.sync.dirty.Load() || f.lags() || f.log.News() }

@@ -28,6 +28,8 @@ func TestContinuous(t *testing.T) {
 		{`{"log_limit_bytes":-1}`, "Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit", false},
 		{`{"at_log_limit":"BURN"}`, "Invalid value for field 'at_log_limit': it is one of KEEP, SPILL, DROP", false},
 		{`{"log_limit_bytes":5368709120,"at_log_limit":"DROP"}`, "", false},
+		{`{"at_log_gap":"IGNORE"}`, "Invalid value for field 'at_log_gap': it is one of HEAL, STOP", false},
+		{`{"at_log_gap":"STOP"}`, "", false},
 		{`{"at_log_limit":"SPILL"}`, "", false},
 		{`{"at_log_limit":"DROP"}`, "", false},
 		{`{"continuous":true}`, "", false},
@@ -43,7 +45,7 @@ func TestContinuous(t *testing.T) {
 			t.Errorf("%s: a running sync begins again: %v", tt.body, restarted)
 		}
 	}
-	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" {
+	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" || s["at_log_gap"] != "STOP" {
 		t.Errorf("settings %v", s)
 	}
 	if due := later(); !due.Before(slot) {

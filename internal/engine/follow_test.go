@@ -397,7 +397,7 @@ func TestSpilled(t *testing.T) {
 
 		w.kept.spill = func(context.Context) (int64, error) { spills++; return 0, errLater }
 		w.keeps(full)
-		w.pass(5 * time.Minute)
+		w.pass(20 * time.Minute)
 		if want := "The source keeps back 3 GB for this connection (slot s), as much as log_limit_bytes allows (2 GB). It could not be moved to files of this server: " + errLater.Error() + "." + resume; spills < 4 || warning() != want {
 			t.Errorf("%d spills; got  %s\nwant %s", spills, warning(), want)
 		}

@@ -99,6 +99,9 @@ func (e *InProcess) ask(ctx context.Context, b *store.Backlog) error {
 		if got.What != "" || b.Level != dropped { // people read why until a sync has set it up again
 			b.Level, b.Figures = "", store.Figures{What: got.What, Retained: got.Retained, Limit: got.Limit, Lag: got.Lag, Lost: got.Lost,
 				Spilled: got.Spilled, Unspilled: b.Unspilled}
+			if c.LogLimit == 0 || got.Retained < c.LogLimit {
+				b.Unspilled = ""
+			}
 		}
 	}
 	j := judge(c, b)

@@ -13,8 +13,13 @@ import (
 // the time for which one does.
 const spillLook = 5 * time.Second
 
-// errSync ends a spill.
-var errSync = errors.New("a sync begins")
+// spillApart is how long it is until a spill that moved nothing is tried again.
+const spillApart = 5 * time.Minute
+
+var (
+	errSync    = errors.New("a sync begins")
+	errNothing = errors.New("what can be was moved; look for long transactions in the source")
+)
 
 // spill has what a connection's source keeps back moved to files of this
 // server, in the background, until all is or a sync begins. Meanwhile nobody
@@ -28,8 +33,11 @@ func (e *InProcess) spill(ctx context.Context, c *store.Connection) error {
 		defer cancel(nil)
 		go e.overlook(ctx, c.ID, cancel)
 		moved, err := e.Runner.Spill(ctx, c)
-		if ctx.Err() != nil { // what was moved by then is
+		switch {
+		case ctx.Err() != nil: // what was moved by then is
 			err = nil
+		case err == nil && moved == 0:
+			err = errNothing
 		}
 		cancel(nil)
 		if moved > 0 {
@@ -70,7 +78,7 @@ func (e *InProcess) overlook(ctx context.Context, id string, cancel context.Canc
 	}
 }
 
-// spillEnded has the source asked again: soon if all went well.
+// spillEnded has the source asked again, sooner if all went well.
 func (e *InProcess) spillEnded(ctx context.Context, id string, failed error) error {
 	c, err := e.Store.Connection(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -83,9 +91,9 @@ func (e *InProcess) spillEnded(ctx context.Context, id string, failed error) err
 	if err != nil {
 		return err
 	}
-	b.Unspilled, b.DueAt = "", e.Now()
+	b.Unspilled, b.DueAt = "", e.Now().Add(askEvery)
 	if failed != nil {
-		b.Unspilled, b.DueAt = strings.TrimSuffix(failed.Error(), "."), e.Now().Add(askEvery)
+		b.Unspilled, b.DueAt = strings.TrimSuffix(failed.Error(), "."), e.Now().Add(spillApart)
 	}
 	return e.Store.SaveBacklog(ctx, b, judge(c, b).alert)
 }

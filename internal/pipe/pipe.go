@@ -69,6 +69,8 @@ type Plan struct {
 	Every time.Duration
 	Stop  <-chan struct{}
 
+	StopAtGap bool // as in [connector.Request]
+
 	// Landed is told of a source that goes on, one call at a time, that all
 	// that was committed there until a time can be read in the destination,
 	// and which of it could not before. It must be quick. It may be nil.
@@ -143,7 +145,7 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every, Stop: o.plan.Stop}
+	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every, Stop: o.plan.Stop, StopAtGap: o.plan.StopAtGap}
 	if !req.Until.IsZero() {
 		req.Reached = o.reached
 	}

@@ -149,6 +149,7 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 		return out, err
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
+	p.StopAtGap = c.AtLogGap == store.StopAtGap
 	p.Defined, p.Warned = s.events.defined, s.events.warned
 	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows {
 		if s.hold, err = s.verified(ctx); err != nil {

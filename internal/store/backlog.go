@@ -16,6 +16,12 @@ const (
 	DropLog  = "DROP"  // the source lets go of it, and the next sync finds what has changed by other means
 )
 
+// What a sync does when the log of its source has a gap.
+const (
+	HealGap   = "HEAL" // it finds by other means what has changed
+	StopAtGap = "STOP" // it fails, and changes nothing, until a person acts
+)
+
 // LogKept is the code of warnings about what a source keeps back. They stay
 // when a sync ends: it is not syncs that give them.
 const LogKept = "source_log"
