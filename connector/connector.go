@@ -139,6 +139,10 @@ type Env struct {
 	Now      func() time.Time // nil: time.Now
 	Memory   int64            // bytes that the source's own buffers may take; 0: 64 MiB
 
+	// Connections is how many connections a database source may read tables
+	// with at a time. 0: as many as it thinks fit.
+	Connections int
+
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool
