@@ -115,6 +115,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -181,6 +182,10 @@ func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 		s.env.Memory = 64 << 20
 	}
 	return s, nil
+}
+
+func (s *source) limits() sqlsource.Limits {
+	return sqlsource.Limits{Workers: s.workers, CheckpointBytes: s.checkpointBytes, RoundTime: s.roundTime, Memory: s.env.Memory / 4}
 }
 
 // Close implements connector.Source. A source holds no connection between calls.
