@@ -66,6 +66,7 @@ func (o *org) open(t testing.TB, change ...func(map[string]any)) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.anyTime = false
 	if o.adapt != nil {
 		o.adapt(s)
 	}

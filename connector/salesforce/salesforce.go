@@ -111,6 +111,7 @@ func service(id, name, login string) connector.Service {
 type source struct {
 	config  config
 	env     connector.Env
+	anyTime bool   // Salesforce's clock may say anything
 	name    string // of the service, for people
 	address string // where to log in
 	key     *signer
@@ -143,7 +144,7 @@ func open(raw json.RawMessage, env connector.Env, name, login string) (*source, 
 		s.address = s.config.BaseURL
 	}
 	if env.Endpoint != "" {
-		s.address = env.Endpoint
+		s.address, s.anyTime = env.Endpoint, true
 	}
 	s.address = strings.TrimRight(s.address, "/")
 	if s.env.HTTP == nil {

@@ -130,7 +130,6 @@ func (f *Follower[P]) Past() bool { return f.past }
 
 // Begin is told of a transaction.
 func (f *Follower[P]) Begin(tx Transaction[P]) {
-	tx.number = f.tx.number + 1
 	f.tx, f.within, f.past = tx, true, f.position.Has(tx.Commit)
 	f.clock = max(tx.Time, f.ended+1)
 }

@@ -21,6 +21,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/api", "connector destination internal/access internal/engine internal/fivetran internal/logship internal/outside internal/schedule internal/schemaconfig internal/secret internal/store internal/webhook schema setup"},
 	{"internal/web", "connector destination internal/access internal/secret internal/store setup"},
 	{"internal/web/browsertest", ""},
+	{"internal/web/webtest", ""},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/webhook", "internal/fivetran internal/outside internal/rounds internal/store"},
 	{"internal/logship", "internal/amazon internal/fivetran internal/outside internal/rounds internal/store setup"},
