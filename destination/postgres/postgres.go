@@ -89,6 +89,7 @@ func unsupported(field, value string) error {
 const (
 	maxSessions = 6
 	stageBytes  = 64 << 20
+	inlineMost  = 5000 // columns in one transaction
 )
 
 func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
@@ -96,7 +97,7 @@ func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destin
 	if err := db.meta(ctx, func(c conn) error { return nil }); err != nil {
 		return nil, err
 	}
-	return writer{sqlwriter.New(db, &dialect, opt, sqlwriter.Limits{Sessions: maxSessions, Stage: stageBytes})}, nil
+	return writer{sqlwriter.New(db, &dialect, opt, sqlwriter.Limits{Sessions: maxSessions, Stage: stageBytes, Inline: inlineMost})}, nil
 }
 
 // A writer speaks PostgreSQL's own format beside Arrow.
