@@ -95,11 +95,17 @@ func (f *follower) begin(b begin) {
 	f.past = b.commit < f.position
 	f.txns++
 	f.xid = near(f.catalog.xmax, b.xid)
-	f.clock = max(b.time+epochMicros, f.ended+1)
+	f.clock, f.ahead = max(b.time+epochMicros, f.ended+1), f.ahead[:0]
 }
 
 func (f *follower) commit(end position) {
-	f.within, f.ended = false, f.clock
+	f.within = false
+	if !f.past { // of one that was read before it is known
+		f.ended = f.clock
+	}
+	for _, l := range f.ahead {
+		l.ended++
+	}
 	f.position = max(f.position, end)
 	f.early = append(f.early, f.xid)
 }
@@ -322,7 +328,7 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	if l.starts {
 		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
 		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
-		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.clock-epochMicros))
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", l.clock()-epochMicros))
 	}
 	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })

@@ -58,6 +58,7 @@ type follower struct {
 
 	change change
 	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
+	ahead  []*logged // tables with changes in it that hold later
 	ended  int64     // clock of the last transaction that was read to its end
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
@@ -307,7 +308,9 @@ func (f *follower) handOver(t *reading) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
-	f.ended = max(f.ended, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
+	if t.starts {
+		t.st.Log.Clock = f.run.req.Start.UnixMicro() // since when the rows hold that were read
+	}
 	t.run.dirty = true
 	f.add(t)
 }
@@ -582,8 +585,12 @@ func (f *follower) note() {
 		f.horizon = 0
 	}
 	for _, l := range f.tables {
-		if h := l.st.Log; h.Seen != nil && f.position >= h.End {
+		h := l.st.Log
+		if h.Seen != nil && f.position >= h.End {
 			*h = handover{}
+		}
+		if h.Clock = l.ended; h.Clock <= f.ended {
+			h.Clock = 0
 		}
 	}
 }

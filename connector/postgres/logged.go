@@ -126,10 +126,28 @@ type logged struct {
 
 	txn   int  // the transaction that the next is about
 	takes bool // its changes are not in the table yet
+
+	// In history mode changes hold later than ended, in microseconds: than the
+	// rows that queries read, by our clock, and changes for which the source's
+	// was behind that.
+	ended int64
+}
+
+// clock returns since when what the transaction changes in the table holds. It
+// is the same when the transaction is read again in a later sync.
+func (l *logged) clock() int64 {
+	f := l.follower
+	if l.ended < f.clock {
+		return f.clock
+	}
+	if !slices.Contains(f.ahead, l) {
+		f.ahead = append(f.ahead, l)
+	}
+	return l.ended + 1
 }
 
 func (f *follower) logged(t *reading) *logged {
-	l := &logged{reading: t, follower: f, catalog: t.snap.seen, exact: true}
+	l := &logged{reading: t, follower: f, catalog: t.snap.seen, exact: true, ended: t.st.Log.Clock}
 	for i, c := range t.cols {
 		l.everything = append(l.everything, i)
 		l.converted = l.converted || c.logged == nil

@@ -92,6 +92,9 @@ type handover struct {
 	// did not. nil: Position is beyond it.
 	Seen *visibility `json:"seen,omitempty"`
 	End  position    `json:"end,omitempty"`
+
+	// Clock is as that of the log, where the table's is ahead of it; else 0.
+	Clock int64 `json:"clock,omitempty"`
 }
 
 // published tells since when a table's changes are in the log.

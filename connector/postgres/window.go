@@ -84,7 +84,7 @@ func (w *window) upsert(ctx context.Context, tuple []datum, at []int, size int) 
 		w.hold(-w.upserts.wire)
 	}
 	w.hold(size)
-	w.upserts.since = w.t.follower.clock
+	w.upserts.since = w.t.clock()
 	return w.upserts.put(tuple, at, size)
 }
 
@@ -129,7 +129,7 @@ func (w *window) delete(ctx context.Context, tuple []datum, at []int, size int) 
 	if w.t.starts {
 		from = append(from, sinceWhen)
 	}
-	w.deletes.since = w.t.follower.clock
+	w.deletes.since = w.t.clock()
 	return w.deletes.put(tuple, from, size)
 }
 

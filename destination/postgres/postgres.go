@@ -5,8 +5,8 @@
 // whose types are the table's, can hand its rows over as they are: to each is
 // added no more than the two system columns.
 //
-// A table is loaded without an index. Its first merge makes one on the key,
-// which the merges of later syncs find their rows with.
+// A table is loaded without an index. The end of the sync makes one on the key,
+// or else the first merge, which finds its rows with it.
 package postgres
 
 import (
@@ -102,6 +102,8 @@ func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destin
 
 // A writer speaks PostgreSQL's own format beside Arrow.
 type writer struct{ destination.Writer }
+
+func (w writer) Finish(ctx context.Context) { w.Writer.(destination.Finisher).Finish(ctx) }
 
 func (w writer) Accepts(ctx context.Context, t *schema.Table, f schema.Format) (bool, error) {
 	if f != schema.PostgresBinary {

@@ -3,6 +3,7 @@ package sqlwriter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -53,7 +54,10 @@ type writer struct {
 	inliner  Session      // nil: not needed yet
 }
 
-var _ destination.Writer = (*writer)(nil)
+var (
+	_ destination.Writer   = (*writer)(nil)
+	_ destination.Finisher = (*writer)(nil)
+)
 
 func (w *writer) table(name schema.Name) *table {
 	w.mu.Lock()
@@ -218,6 +222,23 @@ func (w *writer) Flush(ctx context.Context) error {
 		return w.failed(err)
 	}
 	return nil
+}
+
+// Finish makes the indexes that merges will want of tables that were loaded. What
+// is made once all rows are there is far cheaper than with each row, and the
+// first merge, which changes wait for, need not make it.
+func (w *writer) Finish(ctx context.Context) {
+	if w.broken() != nil {
+		return
+	}
+	w.mu.Lock()
+	all := slices.Collect(maps.Values(w.tables))
+	w.mu.Unlock()
+	for _, t := range all {
+		t.mu.Lock()
+		t.finish(ctx)
+		t.mu.Unlock()
+	}
 }
 
 const (

@@ -171,7 +171,25 @@ func (b *bench) serve(ctx context.Context, folder string) (*serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &serving{"http://" + addr, cmd.Process.Pid, func() error { return cmd.Process.Signal(syscall.SIGTERM) }}, nil
+	return &serving{"http://" + addr, cmd.Process.Pid, func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		return ended(ctx, cmd.Process)
+	}}, nil
+}
+
+// ended waits for the end of a process, so that the next benchmark can have what
+// it has.
+func ended(ctx context.Context, p *os.Process) error {
+	for !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // stays makes a destination and a connection into it that stays on with db,
