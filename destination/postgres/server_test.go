@@ -91,6 +91,9 @@ func TestKilledInMerge(t *testing.T) {
 	go func() { flushed <- w.Flush(t.Context()) }()
 	killed := false
 	for !killed { // as soon as the merge waits
+		if _, err := lock.Exec(t.Context(), "SELECT pg_stat_clear_snapshot()"); err != nil {
+			t.Fatal(err)
+		}
 		err := lock.QueryRow(t.Context(), `SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'penstock' AND wait_event_type = 'Lock'`).Scan(&killed)
 		if err != nil {

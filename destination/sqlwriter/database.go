@@ -29,7 +29,8 @@ type Database interface {
 // table until it has put it in order.
 type Settler interface {
 	// Settle is called now and then when no more sessions are open than
-	// those in use. It may do nothing.
+	// those in use, and when empty tables have got their first rows. It may
+	// do nothing.
 	Settle(ctx context.Context)
 }
 

@@ -104,9 +104,6 @@ func (w *writer) together(ctx context.Context, tables []*table) error {
 		if err := w.inline(ctx, tables[:n]); err != nil {
 			return err
 		}
-		if s, ok := w.db.(Settler); ok {
-			s.Settle(ctx)
-		}
 		tables = tables[n:]
 	}
 	return nil
@@ -127,6 +124,11 @@ func (t *table) heldColumns() int {
 // is in the way of the others they are left, to be merged one by one.
 func (w *writer) inline(ctx context.Context, tables []*table) error {
 	var parts []Inline
+	settle := func(context.Context) {}
+	if s, ok := w.db.(Settler); ok {
+		settle = s.Settle
+	}
+	first := false // these are the first rows of one of them
 	defer func() {
 		for _, p := range parts {
 			p.Rows.Release()
@@ -136,12 +138,18 @@ func (w *writer) inline(ctx context.Context, tables []*table) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		of, err := t.inlines(ctx, w.inliner)
-		parts = append(parts, of...)
+		parts, first = append(parts, of...), first || t.blank
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	if err := w.inliner.(Inliner).Inline(ctx, parts); err != nil {
+	x := w.inliner.(Inliner)
+	err := x.Inline(ctx, parts)
+	if err != nil && ctx.Err() == nil {
+		settle(ctx) // there may be more memory then
+		err = x.Inline(ctx, parts)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -155,6 +163,9 @@ func (w *writer) inline(ctx context.Context, tables []*table) error {
 			t.blank = false
 		}
 		release(t.unhold())
+	}
+	if first {
+		settle(ctx)
 	}
 	return nil
 }
