@@ -266,6 +266,10 @@ type Request struct {
 	// warnings, errors or logs. nil: there are none.
 	Hidden func(table schema.Name, column string) bool
 
+	// Called says what a table, and columns of it, are called in the
+	// destination, for sources that write of them. nil: as nobody knows.
+	Called func(table schema.Name) (name schema.Name, column func(string) string)
+
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
 

@@ -2,8 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -20,62 +19,133 @@ zsh: source <(penstock completion zsh)
 fish: penstock completion fish | source`
 }
 
-// Run prints a script with which a shell completes commands and their flags.
-func (c *completionCmd) Run(k *kong.Context) error {
-	switch c.Shell {
-	case "fish":
-		return fishCompletion(os.Stdout, k.Model.Node)
-	case "zsh":
-		fmt.Println("autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit")
-	}
-	return bashCompletion(os.Stdout, k.Model.Node)
+// Run prints a script with which a shell completes commands, their flags, and
+// the values of both: it asks "penstock complete" each time.
+func (c *completionCmd) Run() error {
+	fmt.Print(completionScripts[c.Shell])
+	return nil
 }
 
-func bashCompletion(w io.Writer, root *kong.Node) error {
-	var names []string
-	var cases strings.Builder
-	for _, cmd := range root.Children {
-		names = append(names, cmd.Name)
-		var words []string
-		for _, f := range cmd.Flags {
-			words = append(words, "--"+f.Name)
-		}
-		for _, a := range cmd.Positional {
-			words = append(words, a.EnumSlice()...)
-		}
-		fmt.Fprintf(&cases, "\t%s) words='%s' ;;\n", cmd.Name, strings.Join(append(words, "--help"), " "))
-	}
-	_, err := fmt.Fprintf(w, `_penstock() {
-	local words cur=${COMP_WORDS[COMP_CWORD]}
-	case ${COMP_WORDS[1]} in
-%s	*) words='%s' ;;
-	esac
-	[ "$COMP_CWORD" -gt 1 ] || words='%[2]s'
-	COMPREPLY=($(compgen -W "$words" -- "$cur"))
-	[ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$cur"))
+var completionScripts = map[string]string{
+	"bash": `_penstock() {
+	local IFS=$'\n'
+	COMPREPLY=($("${COMP_WORDS[0]}" complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1))
 }
-complete -F _penstock penstock
-`, cases.String(), strings.Join(names, " "))
-	return err
+complete -o default -F _penstock penstock
+`,
+	"zsh": `#compdef penstock
+(( $+functions[compdef] )) || { autoload -U compinit && compinit; }
+_penstock() {
+	local -a found
+	found=("${(@f)$("${words[1]}" complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+	found=("${(@)found//:/\\:}")
+	found=("${(@)found/$'\t'/:}")
+	[[ -n "$found" ]] && _describe command found || _files
+}
+compdef _penstock penstock
+`,
+	"fish": `function __penstock_complete
+	set -l words (commandline -opc) (commandline -ct)
+	$words[1] complete $words[2..-1] 2>/dev/null
+end
+function __penstock_knows
+	test -n "$(__penstock_complete)"
+end
+complete -c penstock -f -n __penstock_knows -a '(__penstock_complete)'
+`,
 }
 
-func fishCompletion(w io.Writer, root *kong.Node) error {
-	quoted := func(s string) string {
-		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+// completeCmd answers what the scripts ask.
+type completeCmd struct {
+	Words []string `arg:"" optional:""`
+}
+
+// Run prints what the last word may become, a line each, with what it is after a
+// tab.
+func (c *completeCmd) Run(k *kong.Context) error {
+	for _, w := range complete(k.Model.Node, c.Words) {
+		fmt.Printf("%s\t%s\n", w.text, w.help)
 	}
-	var b strings.Builder
-	for _, cmd := range root.Children {
-		fmt.Fprintf(&b, "complete -c penstock -n __fish_use_subcommand -f -a %s -d %s\n", cmd.Name, quoted(cmd.Help))
-		in := quoted("__fish_seen_subcommand_from " + cmd.Name)
-		for _, f := range cmd.Flags {
-			fmt.Fprintf(&b, "complete -c penstock -n %s -l %s -d %s\n", in, f.Name, quoted(f.Help))
+	return nil
+}
+
+// A proposal is what a word may become.
+type proposal struct{ text, help string }
+
+// complete returns what the last of some words may become, none: it may be
+// anything, such as a file.
+func complete(root *kong.Node, words []string) (found []proposal) {
+	words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "=" }) // bash sets them apart
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	last := words[len(words)-1]
+	at, given, pending := root, 0, (*kong.Flag)(nil)
+	for _, w := range words[:len(words)-1] {
+		switch child := childOf(at, w); {
+		case pending != nil:
+			pending = nil
+		case strings.HasPrefix(w, "-"):
+			if f := flagOf(at, w); f != nil && !f.IsBool() && !strings.Contains(w, "=") {
+				pending = f
+			}
+		case child != nil:
+			at, given = child, 0
+		default:
+			given++
 		}
-		for _, a := range cmd.Positional {
-			for _, v := range a.EnumSlice() {
-				fmt.Fprintf(&b, "complete -c penstock -n %s -f -a %s\n", in, v)
+	}
+	name, _, valued := strings.Cut(last, "=")
+	add := func(text, help string) {
+		if strings.HasPrefix(text, last) && text != "" {
+			found = append(found, proposal{text, help})
+		}
+	}
+	switch f := flagOf(at, name); {
+	case pending != nil:
+		for _, v := range pending.EnumSlice() {
+			add(v, "")
+		}
+	case valued && f != nil:
+		for _, v := range f.EnumSlice() {
+			add(name+"="+v, "")
+		}
+	case strings.HasPrefix(last, "-"):
+		for _, f := range flagsOf(at) {
+			add("--"+f.Name, f.Help)
+		}
+	default:
+		for _, child := range at.Children {
+			if !child.Hidden {
+				add(child.Name, child.Help)
+			}
+		}
+		if given < len(at.Positional) {
+			for _, v := range at.Positional[given].EnumSlice() {
+				add(v, "")
 			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return found
+}
+
+func childOf(n *kong.Node, name string) *kong.Node {
+	i := slices.IndexFunc(n.Children, func(c *kong.Node) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return n.Children[i]
+}
+
+// flagsOf returns the flags that a command takes.
+func flagsOf(n *kong.Node) []*kong.Flag { return slices.Concat(n.AllFlags(true)...) }
+
+func flagOf(n *kong.Node, word string) *kong.Flag {
+	word, _, _ = strings.Cut(word, "=")
+	for _, f := range flagsOf(n) {
+		if word == "--"+f.Name || f.Short != 0 && word == "-"+string(f.Short) {
+			return f
+		}
+	}
+	return nil
 }

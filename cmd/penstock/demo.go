@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ type demoCmd struct {
 	Data   string `help:"Folder for everything the demonstration makes. Default: a fresh one." placeholder:"DIR"`
 	Listen string `default:"127.0.0.1:0" help:"Address to serve on." placeholder:"ADDR"`
 	Exit   bool   `help:"End when the data have landed, instead of serving on."`
+
+	outward
 }
 
 // Run starts a simulated vendor and the platform, and then does what a person
@@ -44,7 +47,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	sim := simulator.New(simulator.Options{Users: 50, Seed: 1})
 	go func() { _ = sim.Serve(ctx, vendor) }() // its end is the demonstration's
 
-	serve := serveCmd{Data: filepath.Join(c.Data, "platform"), Endpoint: map[string]string{"15five": endpointOf(vendor)}, Syncs: 2, LogFormat: "text", LogLevel: slog.LevelWarn}
+	serve := serveCmd{outward: c.outward, Data: filepath.Join(c.Data, "platform"), Syncs: 2, LogFormat: "text", LogLevel: slog.LevelWarn}
+	serve.Endpoint = maps.Clone(c.Endpoint)
+	if serve.Endpoint == nil {
+		serve.Endpoint = map[string]string{}
+	}
+	serve.Endpoint["15five"] = endpointOf(vendor)
 	p, err := serve.open(ctx, append(slices.Clone(all.Services), sample.Service))
 	if err != nil {
 		return err

@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,8 +35,6 @@ func TestLooking(t *testing.T) {
 		{[]string{"logs", "people"}, []string{"INFO     The sync began.", "The sync ended: SUCCESSFUL."}},
 		{[]string{"logs", "people", "--follow"}, []string{"The sync began.", "The sync ended: SUCCESSFUL."}},
 		{[]string{"schema", "people", "--search", "pulse"}, []string{"15five.pulse", "copied", "people.pulse", "mark deleted rows"}},
-		{[]string{"completion", "bash"}, []string{"complete -F _penstock penstock"}},
-		{[]string{"completion", "fish"}, []string{"-a login-link"}},
 	} {
 		out := ask(tt.args...)
 		for _, want := range tt.wants {
@@ -84,15 +85,48 @@ func TestLooking(t *testing.T) {
 	}
 }
 
-// TestCompletionIsAScript has bash read what it is given.
-func TestCompletionIsAScript(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("bash is not installed")
+// TestCompletion has each shell complete by the script that it is given.
+func TestCompletion(t *testing.T) {
+	ask := map[string]string{
+		"bash": `%s
+COMP_WORDS=(%s "$LAST"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _penstock; printf '%%s\n' "${COMPREPLY[@]}"`,
+		"zsh": `compdef() { :; }; _files() { :; }; _describe() { print -rl -- ${${(P)2}%%%%:*}; }
+%s
+words=(%s "$LAST"); CURRENT=$#words; _penstock`,
+		"fish": `%s
+complete -C "%s $LAST" | string replace -r '\t.*' ''; true`,
 	}
-	_, script, _ := run(t, nil, "completion", "bash")
-	script += `COMP_WORDS=(penstock logs --fol) COMP_CWORD=2; _penstock; echo "${COMPREPLY[@]}"`
-	out, err := exec.Command("bash", "-c", script).CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "--follow" {
-		t.Errorf("%v: %s", err, out)
+	dir := t.TempDir()
+	if program, err := os.Executable(); err != nil || os.Symlink(program, filepath.Join(dir, "penstock")) != nil {
+		t.Fatal("the program has no link", err)
+	}
+	for shell, command := range ask {
+		path, err := exec.LookPath(shell)
+		if err != nil {
+			t.Errorf("%s is not installed: scripts/need %[1]s", shell)
+			continue
+		}
+		_, script, _ := run(t, nil, "completion", shell)
+		for _, tt := range []struct{ words, last, want string }{
+			{"penstock", "con", "connections connectors"},
+			{"penstock", "comple", "completion"}, // and not what the scripts ask
+			{"penstock logs", "--fol", "--follow"},
+			{"penstock logs people --level", "S", "SEVERE"},
+			{"penstock logs -f people", "--level=W", "--level=WARNING"},
+			{"penstock simulate", "s", "salesforce"},
+			{"penstock simulate 15five", "--li", "--limit --listen"},
+			{"penstock completion", "", "bash fish zsh"},
+			{"penstock --he", "--he", "--help"},
+		} {
+			cmd := exec.Command(path, "-c", fmt.Sprintf(command, script, tt.words))
+			cmd.Env = environment("LAST="+tt.last, "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir)
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			words := strings.Fields(string(out))
+			slices.Sort(words)
+			if got := strings.Join(words, " "); err != nil || got != tt.want {
+				t.Errorf("%s: %s %s: %v: %q, want %q", shell, tt.words, tt.last, err, got, tt.want)
+			}
+		}
 	}
 }

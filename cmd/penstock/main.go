@@ -36,6 +36,7 @@ type cli struct {
 	Simulate   simulateCmd   `cmd:"" help:"Stand in for a vendor's API, for tests and demonstrations."`
 	Connectors connectorsCmd `cmd:"" help:"List the sources and destinations that this program has."`
 	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands and flags."`
+	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Say what a word of a command line may become."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

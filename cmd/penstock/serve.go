@@ -38,28 +38,33 @@ import (
 	"github.com/penstock-data/penstock/internal/webhook"
 )
 
-type serveCmd struct {
-	Data            string            `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
-	Listen          string            `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
-	PublicURL       string            `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
-	DatabaseURL     string            `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
-	Seed            string            `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
-	Records         []string          `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
-	GoogleProject   string            `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
+// An outward says where a server finds those outside with whom it speaks.
+type outward struct {
 	Endpoint        map[string]string `help:"Read a service's API at another address: 15five=http://127.0.0.1:9000." placeholder:"SERVICE=URL"`
 	OAuthEndpoint   map[string]string `name:"oauth-endpoint" help:"Let people log in to a vendor at another address: salesforce=http://127.0.0.1:9000. Apps are given by PENSTOCK_OAUTH_… in the environment; see docs/operation.md." placeholder:"VENDOR=URL"`
-	Syncs           int               `default:"4" help:"How many syncs may run at once."`
-	Followers       int               `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
-	Memory          byteSize          `default:"512MiB" help:"What each sync may take of memory."`
-	Spill           byteSize          `default:"16GiB" help:"What files of changes may take, for each connection that moves what its source keeps back into files (at_log_limit SPILL). They are in the data folder." placeholder:"BYTES"`
 	OutsideCA       string            `help:"File of certificates of authorities that webhooks' receivers, log services and secrets managers may be signed by, beside the system's." placeholder:"FILE"`
 	OutsideNetworks []netip.Prefix    `help:"Networks beyond the public internet that webhooks, log services and secrets managers may lead to: 10.0.0.0/8. None by default." placeholder:"CIDR"`
-	RateLimits      bool              `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	OIDCIssuer      string            `name:"oidc-issuer" help:"Let people sign in at this provider of OpenID Connect; the client's secret is PENSTOCK_OIDC_CLIENT_SECRET. See docs/operation.md." placeholder:"URL"`
 	OIDCClientID    string            `name:"oidc-client-id" help:"What the provider knows Penstock as." placeholder:"ID"`
 	OIDCRole        string            `name:"oidc-role" help:"Role in the account of people whom the provider knows and nobody has invited. Without it they are refused." placeholder:"ROLE"`
-	LogFormat       string            `default:"text" enum:"text,json" help:"text or json."`
-	LogLevel        slog.Level        `default:"info" help:"debug, info, warn or error."`
+}
+
+type serveCmd struct {
+	outward
+	Data          string     `default:"penstock-data" help:"Folder of Penstock's own database and master key. One server at a time." placeholder:"DIR"`
+	Listen        string     `default:"127.0.0.1:8080" help:"Address to serve on." placeholder:"ADDR"`
+	PublicURL     string     `help:"Address by which people and agents reach the server, for links in answers. By default the one that a request came to." placeholder:"URL"`
+	DatabaseURL   string     `help:"Keep Penstock's own database in PostgreSQL, which several servers may share." placeholder:"URL"`
+	Seed          string     `help:"JSON file that declares account, users, API keys and groups; see docs/operation.md." placeholder:"FILE"`
+	Records       []string   `sep:"none" help:"JSON file that declares services without a connector here, whose connections and destinations are kept only; may be given again. See docs/operation.md." placeholder:"FILE"`
+	GoogleProject string     `default:"penstock" help:"Google Cloud project that the groups' service accounts are named in." placeholder:"ID"`
+	Syncs         int        `default:"4" help:"How many syncs may run at once."`
+	Followers     int        `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
+	Memory        byteSize   `default:"512MiB" help:"What each sync may take of memory."`
+	Spill         byteSize   `default:"16GiB" help:"What files of changes may take, for each connection that moves what its source keeps back into files (at_log_limit SPILL). They are in the data folder." placeholder:"BYTES"`
+	RateLimits    bool       `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
+	LogFormat     string     `default:"text" enum:"text,json" help:"text or json."`
+	LogLevel      slog.Level `default:"info" help:"debug, info, warn or error."`
 }
 
 func (c *serveCmd) Run(ctx context.Context) error {

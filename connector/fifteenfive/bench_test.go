@@ -37,8 +37,8 @@ func BenchmarkPulses(b *testing.B) {
 	raw := []byte(`{"schema":"s","api_key":"` + simulator.DefaultKey + `"}`)
 	var pulse schema.Table
 	for _, t := range tables {
-		if t.name == "pulse" {
-			pulse = t.schema()
+		if t.Name.Table == "pulse" {
+			pulse = t
 		}
 	}
 	var rows int64

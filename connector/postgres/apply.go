@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -34,7 +35,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		return false, f.changed(ctx, kind, len(msg))
 	case msgBegin:
 		b, err := c.begin()
-		f.begin(b)
+		f.beginTransaction(b)
 		return false, err
 	case msgCommit:
 		end, err := c.commitEnd()
@@ -61,7 +62,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 		if err != nil {
 			return false, err
 		}
-		f.begin(b)
+		f.beginTransaction(b)
 		err = f.spool.replay(b.xid, func(msg []byte) error {
 			_, err := f.apply(ctx, msg)
 			return err
@@ -90,20 +91,19 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 	}
 }
 
-func (f *follower) begin(b begin) {
-	f.now, f.within, f.changes = b, true, 0
-	f.past = b.commit < f.position
-	f.txns++
-	f.run.reaches(b.commit + 1)
-	f.xid = near(f.catalog.xmax, b.xid)
-	f.clock = max(b.time+epochMicros, f.ended+1)
+func (f *follower) beginTransaction(b begin) {
+	f.changes = 0
+	f.Mark(b.commit + 1)
+	f.Begin(sqlsource.Transaction[position]{ID: near(f.catalog.xmax, b.xid), Commit: b.commit, Time: b.time + epochMicros})
 }
 
 func (f *follower) commit(end position) {
-	f.within, f.ended = false, f.clock
-	f.position = max(f.position, end)
-	f.early = append(f.early, f.xid)
+	f.Commit(end, f.changes)
+	f.early = append(f.early, f.xid())
 }
+
+// xid is the id of the transaction that is being read.
+func (f *follower) xid() uint64 { return f.Transaction().ID }
 
 // describe takes note of how the log describes a relation from now on.
 func (f *follower) describe(ctx context.Context, d described) error {
@@ -112,12 +112,12 @@ func (f *follower) describe(ctx context.Context, d described) error {
 	l := f.holders[d.oid]
 	if l == nil {
 		// A table that is not in the catalog is new, or gone since.
-		if !f.known[d.oid] && !f.catalog.sees(f.xid) {
+		if !f.known[d.oid] && !f.catalog.sees(f.xid()) {
 			return f.changedSchema(ctx)
 		}
 		return nil
 	}
-	older := l.catalog.sees(f.xid) // the catalog that is known came later
+	older := l.catalog.sees(f.xid()) // the catalog that is known came later
 	if !older && !l.called(d) {
 		return f.changedSchema(ctx)
 	}
@@ -163,8 +163,8 @@ func (l *logged) called(d described) bool {
 // it changes cannot be understood with the catalog that is known.
 func (f *follower) changedSchema(ctx context.Context) error {
 	// The next catalog is to be one that the transaction is part of.
-	f.early = append(f.early, f.xid)
-	if err := f.save(ctx); err != nil {
+	f.early = append(f.early, f.xid())
+	if err := f.Save(ctx); err != nil {
 		return err
 	}
 	return connector.ErrSchemaChanged
@@ -178,11 +178,11 @@ func (f *follower) changed(ctx context.Context, kind byte, size int) error {
 		return errProtocol
 	}
 	l := m.to
-	if l == nil || f.past || !l.wants(f) {
+	if l == nil || f.Past() || !l.st.Log.Takes(f.Transaction()) {
 		return nil
 	}
 	if m.unfit {
-		f.heal(l, errAltered)
+		f.Heal(l, errAltered)
 		return nil
 	}
 	for _, t := range [][]datum{c.old, c.now} {
@@ -190,13 +190,7 @@ func (f *follower) changed(ctx context.Context, kind byte, size int) error {
 			return errProtocol
 		}
 	}
-	if err := f.settle(l, l.change(ctx, kind, c, m.at, size)); err != nil {
-		return err
-	}
-	if f.held < f.run.source.env.Memory/4 {
-		return nil
-	}
-	return f.flush(ctx)
+	return f.Applied(ctx, l, l.change(ctx, kind, c, m.at, size))
 }
 
 // fitsTuple reports whether a row has the columns that the log described.
@@ -223,18 +217,18 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 				return err
 			}
 			if l.converted || l.unchanged(c.now, at) {
-				return w.readAgain(ctx, c.now, at)
+				return w.ReadAgain(ctx, row{c.now, at})
 			}
-			return w.upsert(ctx, c.now, at, size)
+			return w.Upsert(ctx, row{c.now, at}, size)
 		}
 	}
 	switch {
 	case l.converted:
-		return w.readAgain(ctx, c.now, at)
+		return w.ReadAgain(ctx, row{c.now, at})
 	case !l.unchanged(c.now, at):
-		return w.upsert(ctx, c.now, at, size)
+		return w.Upsert(ctx, row{c.now, at}, size)
 	case l.filter != "" || l.starts: // each version is a whole row
-		return w.readAgain(ctx, c.now, at)
+		return w.ReadAgain(ctx, row{c.now, at})
 	}
 	var set []int
 	for i := range l.cols {
@@ -245,7 +239,7 @@ func (l *logged) change(ctx context.Context, kind byte, c *change, at []int, siz
 	if len(set) == len(l.key) { // nothing that is wanted has changed
 		return nil
 	}
-	return w.update(ctx, c.now, at, set, size)
+	return w.Update(ctx, row{c.now, at}, set, size)
 }
 
 // remove deletes the row with the key in a tuple, if deletes are captured.
@@ -258,7 +252,7 @@ func (l *logged) remove(ctx context.Context, tuple []datum, at []int, size int) 
 			return errAltered
 		}
 	}
-	return l.window.delete(ctx, tuple, at, size)
+	return l.window.Delete(ctx, row{tuple, at}, size)
 }
 
 func (l *logged) sameKey(a, b []datum, at []int) bool {
@@ -279,40 +273,40 @@ func (l *logged) unchanged(tuple []datum, at []int) bool {
 // truncated empties tables. Of one that only some partitions are emptied of,
 // queries tell what is left.
 func (f *follower) truncated(ctx context.Context, oids []uint32) error {
-	if f.past {
+	if f.Past() {
 		return nil
 	}
 	var met []*logged
 	for _, oid := range oids {
 		m := f.maps[oid]
-		if m == nil || m.to == nil || slices.Contains(met, m.to) || !m.to.wants(f) {
+		if m == nil || m.to == nil || slices.Contains(met, m.to) || !m.to.st.Log.Takes(f.Transaction()) {
 			continue
 		}
 		l := m.to
 		met = append(met, l)
 		whole := slices.Contains(oids, l.rel.OID) || all(l.rel.holders(), func(r *relation) bool { return slices.Contains(oids, r.OID) })
 		if !whole {
-			f.heal(l, errAltered)
+			f.Heal(l, errAltered)
 			continue
 		}
 		if !l.run.source.CaptureDeletes {
 			continue
 		}
-		err := l.window.flush(ctx)
+		err := l.window.Flush(ctx)
 		if err == nil {
 			// Rows that came in this sync are emptied out, too.
 			err = l.write(ctx, schema.Batch{Op: schema.Truncate, Table: l.table, Before: l.run.req.Start.Add(time.Second)})
 		}
-		if err := f.settle(l, err); err != nil {
+		if err := f.Settle(l, err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readAgain sends rows as they are now. That may be later than the change
-// that it is about: then the log repeats what is later.
-func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]string) error {
+// ReadAgain implements sqlsource.Changed.
+func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error {
+	f := l.follower
 	if err := f.awaitSeen(ctx); err != nil {
 		return err
 	}
@@ -321,8 +315,8 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	if err != nil {
 		return &connectionError{err}
 	}
-	f.run.reaches(end)
-	if err := f.run.mark(ctx); err != nil { // the connection is busy when rows come
+	f.Mark(end)
+	if err := f.SaveMark(ctx); err != nil { // the connection is busy when rows come
 		return err
 	}
 	var columns, rows, list []string
@@ -343,10 +337,10 @@ func (f *follower) readAgain(ctx context.Context, l *logged, keys map[string][]s
 	if l.starts {
 		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
 		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
-		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.clock-epochMicros))
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.Clock()-epochMicros))
 	}
 	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
-		func(column, code string, value func() string) { l.run.warn(l.table.Name, column, code, value) })
+		func(column, code string, value func() string) { l.run.Warn(l.table.Name, column, code, value) })
 	where := []string{"(" + strings.Join(columns, ", ") + ") in (" + strings.Join(rows, ", ") + ")"}
 	return copyOut(ctx, f.conn.PgConn(), copyStatement(list, alone(l.rel), where), make([]byte, 64<<10), out)
 }
@@ -367,7 +361,7 @@ func (f *follower) awaitSeen(ctx context.Context) error {
 		if err := seen.UnmarshalText([]byte(text)); err != nil {
 			return err
 		}
-		if f.allSeen(&seen) && (!f.within || seen.sees(f.xid)) {
+		if f.allSeen(&seen) && (!f.Within() || seen.sees(f.xid())) {
 			return nil
 		}
 		if _, err := f.conn.Exec(ctx, "rollback"); err != nil {

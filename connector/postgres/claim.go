@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -43,21 +44,23 @@ func (f *follower) claimPublication(ctx context.Context) error {
 // made that are to be read: the server looks for it as of then.
 func unpublished(err error) bool { return hasCode(err, "42704") }
 
-// beginAgain replaces a slot with which the log cannot be read.
-func (f *follower) beginAgain(ctx context.Context) error {
+// Renew implements sqlsource.Log: it replaces a slot with which the log cannot
+// be read.
+func (f *follower) Renew(ctx context.Context, err error) error {
+	if !unpublished(err) {
+		return err
+	}
 	r := f.run
 	f.endStream()
-	for name := range f.tables {
-		f.drop(name)
-		r.again = append(r.again, name)
-	}
+	f.DropAll()
 	if err := f.claimPublication(ctx); err != nil {
 		return err
 	}
 	if err := f.claimSlot(ctx, "cannot be read: publication "+r.source.Publication+" was made after changes that it has"); err != nil {
 		return err
 	}
-	f.position, f.early, f.horizon = r.state.Log.Position, nil, 0
+	f.From(&r.state.Log.Place)
+	f.early, f.horizon = nil, 0
 	return nil
 }
 
@@ -98,7 +101,7 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if err := f.spill.remove(); err != nil {
 		return err
 	}
-	if r.state.takeAllBack() && gap != "" {
+	if r.state.TakeAllBack() && gap != "" {
 		r.out.Warn(setup.Warning{Code: "log_gap", Message: fmt.Sprintf(
 			"Replication slot %s %s. What changed is found by queries once, of rows that changed several times the last state.", name, gap)})
 	}
@@ -112,18 +115,20 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	if err != nil {
 		return err
 	}
-	r.state.Log = &logState{Slot: name, Made: slot == nil, Position: at, Before: &before, Clock: clock}
-	r.dirty = true
+	r.state.Log = &logState{
+		Slot: name, Made: slot == nil, Before: &before,
+		Place: sqlsource.Place[position]{Position: at, Clock: clock},
+	}
+	r.Touch()
 	end, err := insertPosition(ctx, f.conn)
 	if err != nil {
 		return err
 	}
-	r.reaches(end)
+	f.Mark(end)
 	if slot != nil {
 		return nil
 	}
-	// Whatever happens, the slot that a sync made goes with the connection.
-	return r.save(ctx)
+	return r.Checkpoint(ctx) // whatever happens, the slot that a sync made goes with the connection
 }
 
 // gap says why slot and spill do not go on where the state ends, or "".

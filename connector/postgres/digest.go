@@ -75,7 +75,7 @@ func (s *source) Digest(ctx context.Context, raw json.RawMessage, q schema.Diges
 // row: "true" if nothing is known of rows written since. Of now, only the
 // origin and the transactions are asked.
 func changedSince(rel *relation, st *state, now *snapshot) string {
-	t := st.table(rel.name())
+	t := st.Table(rel.name())
 	if t == nil || st.Origin != now.origin || rel.Kind == "v" || rel.Kind == "f" || !rel.Whole {
 		return "true"
 	}

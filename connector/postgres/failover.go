@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,8 +28,9 @@ func (r *run) inherit(ctx context.Context, now string) error {
 	if why == "" {
 		r.out.Warn(setup.Warning{Code: "failover", Message: fmt.Sprintf(
 			"%s has gone over to another server, which has all that was copied. Tables are not read again.", r.source.address())})
-		r.state.Origin, r.dirty = now, true
-		return r.save(ctx)
+		r.state.Origin = now
+		r.Touch()
+		return r.Checkpoint(ctx)
 	}
 	if err := r.mayHeal(fmt.Sprintf("%s has another history than before: %s", r.source.address(), why)); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (r *run) inherit(ctx context.Context, now string) error {
 // mayHeal returns a problem if people want to be asked before anything is done
 // about a gap in the log.
 func (r *run) mayHeal(gap string) error {
-	if !r.req.StopAtGap || !r.state.logs() {
+	if !r.req.StopAtGap || !r.state.Logs() {
 		return nil
 	}
 	return &setup.Problem{Code: "log_gap", Message: gap + ". Nothing was changed, because at_log_gap is STOP. " +
@@ -128,80 +128,4 @@ func parseHistory(file []byte) (map[uint32]position, error) {
 		}
 	}
 	return lines, nil
-}
-
-// A marker sees to it that the state's mark is saved before rows are sent.
-type marker struct {
-	needs position // of what is sent next
-	saved position // of the state that was saved last
-	last  json.RawMessage
-}
-
-// reaches notes that what is sent next may have been committed before a
-// position.
-func (r *run) reaches(at position) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.marker.needs = max(r.marker.needs, at)
-}
-
-// mark saves how far the log goes that rows to be sent now are of. Nothing else
-// of the state is: what was sent since the last checkpoint may be lost.
-func (r *run) mark(ctx context.Context) error {
-	if m := r.marks(); m.needs <= m.saved {
-		return nil
-	}
-	r.checkpoints.Lock()
-	defer r.checkpoints.Unlock()
-	m := r.marks()
-	if m.needs <= m.saved {
-		return nil
-	}
-	if r.log.reads { // and what comes soon: a slot sends only what is on disk
-		at, err := flushPosition(ctx, r.log.conn)
-		if err != nil {
-			return &connectionError{err}
-		}
-		m.needs = max(m.needs, at)
-	}
-	raw, err := marked(m.last, m.needs, r.state.Origin)
-	if err != nil {
-		return err
-	}
-	if err := r.out.Note(ctx, raw); err != nil {
-		return output(err)
-	}
-	r.saved(raw, m.needs)
-	return nil
-}
-
-// marked returns a state with another mark.
-func marked(raw json.RawMessage, mark position, origin string) (json.RawMessage, error) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return json.Marshal(&state{Version: 1, Origin: origin, Mark: mark, Tables: map[string]map[string]*tableState{}})
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(mark)
-	if err != nil {
-		return nil, err
-	}
-	fields["mark"] = text
-	return json.Marshal(fields)
-}
-
-func (r *run) marks() marker {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.marker
-}
-
-// saved is told which state was saved.
-func (r *run) saved(state json.RawMessage, mark position) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.marker.saved, r.marker.last = mark, state
-	r.state.Mark = max(r.state.Mark, mark)
 }

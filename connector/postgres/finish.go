@@ -2,38 +2,15 @@ package postgres
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
-	"github.com/penstock-data/penstock/setup"
 )
 
-// end follows the last range of a table.
-func (t *reading) end(ctx context.Context, w *worker) error {
-	if t.failed() == nil && t.off.Load() {
-		t.run.mu.Lock()
-		t.run.again = append(t.run.again, t.table.Name)
-		t.run.mu.Unlock()
-		return t.run.checkpointAfter(ctx, t.run.source.checkpointBytes)
-	}
-	if t.failed() == nil {
-		if err := t.settle(t.finish(ctx, w)); err != nil {
-			return err
-		}
-	}
-	if t.failed() != nil {
-		t.report()
-		return nil
-	}
-	return t.run.checkpointAfter(ctx, min(smallTable, t.run.source.checkpointBytes))
-}
-
-// smallTable is how many bytes may wait for the checkpoint of a later table.
-const smallTable = 1 << 20
-
-// finish makes the table complete for the snapshot: what moved during an
-// interrupted load is read, and what is gone from the source is marked.
-func (t *reading) finish(ctx context.Context, w *worker) error {
+// Finish implements sqlsource.Table: what moved during an interrupted load is
+// read, and what is gone from the source is marked.
+func (t *reading) Finish(ctx context.Context, w *worker) error {
 	if !t.replaced() {
 		if err := t.catchUp(ctx, w); err != nil {
 			return err
@@ -46,11 +23,11 @@ func (t *reading) finish(ctx context.Context, w *worker) error {
 			return err
 		}
 	}
-	t.run.mu.Lock()
-	defer t.run.mu.Unlock()
+	t.run.Lock()
+	defer t.run.Unlock()
 	for _, p := range t.parts {
 		if t.mode != blind && (p.load || t.snap.xmin-p.st.Horizon > staleHorizon) {
-			t.run.dirty = true
+			t.run.Touch()
 		}
 		*p.st = partState{File: p.file, Horizon: t.snap.xmin, Loaded: true}
 	}
@@ -78,10 +55,9 @@ func (t *reading) catchUp(ctx context.Context, w *worker) error {
 	return nil
 }
 
-// compare marks rows that are gone from the source. The destination has at
-// least the source's rows, so equal counts mean equal sets. If deletes are not
-// captured, only what does not meet the filter goes, which may be another than
-// when it was sent.
+// compare marks rows that are gone from the source. If deletes are not captured,
+// only what does not meet the filter goes, which may be another than when it was
+// sent.
 func (t *reading) compare(ctx context.Context, w *worker) error {
 	mark := t.sweep
 	switch {
@@ -91,38 +67,23 @@ func (t *reading) compare(ctx context.Context, w *worker) error {
 	default:
 		return nil
 	}
-	rows := t.loaded.Load()
-	if !t.whole {
-		var err error
-		if rows, err = t.count(ctx, w); err != nil {
-			return err
-		}
+	err := t.run.Compare(ctx, sqlsource.Comparison{
+		Table: t.table.Name,
+		Whole: t.whole,
+		Count: func() (int64, error) {
+			if t.whole {
+				return t.loaded.Load(), nil
+			}
+			return t.count(ctx, w)
+		},
+		Mark: func() error { return mark(ctx, w) },
+	})
+	if errors.Is(err, sqlsource.ErrIncomplete) {
+		t.run.Lock()
+		defer t.run.Unlock()
+		t.restart()
 	}
-	live, err := t.run.live(ctx, t.table.Name)
-	if err != nil {
-		return err
-	}
-	if live > rows {
-		if err := mark(ctx, w); err != nil {
-			return err
-		}
-		if live, err = t.run.live(ctx, t.table.Name); err != nil {
-			return err
-		}
-	}
-	if live >= rows {
-		return nil
-	}
-	// Somebody else took rows out of the destination.
-	if t.whole {
-		t.run.out.Warn(setup.Warning{Code: "rows_missing", Message: fmt.Sprintf(
-			"table %s has %d rows in the source and %d in the destination after a full read", t.table.Name, rows, live)})
-		return nil
-	}
-	t.run.mu.Lock()
-	defer t.run.mu.Unlock()
-	t.restart()
-	return errIncomplete
+	return err
 }
 
 // sweep sends the keys of all rows and marks those that are not among them.
@@ -177,12 +138,12 @@ func (t *reading) replace(ctx context.Context) error {
 	if err := t.write(ctx, schema.Batch{Op: schema.Truncate, Table: t.table, Before: t.st.Began}); err != nil {
 		return err
 	}
-	live, err := t.run.live(ctx, t.table.Name)
+	live, err := t.run.Live(ctx, t.table.Name)
 	if err != nil {
 		return err
 	}
-	t.run.mu.Lock()
-	defer t.run.mu.Unlock()
+	t.run.Lock()
+	defer t.run.Unlock()
 	t.st.Live = live
 	if t.whole {
 		t.st.Rows = t.loaded.Load()
@@ -214,7 +175,7 @@ func (t *reading) changed(ctx context.Context, w *worker) (bool, error) {
 	if t.loads() {
 		return false, nil
 	}
-	live, err := t.run.live(ctx, t.table.Name)
+	live, err := t.run.Live(ctx, t.table.Name)
 	return live != t.st.Live, err
 }
 

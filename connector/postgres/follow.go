@@ -9,49 +9,35 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/penstock-data/penstock/connector"
-	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/setup"
 )
 
-// A follower applies the log to the tables that were handed over to it.
+// A follower reads the log of a slot. It is the log of sqlsource.
 type follower struct {
+	*sqlsource.Follower[position]
 	run     *run
 	conn    *pgx.Conn // for questions
 	version int
-	reads   bool // the log; else the tables are read
 
 	// before is what was published when the slot was made, if that was in
 	// this sync: of all that the slot sends, the slot waited for what ran then.
 	before *publication
 
-	stream   *stream // nil: not begun
-	position position
-	early    []uint64 // consumed since somebody last looked whether others can see them
+	stream *stream  // nil: not begun
+	early  []uint64 // consumed since somebody last looked whether others can see them
 
-	tables    map[schema.Name]*logged
 	holders   map[uint32]*logged // by the oid of a relation that has rows of the table
 	maps      map[uint32]*mapping
 	published *publication    // as of the last round
-	target    position        // to read to after the last round
 	known     map[uint32]bool // relations that the catalog of the last round has
 	catalog   visibility      // of the last round
-
-	begun   time.Time // of the round
-	waiting bool      // tables were handed over before it
 
 	// A transaction below the first had ended when the log ended at the second.
 	horizon      uint64
 	horizonAfter position
 
-	// The transaction that is being read.
-	within bool
-	now    begin
-	xid    uint64
-	txns   int  // that were read before, and this one
-	past   bool // it was read before, too
-
-	changes int64 // of rows, in it
+	changes int64 // of rows, in the transaction that is being read
 
 	spill     *spill // what the slot has forgotten
 	spool     spool
@@ -59,14 +45,6 @@ type follower struct {
 	unspooled bool     // the server keeps changes until transactions have ended
 
 	change change
-	clock  int64     // when the transaction was committed, in microseconds, and later than the one before
-	ended  int64     // clock of the last transaction that was read to its end
-	held   int64     // bytes in windows
-	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
-	healed map[schema.Name]healing
-
-	goesOn bool // all that there was at the beginning has been read
-	fresh  freshness
 }
 
 // A mapping is how the log describes a relation, and what that is to us.
@@ -76,70 +54,10 @@ type mapping struct {
 	unfit bool    // the table's rows cannot be made of it
 }
 
-// followLog is one sync with a log: tables that it does not tell of are read by
-// queries, and then it goes on with them.
-func (r *run) followLog(ctx context.Context) (err error) {
-	if r.log, err = r.startLog(ctx); err != nil {
-		return err
-	}
-	defer r.log.close(ctx)
-	for again := true; again; {
-		for round := 1; round == 1 || len(r.again) > 0; round++ {
-			r.log.begun, r.ranges, r.over = time.Now(), 0, false
-			if err := r.round(ctx, round >= maxRounds); err != nil {
-				return err
-			}
-			if r.over {
-				round--
-			}
-			err := r.log.readTo(ctx, r.log.target)
-			if unpublished(err) && round <= 1 {
-				err = r.log.beginAgain(ctx)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if !time.Now().Before(r.req.Until) || r.log.stopped() {
-			break
-		}
-		if err := r.log.readUntil(ctx, r.req.Until); err != nil {
-			return err
-		}
-		again = len(r.again) > 0
-	}
-	if !r.log.news() { // an idle sync leaves no trace, in the destination or the ledger
-		return nil
-	}
-	return r.log.save(ctx)
-}
-
-// roundOver reports whether loads should go on in another round, because the
-// log has waited for long: tables wait for what it has, or it has grown large.
-// Each round gets somewhere.
-func (r *run) roundOver(ctx context.Context) bool {
-	f := r.log
-	if f == nil {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over || r.ranges == 0 || time.Since(f.begun) < r.source.roundTime {
-		return r.over
-	}
-	if r.over = f.waiting; !r.over {
-		at, err := insertPosition(ctx, f.conn)
-		r.over = err == nil && at > f.position && at-f.position >= roundLog
-	}
-	return r.over
-}
-
-// roundLog is how many bytes the log may grow during a long load.
-const roundLog = 1 << 30
-
 // startLog sees to it that there is a slot that goes on where the state ends.
 func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
-	f := &follower{run: r, spill: &spill{dir: r.source.env.Folder}, tables: map[schema.Name]*logged{}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}, healed: map[schema.Name]healing{}}
+	f := &follower{run: r, spill: &spill{dir: r.source.env.Folder}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}}
+	f.Follower = sqlsource.NewFollower(r.Sync, f, &r.state.Mark)
 	if f.conn, err = r.source.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -170,7 +88,8 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if err := f.claimSlot(ctx, ""); err != nil {
 		return nil, err
 	}
-	f.position, f.early, f.ended = r.state.Log.Position, slices.Clone(r.state.Log.Early), r.state.Log.Clock
+	f.From(&r.state.Log.Place)
+	f.early = slices.Clone(r.state.Log.Early)
 	return f, nil
 }
 
@@ -187,7 +106,8 @@ func (f *follower) endStream() {
 		f.stream = nil
 	}
 	f.spool.clear()
-	f.within, f.part = false, nil
+	f.Abandon()
+	f.part = nil
 }
 
 // fits reports whether a snapshot sees all that the log will not send: then
@@ -233,7 +153,7 @@ func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err
 	if snap.end, err = insertPosition(ctx, snap.conn); err != nil {
 		return err
 	}
-	f.run.reaches(snap.end)
+	f.Mark(snap.end)
 	if err := cat.readLogged(ctx, snap.conn, snap.version); err != nil {
 		return err
 	}
@@ -242,20 +162,30 @@ func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err
 	return err
 }
 
-// aim sets how far the log is to be read after a round: as far as the round's
-// snapshot sees, and all that was on disk then.
-func (f *follower) aim(ctx context.Context, snap *snapshot) (err error) {
-	if f.target, err = flushPosition(ctx, snap.conn); err != nil {
-		return err
-	}
-	f.horizon, f.horizonAfter = snap.xmin, f.target
-	return nil
+// Target implements sqlsource.Log.
+func (f *follower) Target(ctx context.Context) (position, error) {
+	at, _, err := f.End(ctx)
+	f.horizon, f.horizonAfter = f.catalog.xmin, at
+	return at, err
 }
+
+// End implements sqlsource.Log: what is not on disk is not sent.
+func (f *follower) End(ctx context.Context) (at position, now time.Time, err error) {
+	var text string
+	if err := f.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text, clock_timestamp()`).Scan(&text, &now); err != nil {
+		return 0, now, &connectionError{err}
+	}
+	at, err = parsePosition(text)
+	return at, now, err
+}
+
+// Idle implements sqlsource.Log.
+func (f *follower) Idle(ctx context.Context) (bool, error) { return f.stream.idle(ctx, f.conn) }
 
 // consider decides whether changes of a table can be taken from the log, now
 // or after it was read by queries, and leaves it to them if not.
 func (f *follower) consider(t *reading) {
-	f.drop(t.table.Name)
+	f.Drop(t.table.Name)
 	mark, why, expected := "", "there is no publication any more", true
 	if f.published != nil {
 		mark, why, expected = t.unlogged(f.published)
@@ -265,10 +195,11 @@ func (f *follower) consider(t *reading) {
 	}
 	if !t.loggable {
 		if expected && why != t.st.Unlogged {
-			t.st.Unlogged, f.run.dirty = why, true
+			t.st.Unlogged = why
+			f.run.Touch()
 			f.run.out.Warn(setup.Warning{Code: "not_logged", Message: fmt.Sprintf("Table %s is read by queries: %s.", t.table.Name, why)})
 		}
-		f.run.state.takeBack(t.st)
+		f.run.state.TakeBack(t.st)
 		t.st.Published = nil
 		return
 	}
@@ -279,12 +210,12 @@ func (f *follower) consider(t *reading) {
 				since = 0
 			}
 		}
-		f.run.state.takeBack(t.st)
+		f.run.state.TakeBack(t.st)
 		t.st.Published = &published{Mark: mark, Since: since}
-		f.run.dirty = true
+		f.run.Touch()
 	}
 	if !t.unmoved() {
-		f.run.state.takeBack(t.st)
+		f.run.state.TakeBack(t.st)
 	}
 	if t.st.Log != nil {
 		f.add(t)
@@ -307,168 +238,45 @@ func (t *reading) unmoved() bool {
 // handOver makes the log go on with a table that is complete under the
 // snapshot of this round. The state's lock is held.
 func (f *follower) handOver(t *reading) {
-	if !t.loggable || !t.snap.fits || t.st.Published.Since > t.snap.xmin || f.healed[t.table.Name].often() {
+	if !t.loggable || !t.snap.fits || t.st.Published.Since > t.snap.xmin || f.Hopeless(t.table.Name) {
 		return
 	}
 	t.st.Log = &handover{Seen: &t.snap.seen, End: t.snap.end}
-	f.ended = max(f.ended, f.run.req.Start.UnixMicro()) // since when the rows hold that were read
-	t.run.dirty = true
-	f.add(t)
+	f.HandOver(f.add(t))
 }
 
-// A healing is how often a table was left to queries of late.
-type healing struct {
-	times int
-	first time.Time
-}
-
-// often reports whether the table is not to be handed over again for now.
-func (h healing) often() bool { return h.times > maxHealed }
-
-// again counts another time. In a sync that goes on for long that a table was
-// healed long ago does not matter.
-func (h healing) again(now time.Time) healing {
-	if now.Sub(h.first) > healedLately {
-		h = healing{first: now}
-	}
-	h.times++
-	return h
-}
-
-// maxHealed is how often a table is left to queries within healedLately, and
-// handed over again.
-const (
-	maxHealed    = 3
-	healedLately = time.Minute
-)
-
-func (f *follower) add(t *reading) {
+// add has the log applied to a table.
+func (f *follower) add(t *reading) *logged {
 	l := f.logged(t)
-	f.tables[t.table.Name] = l
+	f.Add(l)
 	f.holders[t.rel.OID] = l
 	for _, r := range t.rel.holders() {
 		f.holders[r.OID] = l
 	}
 	clear(f.maps)
 	f.endStream() // which has described the relations already
+	return l
 }
 
-// release leaves to queries what the log was handed in an earlier sync and is
-// not applied to now: tables that are paused, or cannot be read.
-func (f *follower) release() {
-	for name, t := range f.run.state.all() {
-		if t.Log != nil && f.tables[name] == nil {
-			f.run.state.takeBack(t)
-			f.run.dirty = true
-		}
-	}
-}
-
-// drop takes a table out, and reports whether it was in.
-func (f *follower) drop(name schema.Name) bool {
-	l := f.tables[name]
-	if l == nil {
-		return false
-	}
-	f.held -= int64(l.window.bytes)
-	delete(f.tables, name)
-	for oid, h := range f.holders {
+// Leave implements sqlsource.Logged.
+func (l *logged) Leave() {
+	for oid, h := range l.follower.holders {
 		if h == l {
-			delete(f.holders, oid)
+			delete(l.follower.holders, oid)
 		}
 	}
-	for _, m := range f.maps {
+	for _, m := range l.follower.maps {
 		if m.to == l {
 			m.to = nil
 		}
 	}
-	return true
 }
 
-// heal leaves a table to queries, in this sync if that may help. Its error is
-// of a job.
-func (f *follower) heal(l *logged, err error) {
-	r, name := f.run, l.table.Name
-	f.drop(name)
-	r.mu.Lock()
-	r.state.takeBack(l.st)
-	r.dirty = true
-	r.mu.Unlock()
-	var own *connector.TableError
-	f.healed[name] = f.healed[name].again(time.Now())
-	if f.healed[name].often() || errors.As(err, &own) {
-		r.out.Fail(name, describe(name, err, l.discreet()))
-		return
-	}
-	r.again = append(r.again, name)
-}
-
-// settle heals a table that an error is about, and returns errors that are
-// about more.
-func (f *follower) settle(l *logged, err error) error {
-	if err == nil || !aboutTable(err) {
-		return err
-	}
-	f.heal(l, err)
-	return nil
-}
-
-// read applies the log until done says so, which is asked whenever a
-// transaction has ended or the server has told where it is, which it is asked
-// again after a pause.
-func (f *follower) read(ctx context.Context, pause time.Duration, done func() (bool, error)) error {
-	if f.stream == nil {
-		if err := f.openStream(ctx); err != nil {
-			return err
-		}
-	}
-	f.stream.ask(0)
-	for {
-		msg, sent, err := f.stream.next()
-		if err != nil {
-			return err
-		}
-		if msg != nil {
-			ended, err := f.apply(ctx, msg)
-			if errors.Is(err, errSpool) && !f.unspooled {
-				f.unspooled = true
-				f.endStream()
-				return f.read(ctx, pause, done)
-			}
-			if err != nil {
-				return err
-			}
-			if !ended {
-				continue
-			}
-			if f.goesOn {
-				f.fresh.committed(f)
-			}
-		} else {
-			if f.within || f.part != nil {
-				f.stream.ask(pause)
-				continue
-			}
-			f.position = max(f.position, sent)
-		}
-		if err := f.saveIfDue(ctx); err != nil {
-			return err
-		}
-		stop, err := done()
-		if err != nil || stop {
-			return err
-		}
-		if msg == nil {
-			f.stream.ask(pause)
-		}
-	}
-}
-
-// openStream begins to read the log, what was spilled of it first.
-func (f *follower) openStream(ctx context.Context) (err error) {
+// begin starts to read the log, with what was spilled of it.
+func (f *follower) begin(ctx context.Context) (err error) {
 	log, src := f.run.state.Log, f.run.source
 	options := streamOptions(src.Publication, f.version >= 140000 && !f.unspooled)
-	at := max(f.position, log.Position)
+	at := max(f.Position(), log.Position)
 	from := f.spill.reach(at)
 	if f.stream, err = src.slotStream(ctx, log.Slot, options, from); err != nil {
 		return err
@@ -477,133 +285,87 @@ func (f *follower) openStream(ctx context.Context) (err error) {
 		return err
 	}
 	f.stream.before = f.spill.reader(at)
-	return f.stream.confirm(log.Position)
-}
-
-// readTo applies the log up to a position.
-func (f *follower) readTo(ctx context.Context, target position) error {
-	end := &ending{conn: f.conn, target: target}
-	err := f.read(ctx, askAgain, func() (bool, error) { return end.reached(ctx, f.stream, f.position) })
-	if err != nil {
+	if err := f.stream.confirm(log.Position); err != nil {
 		return err
 	}
-	return f.flush(ctx)
-}
-
-// readUntil applies the log until a time, or until a table has to be read by
-// queries.
-func (f *follower) readUntil(ctx context.Context, until time.Time) error {
-	pause := min(max(f.every()/4, 20*time.Millisecond), time.Second) // a checkpoint may be due
-	if err := f.fresh.start(ctx, f); err != nil {
-		return err
-	}
-	f.goesOn = true
-	defer func() { f.goesOn = false }()
-	err := f.read(ctx, pause, func() (bool, error) {
-		if f.stopped() {
-			return true, nil
-		}
-		return len(f.run.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
-	})
-	if err != nil {
-		return err
-	}
-	return f.flush(ctx)
-}
-
-// stopped reports whether the sync is to end.
-func (f *follower) stopped() bool {
-	select {
-	case <-f.run.req.Stop:
-		return true
-	default:
-		return false
-	}
-}
-
-// flush sends all windows.
-func (f *follower) flush(ctx context.Context) error {
-	for _, l := range f.tables {
-		if err := f.settle(l, l.window.flush(ctx)); err != nil {
-			return err
-		}
-	}
+	f.stream.ask(0)
 	return nil
 }
 
-// every is how old changes become before a checkpoint.
-func (f *follower) every() time.Duration {
-	if f.run.req.Every > 0 {
-		return f.run.req.Every
+// Next implements sqlsource.Log.
+func (f *follower) Next(ctx context.Context) (sqlsource.Event, error) {
+	if f.stream == nil {
+		if err := f.begin(ctx); err != nil {
+			return 0, err
+		}
 	}
-	return time.Minute
+	msg, sent, err := f.stream.next()
+	if err != nil {
+		return 0, err
+	}
+	if msg == nil {
+		if f.Within() || f.part != nil {
+			return sqlsource.Still, nil
+		}
+		f.Reach(sent)
+		if f.stream.before != nil { // the server has not been asked for it
+			return sqlsource.Within, nil
+		}
+		return sqlsource.Quiet, nil
+	}
+	ended, err := f.apply(ctx, msg)
+	switch {
+	case errors.Is(err, errSpool) && !f.unspooled:
+		f.unspooled = true
+		f.endStream()
+	case err != nil:
+		return 0, err
+	case ended:
+		return sqlsource.Ended, nil
+	}
+	return sqlsource.Within, nil
 }
 
-// saveIfDue makes a checkpoint if enough has been sent since the last one, or
-// it was long ago. It is called between transactions.
-func (f *follower) saveIfDue(ctx context.Context) error {
-	r := f.run
-	r.mu.Lock()
-	due := r.unsafe >= r.source.checkpointBytes
-	waits := r.dirty || f.held > 0
-	r.mu.Unlock()
-	if f.since.IsZero() && waits {
-		f.since = time.Now()
+// Ask implements sqlsource.Log.
+func (f *follower) Ask(after time.Duration) {
+	if f.stream != nil {
+		f.stream.ask(after)
 	}
-	if due || !f.since.IsZero() && time.Since(f.since) >= f.every() || !waits && f.position-r.state.Log.Position > keepLog {
-		return f.save(ctx)
-	}
-	return nil
 }
 
-// keepLog is how many bytes of the log the server may have to keep because
-// nothing of interest is in it.
-const keepLog = 64 << 20
-
-// news reports whether there is something to save.
-func (f *follower) news() bool {
-	f.run.mu.Lock()
-	defer f.run.mu.Unlock()
-	log := f.run.state.Log
-	return f.run.dirty || len(f.spill.parts) > 0 || f.position-log.Position > keepLog || f.horizon > log.Horizon && f.horizon-log.Horizon > staleHorizon
-}
-
-// save makes a checkpoint, between transactions, and then lets the server
-// forget what was read.
-func (f *follower) save(ctx context.Context) error {
-	if err := f.flush(ctx); err != nil {
-		return err
-	}
-	if err := f.look(ctx); err != nil {
-		return err
-	}
-	r := f.run
-	r.mu.Lock()
-	f.note()
-	r.mu.Unlock()
-	if err := r.checkpoint(ctx); err != nil {
-		return err
-	}
-	f.since = time.Time{}
+// Confirm implements sqlsource.Log.
+func (f *follower) Confirm(at position) error {
 	if f.stream == nil {
 		return nil
 	}
-	f.spill.applied(r.state.Log.Position)
-	return f.stream.confirm(f.position)
+	f.spill.applied(at)
+	return f.stream.confirm(at)
 }
 
-// note puts into the state how far the log was read. All windows are empty.
-func (f *follower) note() {
-	log := f.run.state.Log
-	log.Position, log.Early, log.Clock = f.position, slices.Clone(f.early), f.ended
-	if f.position >= f.horizonAfter {
+// News implements sqlsource.Log.
+func (f *follower) News() bool {
+	was := f.run.state.Log.Horizon
+	return len(f.spill.parts) > 0 || f.horizon > was && f.horizon-was > staleHorizon
+}
+
+// Note implements sqlsource.Log.
+func (f *follower) Note(ctx context.Context) error {
+	if err := f.look(ctx); err != nil {
+		return err
+	}
+	f.run.Lock()
+	defer f.run.Unlock()
+	f.run.state.Log.Early = slices.Clone(f.early)
+	f.reached()
+	return nil
+}
+
+// reached notes the next horizon if the log was read so far. The state is
+// locked.
+func (f *follower) reached() {
+	if log := f.run.state.Log; f.Position() >= f.horizonAfter {
 		log.Horizon = max(log.Horizon, f.horizon)
 		f.horizon = 0
-	}
-	for _, l := range f.tables {
-		if h := l.st.Log; h.Seen != nil && f.position >= h.End {
-			*h = handover{}
-		}
 	}
 }
 
@@ -619,18 +381,16 @@ func (f *follower) look(ctx context.Context) error {
 		return err
 	}
 	f.allSeen(&seen)
-	if f.horizon != 0 && f.position < f.horizonAfter {
+	if f.horizon != 0 && f.Position() < f.horizonAfter {
 		return nil
 	}
 	at, err := insertPosition(ctx, f.conn)
 	if err != nil {
 		return err
 	}
-	if f.horizon != 0 { // it has been reached
-		f.run.mu.Lock()
-		f.run.state.Log.Horizon = max(f.run.state.Log.Horizon, f.horizon)
-		f.run.mu.Unlock()
-	}
+	f.run.Lock()
+	defer f.run.Unlock()
+	f.reached()
 	f.horizon, f.horizonAfter = seen.xmin, at
 	return nil
 }

@@ -37,7 +37,7 @@ func (s *source) Foretell(ctx context.Context, raw json.RawMessage, tables []sch
 	foreign := st.Origin != origin(ctx, conn) // the state is another database's
 	out := map[schema.Name]connector.Anew{}
 	for _, rel := range cat.tables {
-		t := &reading{rel: rel, keyed: rel.keyed(), st: st.table(rel.name())}
+		t := &reading{rel: rel, keyed: rel.keyed(), st: st.Table(rel.name())}
 		t.choose(wanted[rel.name()])
 		t.divide()
 		switch {

@@ -37,7 +37,7 @@ func TestForetell(t *testing.T) {
 	for i, rel := range cat.tables { // as src.Tables has them
 		r := &reading{rel: rel, keyed: rel.keyed()}
 		r.choose(&tables[i])
-		st.set(rel.name(), &tableState{Columns: r.columnStates(), Newest: r.rel.newest})
+		st.Set(rel.name(), &tableState{Columns: r.columnStates(), Newest: r.rel.newest})
 	}
 	snap.close(context.Background())
 	pgtest.Exec(t, dsn, "alter table wider alter v type bigint", "alter table added add v text", "create table fresh (id int)",
@@ -66,7 +66,7 @@ func TestForetell(t *testing.T) {
 	}
 	want := map[string]connector.Anew{"wider": connector.AnewColumns, "rekeyed": connector.AnewColumns, "fresh": connector.AnewUnknown, "seen": connector.AnewAlways}
 	check("changed", st, want)
-	st.forget(schema.Name{Schema: "public", Table: "same"})
+	st.Forget(schema.Name{Schema: "public", Table: "same"})
 	want["same"] = connector.AnewUnknown
 	check("forgotten", st, want)
 	st.Origin = "another"

@@ -5,33 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 )
 
-// start is the first job of a table: it cuts the table into ranges and queues
-// their jobs. The job that is done last goes on with finish.
-func (t *reading) start(ctx context.Context, w *worker, q *queue) error {
-	if t.putOff(ctx) {
-		return t.end(ctx, w)
-	}
-	jobs, err := t.ranges(ctx, w)
-	if err != nil {
-		if err := t.settle(err); err != nil {
-			return err
-		}
-		t.report()
-		return nil
-	}
-	t.pending.Store(int32(len(jobs)))
-	if len(jobs) == 0 {
-		return t.end(ctx, w)
-	}
-	q.push(jobs...)
-	return nil
-}
-
-// ranges returns the jobs that read what is to be read of the table.
-func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
+// Cut implements sqlsource.Table.
+func (t *reading) Cut(ctx context.Context, w *worker) ([]sqlsource.Piece[*worker], error) {
 	if !t.keyed && t.mode == byXmin && (t.settled() || t.resumed) {
 		changed, err := t.changed(ctx, w)
 		if err != nil {
@@ -39,17 +18,17 @@ func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
 		}
 		switch {
 		case changed:
-			t.run.mu.Lock()
+			t.run.Lock()
 			t.restart()
 			t.adopt()
-			t.run.mu.Unlock()
+			t.run.Unlock()
 		case t.settled():
 			return nil, nil
 		}
 	}
 	if t.loads() {
 		var err error
-		if t.passes, err = t.run.passes(ctx, t.table); err != nil {
+		if t.passes, err = t.run.Passes(ctx, t.table, schema.PostgresBinary); err != nil {
 			return nil, err
 		}
 		// A server that checks no encoding may have text that another refuses.
@@ -58,7 +37,7 @@ func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
 			t.run.out.Progress(t.table.Name, t.estimate())
 		}
 	}
-	var jobs []job
+	var pieces []sqlsource.Piece[*worker]
 	cut := false
 	for _, p := range t.parts {
 		pages, step, err := t.measure(ctx, w, p)
@@ -72,7 +51,7 @@ func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
 			step = max(step, pages/int64(4*t.run.source.workers)+1)
 		}
 		for _, rg := range rest(done, pages, step) {
-			jobs = append(jobs, t.rangeJob(p, rg))
+			pieces = append(pieces, t.piece(p, rg))
 		}
 		cut = cut || p.load && len(rest(nil, pages, step)) > 1
 	}
@@ -83,11 +62,11 @@ func (t *reading) ranges(ctx context.Context, w *worker) ([]job, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.run.mu.Lock()
+		t.run.Lock()
 		t.st.Rows = n
-		t.run.mu.Unlock()
+		t.run.Unlock()
 	}
-	return jobs, nil
+	return pieces, nil
 }
 
 // settled reports whether every part has been loaded by an earlier sync.
@@ -138,30 +117,10 @@ func (t *reading) measure(ctx context.Context, w *worker, p *part) (pages, step 
 	return pages, max(1, pages/n), err
 }
 
-func (t *reading) rangeJob(p *part, rg pageRange) job {
-	return func(ctx context.Context, w *worker, q *queue) error {
-		if t.failed() == nil && !(p.load && t.putOff(ctx)) {
-			if err := t.settle(t.readRange(ctx, w, p, rg)); err != nil {
-				return err
-			}
-		}
-		if t.pending.Add(-1) > 0 {
-			if !p.load { // only the table's end is progress
-				return nil
-			}
-			return t.run.checkpointAfter(ctx, t.run.source.checkpointBytes)
-		}
-		return t.end(ctx, w)
-	}
-}
-
-// putOff reports whether what is to be loaded of the table is left to another
-// round, so that the log need not wait for it.
-func (t *reading) putOff(ctx context.Context) bool {
-	if !t.replaced() && !t.off.Load() && t.run.roundOver(ctx) {
-		t.off.Store(true)
-	}
-	return t.off.Load()
+func (t *reading) piece(p *part, rg pageRange) sqlsource.Piece[*worker] {
+	return sqlsource.Piece[*worker]{Kept: p.load, Read: func(ctx context.Context, w *worker) error {
+		return t.readRange(ctx, w, p, rg)
+	}}
 }
 
 // readRange sends the rows of a range and notes it as done.
@@ -184,10 +143,9 @@ func (t *reading) readRange(ctx context.Context, w *worker, p *part, rg pageRang
 	}
 	if p.load {
 		t.loaded.Add(n)
-		t.run.mu.Lock()
+		t.run.Lock()
 		p.st.finish(rg)
-		t.run.ranges++
-		t.run.mu.Unlock()
+		t.run.Unlock()
 	}
 	return nil
 }
@@ -234,7 +192,7 @@ func (t *reading) newSink(ctx context.Context) sink {
 		return &passer{ctx: ctx, write: t.write, batch: batch, limit: limit}
 	}
 	return newDecoder(ctx, t.cols, batch, limit, t.write, func(column, code string, value func() string) {
-		t.run.warn(t.table.Name, column, code, value)
+		t.run.Warn(t.table.Name, column, code, value)
 	})
 }
 

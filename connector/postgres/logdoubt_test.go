@@ -206,20 +206,6 @@ func TestLogUnseen(t *testing.T) {
 	compareAsRead(t, "when it is seen", m, s.url, "item")
 }
 
-func TestHealing(t *testing.T) {
-	var h healing
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i, c := range []struct {
-		later time.Duration
-		often bool
-	}{{0, false}, {time.Second, false}, {time.Second, false}, {time.Second, true}, {time.Second, true}, {2 * time.Minute, false}, {0, false}, {0, false}, {0, true}} {
-		at = at.Add(c.later)
-		if h = h.again(at); h.often() != c.often {
-			t.Errorf("%d: often %v", i, h.often())
-		}
-	}
-}
-
 // TestFramesShrink has the buffer be its usual size again after a large message.
 func TestFramesShrink(t *testing.T) {
 	var sent bytes.Buffer

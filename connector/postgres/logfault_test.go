@@ -61,7 +61,7 @@ func TestLogPassesTableOver(t *testing.T) {
 			t.Fatal(c.name, err, m.Failed)
 		}
 		compare(t, c.name, m, dsn, "a", "b")
-		if st, err := parseState(m.State); err != nil || st.table(b) == nil || st.table(b).Log == nil {
+		if st, err := parseState(m.State); err != nil || st.Table(b) == nil || st.Table(b).Log == nil {
 			t.Errorf("%s: table b is not read by the log: %s", c.name, m.State)
 		}
 	}
@@ -117,7 +117,7 @@ func TestLogKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, ts := range st.all() {
+		for name, ts := range st.All() {
 			if ts.Log == nil {
 				t.Errorf("%s is not read by the log", name)
 			}

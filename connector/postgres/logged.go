@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/penstock-data/penstock/connector/sqlsource"
 )
 
 // readLogged adds to a catalog what matters for the log: of all relations
@@ -116,16 +118,14 @@ func (r *relation) holders() []*relation {
 type logged struct {
 	*reading
 	follower *follower
-	window   *window
+	window   *sqlsource.Window[row]
 
 	catalog    visibility // what the snapshot of the table's description saw
 	key        []int      // indexes of the key's columns
 	everything []int      // indexes of all columns
 	exact      bool       // equal keys have one text form
 	converted  bool       // rows have values that only the source can make
-
-	txn   int  // the transaction that the next is about
-	takes bool // its changes are not in the table yet
+	scratch    []byte     // for Key
 }
 
 func (f *follower) logged(t *reading) *logged {
@@ -138,19 +138,12 @@ func (f *follower) logged(t *reading) *logged {
 			l.exact = l.exact && c.exact
 		}
 	}
-	l.window = newWindow(l, t.write)
+	l.window = sqlsource.NewWindow(f.Follower, l, l.exact)
 	return l
 }
 
-// wants reports whether the transaction that is being read changes what the
-// table has: whether the queries before the hand-over did not see it.
-func (l *logged) wants(f *follower) bool {
-	h := l.st.Log
-	if h.Seen == nil {
-		return true
-	}
-	if l.txn != f.txns {
-		l.txn, l.takes = f.txns, f.now.commit >= h.End || !h.Seen.sees(f.xid)
-	}
-	return l.takes
-}
+// Point implements sqlsource.Logged.
+func (l *logged) Point() sqlsource.Point[position] { return l.st.Log }
+
+// Window implements sqlsource.Logged.
+func (l *logged) Window() sqlsource.Gathered { return l.window }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/penstock-data/penstock/connector/sqlsource"
 )
 
 // A position is a place in the write-ahead log: PostgreSQL's LSN.
@@ -12,6 +14,15 @@ type position uint64
 
 // String returns p as PostgreSQL writes it.
 func (p position) String() string { return fmt.Sprintf("%X/%X", uint32(p>>32), uint32(p)) }
+
+// Reaches implements sqlsource.Position.
+func (p position) Reaches(q position) bool { return p >= q }
+
+// Has implements sqlsource.Position.
+func (p position) Has(commit position) bool { return commit < p }
+
+// Beyond implements sqlsource.Position.
+func (p position) Beyond(q position) int64 { return int64(max(p, q) - q) }
 
 func parsePosition(s string) (position, error) {
 	high, low, ok := strings.Cut(s, "/")
@@ -39,6 +50,9 @@ type visibility struct {
 	xmin, xmax uint64
 	running    []uint64 // sorted
 }
+
+// Sees implements sqlsource.Seen.
+func (v visibility) Sees(tx *sqlsource.Transaction[position]) bool { return v.sees(tx.ID) }
 
 // sees reports whether the snapshot sees what a transaction did that has
 // committed.

@@ -128,6 +128,7 @@ import (
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/setup"
 )
 
@@ -161,8 +162,12 @@ type config struct {
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuses unencrypted connections and checks the server's certificate." default:"true"`
+	Connections     int    `json:"connections,omitempty" title:"Connections" help:"How many connections read tables at a time, at most 16; 2 if not given."`
 	setup.Tunnel
 }
+
+// maxConnections bounds what a sync takes of a server's connections.
+const maxConnections = 16
 
 // A source is one database.
 type source struct {
@@ -187,10 +192,17 @@ func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 	if s.Port == 0 {
 		s.Port = 5432
 	}
+	if s.Connections > 0 {
+		s.workers = min(s.Connections, maxConnections)
+	}
 	if s.env.Memory == 0 {
 		s.env.Memory = 64 << 20
 	}
 	return s, nil
+}
+
+func (s *source) limits() sqlsource.Limits {
+	return sqlsource.Limits{Workers: s.workers, CheckpointBytes: s.checkpointBytes, RoundTime: s.roundTime, Memory: s.env.Memory / 4}
 }
 
 // Close implements connector.Source. A source holds no connection between calls.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/penstock-data/penstock/schema"
@@ -15,7 +14,6 @@ import (
 type reading struct {
 	run  *run
 	snap *snapshot
-	last bool // no other round follows
 
 	rel   *relation
 	table *schema.Table
@@ -40,11 +38,6 @@ type reading struct {
 	anew    bool         // the table's state was begun in this round
 	whole   bool         // all parts are read from their beginning in this round
 	loaded  atomic.Int64 // rows sent by loads in this round
-	pending atomic.Int32 // range jobs not yet done
-	off     atomic.Bool  // the rest is left to another round
-
-	mu      sync.Mutex
-	failure error
 }
 
 // A mode is how changes of a table can be told.
@@ -72,16 +65,16 @@ type part struct {
 // plan decides how a table is read and brings its state into a form that fits.
 // rel is nil if there is no such table, and the reading if the table has to wait
 // for the next sync.
-func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool) (*reading, error) {
+func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot) (*reading, error) {
 	if rel == nil {
-		r.state.forget(want.Name)
-		r.dirty = true
+		r.state.Forget(want.Name)
+		r.Touch()
 		return nil, fmt.Errorf("table %s does not exist any more", want.Name)
 	}
 	if why := rel.unreadable(); why != "" {
 		return nil, fmt.Errorf("table %s: %s", want.Name, why)
 	}
-	t := &reading{run: r, snap: snap, last: last, rel: rel, keyed: rel.keyed()}
+	t := &reading{run: r, snap: snap, rel: rel, keyed: rel.keyed()}
 	t.choose(want)
 	if len(t.cols) == 0 {
 		return nil, fmt.Errorf("table %s has none of the columns that are to be read", want.Name)
@@ -91,16 +84,17 @@ func (r *run) plan(rel *relation, want *schema.Table, snap *snapshot, last bool)
 		return nil, fmt.Errorf("table %s: %w", want.Name, err)
 	}
 	t.divide()
-	t.st = r.state.table(want.Name)
+	t.st = r.state.Table(want.Name)
 	if t.replaced() && t.st.readSince(r.req.Start) {
 		return nil, nil
 	}
-	t.fresh = t.keyed && t.st == nil && !r.sent[want.Name]
+	t.fresh = t.keyed && t.st == nil && !r.Sent(want.Name)
 	if t.st == nil || t.mode == blind || t.columnsMissing() {
 		t.restart()
 	}
 	if columns := t.columnStates(); !slices.Equal(columns, t.st.Columns) || t.st.Newest != rel.newest {
-		t.st.Columns, t.st.Newest, r.dirty = columns, rel.newest, true
+		t.st.Columns, t.st.Newest = columns, rel.newest
+		r.Touch()
 	}
 	if r.log != nil {
 		r.log.consider(t)
@@ -215,14 +209,22 @@ func (t *reading) columnsMissing() bool {
 
 // restart forgets what was read of the table, so that all of it is read again.
 func (t *reading) restart() {
-	t.run.dirty = t.run.dirty || t.mode != blind
+	t.touch()
 	t.anew = true
 	told := ""
 	if t.st != nil {
 		told = t.st.Unlogged
 	}
 	t.st = &tableState{Unlogged: told, Began: t.run.req.Start, Parts: make(map[string]*partState), Rows: -1, Live: -1, Columns: t.columnStates(), Newest: t.rel.newest}
-	t.run.state.set(t.table.Name, t.st)
+	t.run.state.Set(t.table.Name, t.st)
+}
+
+// touch notes that the table's state has to be saved. Of one that is read again
+// in every sync it has not.
+func (t *reading) touch() {
+	if t.mode != blind {
+		t.run.Touch()
+	}
 }
 
 // adopt joins the parts with their state, or begins the table anew if what is
@@ -240,7 +242,7 @@ func (t *reading) adopt() {
 		if p.st == nil || !t.snap.reaches(p.st.Horizon) || !p.st.Loaded && (p.st.File != p.file || t.keyed && len(p.st.Done) == 0) {
 			p.st, p.new = &partState{File: p.file, Horizon: t.snap.xmin}, true
 			t.st.Parts[p.key] = p.st
-			t.run.dirty = t.run.dirty || t.mode != blind
+			t.touch()
 		}
 		p.load = !p.st.Loaded
 		p.resumed = p.load && !p.new
@@ -249,7 +251,7 @@ func (t *reading) adopt() {
 	for key := range t.st.Parts {
 		if !have[key] {
 			delete(t.st.Parts, key)
-			t.run.dirty = true
+			t.run.Touch()
 		}
 	}
 	t.whole = !slices.ContainsFunc(t.parts, func(p *part) bool { return !p.new })
@@ -273,47 +275,21 @@ func (t *reading) outdated() bool {
 	return len(t.st.Parts) != len(t.parts) || !progress
 }
 
-// fail notes what is wrong with the table. Its other jobs do nothing then.
-func (t *reading) fail(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failure == nil {
-		t.failure = err
-	}
+// Name implements sqlsource.Table.
+func (t *reading) Name() schema.Name { return t.table.Name }
+
+// Waits implements sqlsource.Table.
+func (t *reading) Waits() bool { return !t.replaced() }
+
+// Retry implements sqlsource.Table.
+func (t *reading) Retry(err error) bool {
+	return worthAnotherLook(err) && (!t.replaced() || !t.run.Sent(t.table.Name))
 }
 
-func (t *reading) failed() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.failure
-}
-
-// settle turns an error of a job into what stops the whole sync: nil, if it
-// is about the table alone.
-func (t *reading) settle(err error) error {
-	if err != nil && aboutTable(err) {
-		t.fail(err)
-		return nil
-	}
-	return err
-}
+// Explain implements sqlsource.Table.
+func (t *reading) Explain(err error) error { return describe(t.table.Name, err, t.discreet()) }
 
 // discreet reports whether the table has values that nobody may be told.
 func (t *reading) discreet() bool {
-	return slices.ContainsFunc(t.rel.columns, func(c column) bool { return t.run.hides(t.table.Name, c.Name) })
-}
-
-// report says what became of a table that failed.
-func (t *reading) report() {
-	err := t.failed()
-	r := t.run
-	r.mu.Lock()
-	again := worthAnotherLook(err) && !t.last && (!t.replaced() || !r.sent[t.table.Name])
-	if again {
-		r.again = append(r.again, t.table.Name)
-	}
-	r.mu.Unlock()
-	if !again {
-		r.out.Fail(t.table.Name, describe(t.table.Name, err, t.discreet()))
-	}
+	return slices.ContainsFunc(t.rel.columns, func(c column) bool { return t.run.Hides(t.table.Name, c.Name) })
 }

@@ -40,3 +40,15 @@ func TestServices(t *testing.T) {
 		}
 	}
 }
+
+func TestConnections(t *testing.T) {
+	for config, want := range map[string]int{`{}`: 2, `{"connections":1}`: 1, `{"connections":99}`: maxConnections} {
+		src, err := open(json.RawMessage(config), connector.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := src.(*source).workers; got != want {
+			t.Errorf("%s: %d connections, want %d", config, got, want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 )
 
 // A snapshot is a transaction that keeps a state of the database visible for
@@ -219,7 +220,8 @@ func (w *worker) read(ctx context.Context, f func() error) error {
 	return err
 }
 
-func (w *worker) close(ctx context.Context) {
+// Close implements sqlsource.Worker.
+func (w *worker) Close(ctx context.Context) {
 	if w.conn != nil {
 		w.conn.Close(context.WithoutCancel(ctx))
 	}
@@ -229,32 +231,17 @@ func (w *worker) close(ctx context.Context) {
 // knows: the table may look empty though it was not.
 var errRewritten = errors.New("it was truncated or written anew while it was read")
 
-// errIncomplete means that what was sent of a table is not what the source
-// has, and that its state now says to read it again.
-var errIncomplete = errors.New("it changed in ways that only another full read sets right")
-
 // errAltered means that the log has changes of a table that cannot be applied
 // to it as it is now.
 var errAltered = errors.New("it was altered in a way that the log does not tell all of")
 
-// An outputError is what the Output said. It ends the sync.
-type outputError struct{ err error }
-
-func (e *outputError) Error() string { return e.err.Error() }
-func (e *outputError) Unwrap() error { return e.err }
-
-// aboutTable reports whether an error concerns only the table that was read.
-func aboutTable(err error) bool {
+// AboutTable implements sqlsource.Database.
+func (r *run) AboutTable(err error) bool {
 	var conn *connectionError
-	var out *outputError
-	var own *connector.TableError
-	if errors.As(err, &own) {
-		return true
-	}
-	if errors.As(err, &conn) || errors.As(err, &out) {
+	if errors.As(err, &conn) {
 		return false
 	}
-	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) || errors.Is(err, errMalformed) || errors.Is(err, errAltered) {
+	if errors.Is(err, errRewritten) || errors.Is(err, errWidth) || errors.Is(err, errMalformed) || errors.Is(err, errAltered) {
 		return true
 	}
 	var pg *pgconn.PgError
@@ -277,7 +264,7 @@ func worthAnotherLook(err error) bool {
 	if errors.As(err, &own) {
 		return false
 	}
-	if errors.Is(err, errRewritten) || errors.Is(err, errIncomplete) || errors.Is(err, errWidth) {
+	if errors.Is(err, errRewritten) || errors.Is(err, sqlsource.ErrIncomplete) || errors.Is(err, errWidth) {
 		return true
 	}
 	var pg *pgconn.PgError

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 )
 
 var _ connector.Spiller = (*source)(nil)
@@ -64,6 +65,7 @@ const (
 	spillFree = 1 << 30  // bytes that the disk is to have left
 	spillMost = 16 << 30 // see [connector.Env.FolderBytes]
 	spillLook = 8 << 20  // after which the disk is looked at
+	spillIdle = 64 << 20 // of the log without anything of interest that are left to the server
 )
 
 var (
@@ -516,7 +518,7 @@ func (s *source) Spill(ctx context.Context, raw json.RawMessage) (moved int64, e
 		return 0, err
 	}
 	w := s.spillWriter(sp, from)
-	err = w.take(ctx, stream, &ending{conn: conn, target: target})
+	err = w.take(stream, target, func() (bool, error) { return stream.idle(ctx, conn) })
 	err = errors.Join(err, w.end())
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("replication slot %s: %w", st.Log.Slot, err)
@@ -538,9 +540,9 @@ func (s *source) unmoved(ctx context.Context, conn *pgx.Conn, version int, name 
 	return nil
 }
 
-// take moves what a stream has, as far as it is to be read.
-func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
-	at, within := w.to, false
+// take moves what a stream has up to a position. idle is that of sqlsource.Log.
+func (w *spillWriter) take(s *stream, target position, idle func() (bool, error)) error {
+	at, within, end := w.to, false, sqlsource.Ending[position]{Target: target}
 	settle := func() error {
 		if err := w.settle(at); err != nil {
 			return err
@@ -553,6 +555,7 @@ func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
 		if err != nil {
 			return err
 		}
+		event := sqlsource.Ended
 		switch {
 		case msg != nil:
 			if err := w.message(msg); err != nil {
@@ -571,16 +574,16 @@ func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
 				continue
 			}
 		case within:
-			s.ask(askAgain)
+			s.ask(sqlsource.AskAgain)
 			continue
 		default:
-			at = max(at, sent)
+			at, event = max(at, sent), sqlsource.Quiet
 		}
-		done, err := end.reached(ctx, s, at)
+		done, err := end.Reached(at, event, idle)
 		if err != nil {
 			return err
 		}
-		if done && w.file == nil && at-w.to < keepLog { // nothing of interest is there
+		if done && w.file == nil && at-w.to < spillIdle { // nothing of interest is there
 			return nil
 		}
 		if done || w.full() {
@@ -589,7 +592,7 @@ func (w *spillWriter) take(ctx context.Context, s *stream, end *ending) error {
 			}
 		}
 		if msg == nil {
-			s.ask(askAgain)
+			s.ask(sqlsource.AskAgain)
 		}
 	}
 }

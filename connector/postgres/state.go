@@ -2,34 +2,18 @@ package postgres
 
 import (
 	"encoding/json"
-	"fmt"
-	"iter"
 	"math"
-	"slices"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 )
 
-// state is what a sync leaves for the next one.
-type state struct {
-	Version int `json:"version"` // 1
-
-	// Origin is the history that transaction ids belong to: the cluster's
-	// identifier and timeline. Horizons of another origin mean nothing.
-	Origin string `json:"origin"`
-
-	// Mark is a position of the log: all that was ever sent, and all that is
-	// said here, was committed before it. It is saved before rows are sent
-	// that were committed later. 0: that is not known.
-	Mark position `json:"mark,omitempty"`
-
-	// Tables are the tables of which anything was sent, by schema and name.
-	Tables map[string]map[string]*tableState `json:"tables"`
-
-	// Log is how far the log of changes was read; nil: it is not.
-	Log *logState `json:"log,omitempty"`
-}
+// state is what a sync leaves for the next one. Its origin is the cluster's
+// identifier and timeline, which transaction ids belong to: horizons of another
+// origin mean nothing.
+type state = sqlsource.State[*tableState, *logState, position]
 
 // logState is how far the log was read, by WAL_PGOUTPUT.
 type logState struct {
@@ -39,9 +23,7 @@ type logState struct {
 	// connection.
 	Made bool `json:"made,omitempty"`
 
-	// Position is where the log goes on: what was committed before is in the
-	// tables that were handed over to it.
-	Position position `json:"position"`
+	sqlsource.Place[position]
 
 	// Horizon is for these tables what it is for parts that were read by
 	// queries: every transaction below had ended before Position.
@@ -50,10 +32,6 @@ type logState struct {
 	// Before is what had been seen to end where the slot begins. It sends
 	// nothing of that. nil: snapshots see all of it.
 	Before *visibility `json:"before,omitempty"`
-
-	// Clock is when the last transaction before Position was committed, for
-	// history mode, in microseconds: later ones count as later.
-	Clock int64 `json:"clock"`
 
 	// Early are transactions before Position that others could not see yet.
 	Early []uint64 `json:"early,omitempty"`
@@ -92,12 +70,7 @@ type tableState struct {
 }
 
 // A handover is where the log took over from queries.
-type handover struct {
-	// Seen is what the queries saw; all that was committed from End on they
-	// did not. nil: Position is beyond it.
-	Seen *visibility `json:"seen,omitempty"`
-	End  position    `json:"end,omitempty"`
-}
+type handover = sqlsource.Handover[position, visibility]
 
 // published tells since when a table's changes are in the log.
 type published struct {
@@ -133,46 +106,22 @@ type partState struct {
 }
 
 // A pageRange is the pages from Lo up to but without Hi.
-type pageRange struct {
-	Lo uint32 `json:"lo"`
-	Hi uint32 `json:"hi"`
-}
+type pageRange = sqlsource.Range[uint32]
 
 // endOfTable is the Hi of a range that has no upper end.
 const endOfTable = math.MaxUint32
 
 func parseState(raw json.RawMessage) (*state, error) {
-	st := &state{Version: 1}
-	if len(raw) > 0 && string(raw) != "null" {
-		if err := json.Unmarshal(raw, st); err != nil {
-			return nil, fmt.Errorf("state: %w", err)
-		}
-		if st.Version != 1 {
-			return nil, fmt.Errorf("state has version %d; this program knows 1", st.Version)
-		}
+	st, err := sqlsource.Parse[*tableState, *logState, position](raw)
+	if err != nil {
+		return nil, err
 	}
-	if st.Tables == nil {
-		st.Tables = make(map[string]map[string]*tableState)
-	}
-	for _, t := range st.all() {
+	for _, t := range st.All() {
 		if t.Log != nil && st.Log != nil {
 			t.raise(st.Log.Horizon)
 		}
 	}
 	return st, nil
-}
-
-// all returns all tables.
-func (s *state) all() iter.Seq2[schema.Name, *tableState] {
-	return func(yield func(schema.Name, *tableState) bool) {
-		for sch, tables := range s.Tables {
-			for table, t := range tables {
-				if !yield(schema.Name{Schema: sch, Table: table}, t) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // raise notes that the table is complete for a later horizon.
@@ -196,124 +145,51 @@ func (t *tableState) readSince(start time.Time) bool {
 	return true
 }
 
-// takeBack leaves a table to queries again, from the horizon to which it is
-// complete.
-func (s *state) takeBack(t *tableState) {
-	if t.Log != nil {
-		t.raise(s.Log.Horizon)
-		t.Log = nil
-	}
+// Logged implements sqlsource.TableState.
+func (t *tableState) Logged() bool { return t.Log != nil }
+
+// TakeBack implements sqlsource.TableState: queries go on from the horizon to
+// which the table is complete.
+func (t *tableState) TakeBack(log *logState) {
+	t.raise(log.Horizon)
+	t.Log = nil
 }
 
 // leaveLog leaves all tables to queries for good.
-func (s *state) leaveLog() {
-	s.takeAllBack()
-	for _, t := range s.all() {
+func leaveLog(s *state) {
+	s.TakeAllBack()
+	for _, t := range s.All() {
 		t.Published, t.Unlogged = nil, ""
 	}
 	s.Log = nil
 }
 
-// takeAllBack leaves all tables to queries, and reports whether there were any
-// that were not.
-func (s *state) takeAllBack() (some bool) {
-	for _, t := range s.all() {
-		some = some || t.Log != nil
-		s.takeBack(t)
-	}
-	return some
-}
-
-// logs reports whether changes of any table are taken from the log.
-func (s *state) logs() bool {
-	for _, t := range s.all() {
-		if t.Log != nil {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *state) table(name schema.Name) *tableState { return s.Tables[name.Schema][name.Table] }
-
-func (s *state) set(name schema.Name, t *tableState) {
-	if s.Tables[name.Schema] == nil {
-		s.Tables[name.Schema] = make(map[string]*tableState)
-	}
-	s.Tables[name.Schema][name.Table] = t
-}
-
-func (s *state) forget(name schema.Name) {
-	delete(s.Tables[name.Schema], name.Table)
-	if len(s.Tables[name.Schema]) == 0 {
-		delete(s.Tables, name.Schema)
-	}
-}
-
 // Forget implements connector.Forgetter.
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := parseState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, name := range tables {
-		if st.table(name) != nil {
-			st.forget(name)
-			forgot = true
+	return connector.ForgetIn(raw, parseState, func(st *state) (forgot bool) {
+		for _, name := range tables {
+			forgot = st.Forget(name) || forgot
 		}
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
-}
-
-// keep forgets all tables but those of names, and reports whether there were any.
-func (s *state) keep(names map[schema.Name]bool) (forgot bool) {
-	for name := range s.all() {
-		if !names[name] {
-			s.forget(name)
-			forgot = true
-		}
-	}
-	return forgot
+		return forgot
+	})
 }
 
 // finish adds a range to those done.
-func (p *partState) finish(r pageRange) {
-	p.Done = append(p.Done, r)
-	slices.SortFunc(p.Done, func(a, b pageRange) int { return int(int64(a.Lo) - int64(b.Lo)) })
-	merged := p.Done[:1]
-	for _, r := range p.Done[1:] {
-		if last := &merged[len(merged)-1]; r.Lo <= last.Hi {
-			last.Hi = max(last.Hi, r.Hi)
-		} else {
-			merged = append(merged, r)
-		}
-	}
-	p.Done = merged
-}
+func (p *partState) finish(r pageRange) { p.Done = sqlsource.Join(p.Done, r) }
 
 // rest returns what is not done, cut into ranges of at most step pages; the
 // last one has no upper end.
 func rest(done []pageRange, pages, step int64) []pageRange {
 	var todo []pageRange
-	gap := func(lo, hi int64) {
-		for lo < hi {
+	for _, gap := range sqlsource.Left(done, 0, endOfTable) {
+		for lo, hi := int64(gap.Lo), int64(gap.Hi); lo < hi; {
 			next := min(hi, lo+step)
 			if hi == endOfTable && next >= pages {
 				next = hi
 			}
-			todo = append(todo, pageRange{uint32(lo), uint32(next)})
+			todo = append(todo, pageRange{Lo: uint32(lo), Hi: uint32(next)})
 			lo = next
 		}
 	}
-	at := int64(0)
-	for _, d := range done {
-		gap(at, int64(d.Lo))
-		at = int64(d.Hi)
-	}
-	gap(at, endOfTable)
 	return todo
 }

@@ -207,42 +207,10 @@ func (s *stream) next() (change []byte, sent position, err error) {
 	}
 }
 
-// askAgain is how long after an answer the server is asked again where it is.
-const askAgain = 20 * time.Millisecond
-
-// An ending is a position up to which a stream is to be read.
-type ending struct {
-	conn   *pgx.Conn // for questions
-	target position
-
-	last  position
-	stuck int  // how often the stream was no further
-	idle  bool // the server waited for more when it was last asked
-}
-
-// reached reports whether a stream that has been read to a position is at its
-// end, or at that of the log: it may end in the middle of a record that nobody
-// completes.
-func (e *ending) reached(ctx context.Context, s *stream, at position) (bool, error) {
-	if e.stuck++; at != e.last {
-		e.last, e.stuck, e.idle = at, 0, false
-	}
-	if s.before != nil { // which is all before the target
-		e.stuck = 0
-		return false, nil
-	}
-	if at >= e.target || e.idle && e.stuck > 4 {
-		return true, nil
-	}
-	if e.stuck != 2 {
-		return false, nil
-	}
-	e.stuck = 1
-	err := e.conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, s.pid()).Scan(&e.idle)
-	if e.idle {
-		e.stuck = 2 // and what it had sent before is still to be read
-	}
-	return false, err
+// idle reports whether the server has sent all there is and waits for more.
+func (s *stream) idle(ctx context.Context, conn *pgx.Conn) (idle bool, err error) {
+	err = conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, s.pid()).Scan(&idle)
+	return idle, err
 }
 
 // took notes how far the reader is, for the server's statistics.

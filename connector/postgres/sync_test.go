@@ -379,26 +379,26 @@ func TestRanges(t *testing.T) {
 		pages, step int64
 		want        ranges
 	}{
-		{nil, 0, 8, ranges{{0, endOfTable}}},
-		{nil, 8, 8, ranges{{0, endOfTable}}},
-		{nil, 20, 8, ranges{{0, 8}, {8, 16}, {16, endOfTable}}},
-		{ranges{{0, 8}}, 20, 8, ranges{{8, 16}, {16, endOfTable}}},
-		{ranges{{8, 16}}, 20, 8, ranges{{0, 8}, {16, endOfTable}}},
-		{ranges{{8, 16}}, 40, 30, ranges{{0, 8}, {16, endOfTable}}},
-		{ranges{{16, endOfTable}}, 60, 8, ranges{{0, 8}, {8, 16}}},
-		{ranges{{0, endOfTable}}, 60, 8, nil},
-		{nil, 0, endOfTable, ranges{{0, endOfTable}}},
-		{ranges{{0, 5}}, 0, endOfTable, ranges{{5, endOfTable}}},
+		{nil, 0, 8, ranges{{Lo: 0, Hi: endOfTable}}},
+		{nil, 8, 8, ranges{{Lo: 0, Hi: endOfTable}}},
+		{nil, 20, 8, ranges{{Lo: 0, Hi: 8}, {Lo: 8, Hi: 16}, {Lo: 16, Hi: endOfTable}}},
+		{ranges{{Lo: 0, Hi: 8}}, 20, 8, ranges{{Lo: 8, Hi: 16}, {Lo: 16, Hi: endOfTable}}},
+		{ranges{{Lo: 8, Hi: 16}}, 20, 8, ranges{{Lo: 0, Hi: 8}, {Lo: 16, Hi: endOfTable}}},
+		{ranges{{Lo: 8, Hi: 16}}, 40, 30, ranges{{Lo: 0, Hi: 8}, {Lo: 16, Hi: endOfTable}}},
+		{ranges{{Lo: 16, Hi: endOfTable}}, 60, 8, ranges{{Lo: 0, Hi: 8}, {Lo: 8, Hi: 16}}},
+		{ranges{{Lo: 0, Hi: endOfTable}}, 60, 8, nil},
+		{nil, 0, endOfTable, ranges{{Lo: 0, Hi: endOfTable}}},
+		{ranges{{Lo: 0, Hi: 5}}, 0, endOfTable, ranges{{Lo: 5, Hi: endOfTable}}},
 	} {
 		if diff := cmp.Diff(c.want, rest(c.done, c.pages, c.step)); diff != "" {
 			t.Errorf("%v of %d pages by %d (-want +got):\n%s", c.done, c.pages, c.step, diff)
 		}
 	}
 	var p partState
-	for _, r := range []pageRange{{8, 16}, {24, endOfTable}, {0, 8}, {16, 24}} {
+	for _, r := range []pageRange{{Lo: 8, Hi: 16}, {Lo: 24, Hi: endOfTable}, {Lo: 0, Hi: 8}, {Lo: 16, Hi: 24}} {
 		p.finish(r)
 	}
-	if diff := cmp.Diff(ranges{{0, endOfTable}}, p.Done); diff != "" {
+	if diff := cmp.Diff(ranges{{Lo: 0, Hi: endOfTable}}, p.Done); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -28,6 +29,7 @@ type config struct {
 	SchemaPrefix string `json:"schema_prefix" title:"Destination schema prefix" required:"true" immutable:"true"`
 	Orders       int    `json:"orders" title:"Orders" help:"Orders that the shop had when it opened." default:"5000"`
 	OpenedAt     string `json:"opened_at" title:"Opened at" help:"When the shop opened, in RFC 3339." required:"true"`
+	Pace         int    `json:"pace" title:"Rows per second" help:"At most so many, so that somebody can watch a sync; 0: as fast as it goes." default:"0"`
 }
 
 // Service is the sample shop.
@@ -45,6 +47,7 @@ var Service = connector.Service{
 type source struct {
 	orders int
 	opened time.Time
+	pace   int // rows per second at most; 0: any number
 	now    func() time.Time
 }
 
@@ -57,7 +60,7 @@ func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 	if err != nil {
 		return nil, &setup.Problem{Code: "invalid_config", Message: "opened_at must be a time like 2026-11-23T08:00:00Z", Err: err}
 	}
-	s := &source{orders: c.Orders, opened: opened, now: env.Now}
+	s := &source{orders: c.Orders, opened: opened, pace: c.Pace, now: env.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -144,10 +147,21 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 	for _, t := range req.Tables {
 		begin := min(st.Tables[t.Table], placed)
 		out.Progress(t.Name, int64(placed-begin))
-		for from := begin; from < placed; from += batch {
+		for from, step := begin, s.step(); from < placed; from += step {
 			b := schema.Batch{Op: schema.Upsert, Table: &t, Fresh: begin == 0}
-			b.Record = s.record(&t, from, min(from+batch, placed), now)
+			b.Record = s.record(&t, from, min(from+step, placed), now)
 			if err := out.Write(ctx, b); err != nil {
+				return err
+			}
+			if s.pace == 0 {
+				continue
+			}
+			if err := s.rest(ctx); err != nil {
+				return err
+			}
+			sofar := maps.Clone(read)
+			sofar[t.Table] = max(begin, min(from+step, settled))
+			if err := out.Checkpoint(ctx, state{Tables: sofar}); err != nil {
 				return err
 			}
 		}
@@ -164,7 +178,26 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 const (
 	batch             = 10_000
 	ordersPerCustomer = 5
+	paceSteps         = 4 // batches per second of a shop that keeps a pace
 )
+
+// step is how many orders a batch is of.
+func (s *source) step() int {
+	if s.pace == 0 {
+		return batch
+	}
+	return min(batch, max(1, s.pace/paceSteps/ordersPerCustomer)*ordersPerCustomer)
+}
+
+// rest keeps the pace after a batch.
+func (s *source) rest(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(s.step()) * time.Second / time.Duration(s.pace)):
+		return nil
+	}
+}
 
 var (
 	names  = []string{"Ada", "Bo", "Cleo", "Dag", "Eve", "Finn", "Gita", "Hugo", "Ines", "Jun"}

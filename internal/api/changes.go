@@ -56,6 +56,10 @@ func actorOf(e *store.Event) string {
 // actor returns who an id is of, by name if the caller may see them.
 func (s *server) actor(r *request, id string) (*fivetran.Actor, error) {
 	a := &fivetran.Actor{ID: id}
+	if id == store.CardActor {
+		a.Kind, a.Name = "connect_card", "Connect Card"
+		return a, nil
+	}
 	u, err := s.Store.User(r.Context(), id)
 	switch {
 	case err == nil:

@@ -227,6 +227,7 @@ type testEngine struct {
 	*env
 	changed   []string
 	restarted []string
+	canceled  []string // syncs, by connection
 	tests     int
 	captures  int
 	offers    []schema.Table // by every source
@@ -294,6 +295,11 @@ func (e *testEngine) Capture(ctx context.Context, id string) (*schemaconfig.Conf
 		*cfg, *cat = schemaconfig.Capture(*cfg, *cat, e.offers, e.now)
 		return nil
 	})
+}
+
+func (e *testEngine) CancelSync(_ context.Context, id string) error {
+	e.canceled = append(e.canceled, id)
+	return nil
 }
 
 func (e *testEngine) Restart(_ context.Context, id string) error {

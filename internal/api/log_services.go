@@ -56,7 +56,7 @@ func (s *server) listLogServiceKinds(r *request) (any, error) {
 		for _, f := range (*k).Config.Fields {
 			if !f.Readonly {
 				kind.Fields = append(kind.Fields, fivetran.ServiceField{Name: f.Name, Title: f.Title, Help: f.Help, Type: string(f.Type),
-					Secret: f.Secret, Required: f.Required, Options: append([]string{}, f.Enum...)})
+					Secret: f.Secret, Required: f.Required, Options: append([]string{}, f.Enum...), Default: f.Default})
 			}
 		}
 		return kind

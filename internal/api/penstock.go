@@ -133,7 +133,7 @@ func wireTableStatus(t *store.TableStatus) fivetran.TableStatus {
 		return fivetran.TableStatus{Status: tablePending}
 	}
 	item := fivetran.TableStatus{
-		Status: t.Status, Error: optional(t.Error), RunID: optional(t.RunID), Rows: t.Rows,
+		Status: t.Status, Error: optional(t.Error), RunID: optional(t.RunID), Rows: t.Rows, Bytes: t.Bytes, Started: optionalTime(t.BegunAt),
 		SyncedAt: optionalTime(t.SyncedAt), FailedAt: optionalTime(t.FailedAt),
 	}
 	if t.Expected > 0 {

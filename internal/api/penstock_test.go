@@ -43,9 +43,9 @@ func TestTableResync(t *testing.T) {
 		t.Errorf("tables (-want +got)\n%s", diff)
 	}
 	run := e.engine.start()
-	must(t, e.store.SetTableProgress(t.Context(), run.Token(), []store.TableProgress{{Table: schema.Name{Schema: "Sales", Table: "Order"}, Rows: 5, Expected: 9}}, e.now))
+	must(t, e.store.SetProgress(t.Context(), run.Token(), store.RunProgress{Rows: 5, Bytes: 50, Tables: []store.TableProgress{{Table: schema.Name{Schema: "Sales", Table: "Order"}, Rows: 5, Bytes: 50, Expected: 9}}}, e.now))
 	item := e.ok("GET", ours+"/tables", "").data["items"].([]any)[0]
-	if at(item, "status") != "syncing" || at(item, "rows") != 5.0 || at(item, "rows_expected") != 9.0 {
+	if at(item, "status") != "syncing" || at(item, "rows") != 5.0 || at(item, "bytes") != 50.0 || at(item, "started_at") == nil || at(item, "rows_expected") != 9.0 {
 		t.Errorf("while it syncs: %v", item)
 	}
 	e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded, Tables: []store.RunTable{

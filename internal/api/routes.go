@@ -211,6 +211,7 @@ func (s *server) routes() []route {
 			route{method: get, path: ours + "/backlog", handle: s.backlog, message: fivetran.BacklogRetrieved},
 			route{method: get, path: ours + "/runs", handle: s.listRuns, message: fivetran.RunsListed},
 			route{method: get, path: ours + "/runs/{run}", handle: s.showRun, message: fivetran.RunRetrieved},
+			route{method: del, path: ours + "/runs/{run}", does: access.Edit, handle: s.cancelRun, message: fivetran.RunCanceled},
 			route{method: get, path: ours + "/runs/{run}/log", handle: s.runLog, message: fivetran.RunLogRetrieved, download: true},
 			route{method: get, path: ours + "/tables", handle: s.listTables, message: fivetran.TablesListed},
 			route{method: post, path: ours + "/verify", handle: s.verify, message: fivetran.VerificationStarted, status: 202},

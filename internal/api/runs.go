@@ -50,6 +50,21 @@ func (s *server) showRun(r *request) (any, error) {
 	return wire, nil
 }
 
+// cancelRun makes a run that lives end at its next checkpoint; one that has
+// ended stays as it is.
+func (s *server) cancelRun(r *request) (any, error) {
+	run, err := s.findRun(r)
+	if err != nil {
+		return nil, err
+	}
+	if run.EndedAt.IsZero() {
+		if err := s.Engine.CancelSync(r.Context(), r.id()); err != nil {
+			return nil, err
+		}
+	}
+	return s.showRun(r)
+}
+
 // findRun returns the run of the connection that the path names.
 func (s *server) findRun(r *request) (*store.Run, error) {
 	run, err := s.Store.Run(r.Context(), r.PathValue("run"))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,22 @@ func TestRuns(t *testing.T) {
 		if a := e.do("GET", path, ""); a.status != 404 || a.code != "NotFound_Run" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
+	}
+}
+
+func TestCancelRun(t *testing.T) {
+	e := newEnv(t)
+	id, run := e.sync()
+	path := "/v1/penstock/connections/" + id + "/runs/" + run.ID
+	if data := e.ok("DELETE", path, "").data; data["id"] != run.ID || !slices.Equal(e.engine.canceled, []string{id}) {
+		t.Errorf("%v: %v", e.engine.canceled, data)
+	}
+	e.engine.finish(run, store.Outcome{Kind: store.RunCanceled, Reason: "stopped on request"})
+	if data := e.ok("DELETE", path, "").data; data["outcome"] != "canceled" || len(e.engine.canceled) != 1 {
+		t.Errorf("when it has ended: %v", data)
+	}
+	if a := e.do("DELETE", path+"x", ""); a.status != 404 || a.code != "NotFound_Run" {
+		t.Errorf("another: %d %s", a.status, a.body)
 	}
 }
 

@@ -44,6 +44,10 @@ type Engine interface {
 	// It is ErrPaused or ErrIncomplete if the connection cannot sync.
 	Sync(ctx context.Context, connectionID string, force bool) error
 
+	// CancelSync makes a running sync end at its next checkpoint. The next one
+	// is that of the schedule. Where none runs it does nothing.
+	CancelSync(ctx context.Context, connectionID string) error
+
 	// Resync makes a connection read everything again. A running sync is
 	// stopped. What is in the destination stays until it is read again or
 	// found to be gone. A paused connection does it when it is enabled.

@@ -216,6 +216,32 @@ func TestTriggered(t *testing.T) {
 	})
 }
 
+// TestCanceledSync: what was copied stays, and the next sync is that of the
+// schedule.
+func TestCanceledSync(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(lasting(30))
+		w.start()
+		w.connection("c")
+		w.want(1)
+		w.pass(100 * time.Second)
+		first := w.get("c")
+		w.check(w.engine.CancelSync(ctx, "c"))
+		w.pass(time.Minute)
+		run, err := w.store.Run(ctx, first.RunID)
+		w.check(err)
+		if c := w.get("c"); run.Outcome != store.RunCanceled || c.RunID != "" || c.Failures != 0 || !c.DueAt.After(time.Now()) {
+			t.Fatalf("the run ended as %q; then %q runs, due at %v", run.Outcome, c.RunID, c.DueAt)
+		}
+		w.check(w.engine.CancelSync(ctx, "c")) // none runs
+		w.want(0)
+		w.pass(w.get("c").DueAt.Sub(time.Now()) + time.Minute)
+		if s := w.want(1); s[0].state != "2" {
+			t.Errorf("the next began with %q", s[0].state)
+		}
+	})
+}
+
 func TestForced(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.become(lasting(30))

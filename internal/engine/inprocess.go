@@ -379,13 +379,35 @@ func (e *InProcess) Restart(ctx context.Context, id string) error {
 	return e.stopSoon(ctx, c)
 }
 
+// CancelSync implements [Engine].
+func (e *InProcess) CancelSync(ctx context.Context, id string) error {
+	defer e.poke()
+	c, err := e.Store.Connection(ctx, id)
+	if err != nil || c.RunID == "" {
+		return err
+	}
+	c, err = e.Store.UpdateConnection(ctx, id, func(c *store.Connection) error {
+		c.TriggeredAt = time.Time{}
+		c.Told = append(c.Told, store.CancelSync)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.stop(ctx, c, store.StopOver)
+}
+
 // stopSoon makes the connection's run, if there is one, end at its next
 // checkpoint.
 func (e *InProcess) stopSoon(ctx context.Context, c *store.Connection) error {
+	return e.stop(ctx, c, store.StopSoon)
+}
+
+func (e *InProcess) stop(ctx context.Context, c *store.Connection, how string) error {
 	if c.RunID == "" {
 		return nil
 	}
-	if err := e.Store.Stop(ctx, c.RunID, store.StopSoon); err != nil {
+	if err := e.Store.Stop(ctx, c.RunID, how); err != nil {
 		return err
 	}
 	if l := e.running(c.RunID); l != nil {

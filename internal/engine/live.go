@@ -33,10 +33,10 @@ type live struct {
 	following
 
 	mu    sync.Mutex
-	moved map[schema.Name]store.TableProgress // since the last heartbeat
+	moved map[schema.Name]store.TableProgress // since the store was told
 }
 
-// note remembers how far a table is, for the next heartbeat.
+// note remembers how far a table is, for the store to be told.
 func (l *live) note(p store.TableProgress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,13 +192,17 @@ func closed(c <-chan struct{}) bool {
 // run is asked to do. A sync whose lease could not be renewed in time is cut
 // off: another process may have begun where it was.
 func (e *InProcess) keepAlive(ctx context.Context, l *live) {
-	every := time.NewTicker(e.Lease / 3)
+	every, often := time.NewTicker(e.Lease/3), time.NewTicker(noteEvery)
 	defer every.Stop()
+	defer often.Stop()
 	until := e.Now().Add(e.Lease)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-often.C:
+			e.noteProgress(ctx, l)
+			continue
 		case <-every.C:
 		}
 		renewed := e.Now()
@@ -220,11 +224,10 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 			continue
 		}
 		until = renewed.Add(e.Lease)
-		e.noteTables(ctx, l, renewed)
 		e.noteFresh(ctx, l)
 		e.count(l, l.rows.Load())
 		switch stop {
-		case store.StopSoon:
+		case store.StopSoon, store.StopOver:
 			l.end(e.Grace)
 		case store.StopNow:
 			l.cut(errAsked)
@@ -232,13 +235,20 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 	}
 }
 
-// noteTables tells the store how far the run's tables are. It is not broken off
-// with the heartbeat: a transaction whose end nobody waits for may hold the
-// run when the next process wants it.
-func (e *InProcess) noteTables(ctx context.Context, l *live, now time.Time) {
+// noteEvery is how often people can see how far a run is.
+const noteEvery = time.Second
+
+// noteProgress tells the store how far the run is, if it got further. It is not
+// broken off with the heartbeat: a transaction whose end nobody waits for may
+// hold the run when the next process wants it.
+func (e *InProcess) noteProgress(ctx context.Context, l *live) {
+	moved := l.noted()
+	if len(moved) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.Lease/3)
 	defer cancel()
-	err := e.Store.SetTableProgress(ctx, l.run.Token(), l.noted(), now)
+	err := e.Store.SetProgress(ctx, l.run.Token(), store.RunProgress{Rows: l.rows.Load(), Bytes: l.bytes.Load(), Tables: moved}, e.Now())
 	if err != nil && !errors.Is(err, store.ErrStale) {
 		l.log.Warn("note the progress of tables", "error", err) // it is for people
 	}

@@ -137,7 +137,7 @@ func TestBlockedOnCapture(t *testing.T) {
 	})
 }
 
-// TestTableProgress is told of at each heartbeat.
+// TestTableProgress is told of every second.
 func TestTableProgress(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.become(func(ctx context.Context, req connector.Request, out connector.Output) error {

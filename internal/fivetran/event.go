@@ -20,6 +20,6 @@ type Change struct {
 // An Actor is who did something.
 type Actor struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // user, system_key; "": nobody that the caller may see, or who is gone
-	Name string `json:"name"` // the user's email address, the key's name; "" as before
+	Kind string `json:"kind"` // user, system_key, connect_card; "": nobody that the caller may see, or who is gone
+	Name string `json:"name"` // the user's email address, the key's name, Connect Card; "" as before
 }

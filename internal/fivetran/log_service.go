@@ -75,11 +75,12 @@ type LogServiceKind struct {
 
 // A ServiceField is a field of a config.
 type ServiceField struct {
-	Name     string   `json:"name"`
-	Title    string   `json:"title"`
-	Help     string   `json:"help"`
-	Type     string   `json:"type"` // string, integer, boolean, array, object
-	Secret   bool     `json:"secret"`
-	Required bool     `json:"required"`
-	Options  []string `json:"options"` // empty: any value
+	Name     string          `json:"name"`
+	Title    string          `json:"title"`
+	Help     string          `json:"help"`
+	Type     string          `json:"type"` // string, integer, boolean, array, object
+	Secret   bool            `json:"secret"`
+	Required bool            `json:"required"`
+	Options  []string        `json:"options"` // empty: any value
+	Default  json.RawMessage `json:"default"` // null: none
 }

@@ -203,6 +203,7 @@ const (
 	EventsListed           = "Events retrieved successfully"
 	RunsListed             = "Runs retrieved successfully"
 	RunRetrieved           = "Run details retrieved successfully"
+	RunCanceled            = "Run has been asked to stop"
 	RunLogRetrieved        = "Run log retrieved successfully"
 	TablesListed           = "Tables retrieved successfully"
 

@@ -115,7 +115,9 @@ type TableStatus struct {
 	Error    *string    `json:"error"`
 	RunID    *string    `json:"run_id"`        // the last run that read it
 	Rows     int64      `json:"rows"`          // that this run has sent
+	Bytes    int64      `json:"bytes"`         // the same in memory
 	Expected *int64     `json:"rows_expected"` // about; null: not known
+	Started  *time.Time `json:"started_at"`    // when this run began with it; null: not known
 	SyncedAt *time.Time `json:"synced_at"`     // when it was last read to the end
 	FailedAt *time.Time `json:"failed_at"`
 }

@@ -170,7 +170,7 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 			req.Filters[t.source] = t.filter
 		}
 	}
-	req.Paused, req.Hidden = o.paused, o.hidden
+	req.Paused, req.Hidden, req.Called = o.paused, o.hidden, o.calledAll
 	return req, offered, nil
 }
 

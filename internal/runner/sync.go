@@ -222,7 +222,7 @@ func (s *syncing) observe(p pipe.Progress) {
 		s.watch.Observe(s.rows, s.bytes)
 	}
 	if s.watch.Table != nil {
-		s.watch.Table(store.TableProgress{Table: p.Table, Rows: p.Rows, Expected: p.Expected})
+		s.watch.Table(store.TableProgress{Table: p.Table, Rows: p.Rows, Bytes: p.Bytes, Expected: p.Expected})
 	}
 }
 

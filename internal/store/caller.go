@@ -17,12 +17,22 @@ type Caller struct {
 	AccountID   string
 	UserID      string // "": a system key's
 	SystemKeyID string // "": a user's key
+	Card        bool   // an outsider with a Connect Card, who has no key
 	Role        string // of the user in the account
 	Grants      access.Grants
 }
 
-// ID returns the id of the user, or of the system key.
-func (c *Caller) ID() string { return cmp.Or(c.UserID, c.SystemKeyID) }
+// CardActor is what events call whoever does something by a Connect Card.
+const CardActor = "connect_card"
+
+// ID returns the id of the user, or of the system key; [CardActor] of whoever
+// has a Connect Card.
+func (c *Caller) ID() string {
+	if c.Card {
+		return CardActor
+	}
+	return cmp.Or(c.UserID, c.SystemKeyID)
+}
 
 const callerByKey = `select k.hash, u.id, u.account_id, u.role
 	from api_keys k join users u on u.id = k.user_id where k.id = $1`

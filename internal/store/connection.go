@@ -62,7 +62,7 @@ type Connection struct {
 
 	Historical     bool      // the next success, or the one being worked on, is a historical sync
 	Reset          bool      // the next run begins without the state; set by a re-sync
-	StartedAt      time.Time // start of the last run; zero: none, or it was canceled
+	StartedAt      time.Time // start of the last run; zero: none, or it was canceled and is due again
 	EndedAt        time.Time // end of the last run
 	SucceededAt    time.Time // end of the last success
 	FailedAt       time.Time // end of the last failure

@@ -30,6 +30,7 @@ const (
 	PauseConnector  = "pause_connector"
 	ResumeConnector = "resume_connector"
 	ForceUpdate     = "force_update_connector" // somebody asked for a sync
+	CancelSync      = "cancel_sync"            // somebody asked a running one to stop; Penstock's own
 	ResyncConnector = "resync_connector"
 	ResyncTable     = "resync_table"
 

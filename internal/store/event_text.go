@@ -37,6 +37,7 @@ var sentences = map[string]func(d *details) string{
 	PauseConnector:     func(*details) string { return "The connection was paused." },
 	ResumeConnector:    func(*details) string { return "The connection was resumed." },
 	ForceUpdate:        func(*details) string { return "A sync was asked for." },
+	CancelSync:         func(*details) string { return "The running sync was asked to stop." },
 	ResyncConnector:    func(*details) string { return "A re-sync was asked for." },
 	ResyncTable:        func(d *details) string { return "A re-sync of " + d.table() + " was asked for." },
 	ChangeSchemaConfig: func(*details) string { return "The schema configuration was changed." },

@@ -59,8 +59,12 @@ func (s *Store) Finish(ctx context.Context, t Token, o Outcome) error {
 			t.ConnectionID, o.EndedAt.Add(-history).UnixMicro()); err != nil {
 			return err
 		}
+		var asked string
+		if err := tx.QueryRowContext(ctx, `select stop from runs where id = $1`, t.RunID).Scan(&asked); err != nil {
+			return err
+		}
 		before := c
-		c.end(o)
+		c.end(o, asked == StopOver)
 		if err := s.saveConnection(ctx, tx, &c); err != nil {
 			return err
 		}
@@ -112,10 +116,15 @@ func (o *Outcome) summary() (json.RawMessage, error) {
 	return json.Marshal(data)
 }
 
-// end makes the connection tell the outcome of its run.
-func (c *Connection) end(o Outcome) {
+// end makes the connection tell the outcome of its run; over: should it have
+// been canceled, its slot is not served any more.
+func (c *Connection) end(o Outcome, over bool) {
 	c.RunID, c.EndedAt = "", o.EndedAt
-	if o.Kind == RunCanceled {
+	switch {
+	case o.Kind == RunCanceled && over:
+		c.FollowAt = time.Time{} // one that stays on comes back with the schedule too
+		return
+	case o.Kind == RunCanceled:
 		c.StartedAt = time.Time{} // the slot was not served
 		return
 	}

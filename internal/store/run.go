@@ -31,6 +31,7 @@ const (
 	GoOn     = ""
 	StopSoon = "soon" // at the next checkpoint
 	StopNow  = "now"
+	StopOver = "over" // at the next checkpoint, and its turn is over: the next run is the one after it
 )
 
 // A Run is one sync of one connection. It begins when a process claims it and
@@ -46,7 +47,7 @@ type Run struct {
 	Owner      string // the process that runs it
 	Fence      int64
 	LeaseUntil time.Time
-	Stop       string // GoOn, StopSoon or StopNow
+	Stop       string // GoOn, StopSoon, StopNow or StopOver
 	Rows       int64  // moved so far
 	Bytes      int64
 

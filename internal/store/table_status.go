@@ -24,6 +24,8 @@ type TableStatus struct {
 	Error     string      // why it last failed; "": it was read to the end since then
 	RunID     string      // the last run that read it
 	Rows      int64       // that this run has sent
+	Bytes     int64       // the same in memory; 0: not known
+	BegunAt   time.Time   // when this run was first known to read it; zero: not known
 	Expected  int64       // that it was to send, about; 0: not known
 	ChangedAt time.Time   // when any of this last changed
 	SyncedAt  time.Time   // when it was last read to the end; zero: never
@@ -34,41 +36,50 @@ type TableStatus struct {
 // source, in the order of their names.
 func (s *Store) TableStatuses(ctx context.Context, connectionID string) ([]TableStatus, error) {
 	return collect(func(row scanner) (t TableStatus, err error) {
-		err = row.Scan(&t.Table.Schema, &t.Table.Table, &t.Status, &t.Error, &t.RunID, &t.Rows, &t.Expected,
-			stamp{&t.ChangedAt}, stamp{&t.SyncedAt}, stamp{&t.FailedAt})
+		err = row.Scan(&t.Table.Schema, &t.Table.Table, &t.Status, &t.Error, &t.RunID, &t.Rows, &t.Bytes, &t.Expected,
+			stamp{&t.BegunAt}, stamp{&t.ChangedAt}, stamp{&t.SyncedAt}, stamp{&t.FailedAt})
 		return t, err
-	})(s.ask(ctx, `select source_schema, source_table, status, error, run_id, rows_sent, rows_expected,
-		changed_at, synced_at, failed_at from table_statuses where connection_id = $1 order by source_schema, source_table`, connectionID))
+	})(s.ask(ctx, `select source_schema, source_table, status, error, run_id, rows_sent, bytes_sent, rows_expected,
+		begun_at, changed_at, synced_at, failed_at from table_statuses where connection_id = $1 order by source_schema, source_table`, connectionID))
 }
 
 // A TableProgress is how far a living run is with a table.
 type TableProgress struct {
 	Table    schema.Name
 	Rows     int64
+	Bytes    int64
 	Expected int64 // 0: not known
 }
 
-// SetTableProgress notes how far a run is with tables. It is [ErrStale] if
-// the run is not the token's any more.
-func (s *Store) SetTableProgress(ctx context.Context, t Token, tables []TableProgress, now time.Time) error {
-	if len(tables) == 0 {
-		return nil
-	}
+// A RunProgress is how far a living run is, with those of its tables with which
+// it is further than it was.
+type RunProgress struct {
+	Rows, Bytes int64
+	Tables      []TableProgress
+}
+
+// SetProgress notes how far a run is. It is [ErrStale] if the run is not the
+// token's any more.
+func (s *Store) SetProgress(ctx context.Context, t Token, p RunProgress, now time.Time) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
 		if err := holds(ctx, tx, t); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `update runs set rows_moved = $2, bytes_moved = $3 where id = $1`, t.RunID, p.Rows, p.Bytes); err != nil {
+			return err
+		}
 		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
-			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at)
-			values ($1, $2, $3, $4, '', $5, $6, $7, $8)
-			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status,
-			run_id = excluded.run_id, rows_sent = excluded.rows_sent, rows_expected = excluded.rows_expected, changed_at = excluded.changed_at`)
+			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, bytes_sent, rows_expected, begun_at, changed_at)
+			values ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $9)
+			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, run_id = excluded.run_id,
+			rows_sent = excluded.rows_sent, bytes_sent = excluded.bytes_sent, rows_expected = excluded.rows_expected, changed_at = excluded.changed_at,
+			begun_at = case when table_statuses.run_id = excluded.run_id then table_statuses.begun_at else excluded.begun_at end`)
 		if err != nil {
 			return err
 		}
 		defer stmt.Close()
-		for _, p := range tables {
-			if _, err := stmt.ExecContext(ctx, t.ConnectionID, p.Table.Schema, p.Table.Table, TableSyncing, t.RunID, p.Rows, p.Expected, micros(now)); err != nil {
+		for _, p := range p.Tables {
+			if _, err := stmt.ExecContext(ctx, t.ConnectionID, p.Table.Schema, p.Table.Table, TableSyncing, t.RunID, p.Rows, p.Bytes, p.Expected, micros(now)); err != nil {
 				return err
 			}
 		}
@@ -82,10 +93,10 @@ func (s *Store) SetTableProgress(ctx context.Context, t Token, tables []TablePro
 func endTables(ctx context.Context, tx *sql.Tx, t Token, o Outcome) error {
 	if o.Kind == RunSucceeded || o.Kind == RunFailed {
 		stmt, err := tx.PrepareContext(ctx, `insert into table_statuses
-			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, rows_expected, changed_at, synced_at, failed_at)
-			values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10)
+			(connection_id, source_schema, source_table, status, error, run_id, rows_sent, bytes_sent, rows_expected, changed_at, synced_at, failed_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)
 			on conflict (connection_id, source_schema, source_table) do update set status = excluded.status, error = excluded.error,
-			run_id = excluded.run_id, rows_sent = excluded.rows_sent, rows_expected = 0, changed_at = excluded.changed_at,
+			run_id = excluded.run_id, rows_sent = excluded.rows_sent, bytes_sent = excluded.bytes_sent, rows_expected = 0, changed_at = excluded.changed_at,
 			synced_at = coalesce(excluded.synced_at, table_statuses.synced_at), failed_at = coalesce(excluded.failed_at, table_statuses.failed_at)`)
 		if err != nil {
 			return err
@@ -99,7 +110,7 @@ func endTables(ctx context.Context, tx *sql.Tx, t Token, o Outcome) error {
 				continue // whether it was read to the end is not known
 			}
 			if _, err := stmt.ExecContext(ctx, t.ConnectionID, rt.Source.Schema, rt.Source.Table, status, rt.Error, t.RunID,
-				rt.Upserted+rt.Updated+rt.Deleted, micros(o.EndedAt), micros(synced), micros(failed)); err != nil {
+				rt.Upserted+rt.Updated+rt.Deleted, rt.Bytes, micros(o.EndedAt), micros(synced), micros(failed)); err != nil {
 				return err
 			}
 		}

@@ -36,7 +36,7 @@ func TestTableStatuses(t *testing.T) {
 		}
 		progress := func(r *Run, tables ...TableProgress) {
 			t.Helper()
-			check(t, s.SetTableProgress(ctx, r.Token(), tables, at))
+			check(t, s.SetProgress(ctx, r.Token(), RunProgress{Tables: tables}, at))
 		}
 		finish := func(r *Run, kind string, tables ...RunTable) {
 			t.Helper()
@@ -45,20 +45,20 @@ func TestTableStatuses(t *testing.T) {
 		}
 		want("at first")
 		r := claim(t, s, "a", at)
-		progress(r, TableProgress{name("a"), 5, 10}, TableProgress{name("b"), 1, 0})
+		progress(r, TableProgress{name("a"), 5, 50, 10}, TableProgress{name("b"), 1, 10, 0})
 		want("under way", "a syncing 5/10 ", "b syncing 1/0 ")
-		progress(r, TableProgress{name("a"), 7, 10})
+		progress(r, TableProgress{name("a"), 7, 70, 10})
 		want("further", "a syncing 7/10 ", "b syncing 1/0 ")
 		finish(r, RunCanceled)
 		want("canceled before anything was read to the end")
-		wantErr(t, s.SetTableProgress(ctx, r.Token(), []TableProgress{{name("a"), 9, 10}}, at), ErrStale)
+		wantErr(t, s.SetProgress(ctx, r.Token(), RunProgress{Tables: []TableProgress{{name("a"), 9, 90, 10}}}, at), ErrStale)
 
 		r = claim(t, s, "a", at)
 		finish(r, RunSucceeded, RunTable{Source: name("a"), Upserted: 8, Deleted: 2}, RunTable{Source: name("b"), Error: "permission denied"})
 		want("one failed", "a synced 10/0  synced", "b failed 0/0 permission denied failed")
 
 		r = claim(t, s, "a", at)
-		progress(r, TableProgress{name("a"), 3, 4}, TableProgress{name("b"), 1, 0})
+		progress(r, TableProgress{name("a"), 3, 30, 4}, TableProgress{name("b"), 1, 10, 0})
 		want("under way again", "a syncing 3/4  synced", "b syncing 1/0 permission denied failed")
 		finish(r, RunFailed, RunTable{Source: name("a"), Upserted: 3}, RunTable{Source: name("c"), Error: "gone"})
 		want("the sync failed", "a synced 3/4  synced", "b failed 1/0 permission denied failed", "c failed 0/0 gone failed")

@@ -32,6 +32,7 @@ type onceShown struct{ Name, Value string }
 type accountHead struct {
 	Section string
 	Problem string      // why something was not done
+	problem error       // the same
 	Once    []onceShown // what came of it
 	Now     time.Time
 	grants  access.Grants
@@ -75,6 +76,7 @@ var desks = []desk{
 	{"roles", "/account/roles", showRoles, nil},
 	{"keys", "/account/keys", showKeys, doKeys},
 	{"systemkeys", "/account/system-keys", showSystemKeys, doSystemKeys},
+	{"systemkey", "/account/system-keys/{id}", showSystemKey, doSystemKey},
 	{"webhooks", "/account/webhooks", showWebhooks, doWebhooks},
 	{"webhook", "/account/webhooks/{id}", showWebhook, doWebhook},
 	{"agents", "/account/agents", showAgents, doAgents},
@@ -107,7 +109,7 @@ func (d *desk) post(v *visit) error {
 	var said *apiError
 	switch {
 	case errors.As(err, &said):
-		return d.page(v, said.Status, accountHead{Problem: said.Message})
+		return d.page(v, said.Status, accountHead{Problem: said.Message, problem: err})
 	case err != nil:
 		return err
 	case once != nil:
@@ -277,58 +279,4 @@ func (s *server) changePassword(v *visit) error {
 	}
 	s.begin(v.w, v.Request, v.user, "/account/keys")
 	return nil
-}
-
-// A systemKey is one as the API has it.
-type systemKey struct {
-	ID, Name, Key, Secret string
-	CreatedAt             time.Time  `json:"created_at"`
-	ExpiredAt             *time.Time `json:"expired_at"`
-	LastUsedAt            *time.Time `json:"last_used_at"`
-	Permissions           []struct {
-		Resource string          `json:"resource_type"`
-		Level    string          `json:"access_level"`
-		Filter   *map[string]any `json:"resource_filter"`
-	}
-}
-
-// resources are what system keys are allowed, and in words.
-var resources = [][2]string{{"CONNECTOR", "Connections"}, {"DESTINATION", "Destinations and groups"}, {"TRANSFORMATION", "Transformations"}, {"WEBHOOK", "Webhooks"},
-	{"USER", "Users"}, {"TEAM", "Teams"}, {"ROLES", "Roles"}, {"REMOTE_EXECUTION_AGENT", "Agents"}, {"ACCOUNT", "The account"}}
-
-// periods are for how long a system key can be good, and in words.
-var periods = [][2]string{{"THREE_MONTHS", "three months"}, {"ONE_WEEK", "a week"}, {"ONE_MONTH", "a month"}, {"SIX_MONTHS", "six months"}, {"INFINITE", "for ever"}}
-
-func showSystemKeys(v *visit, h accountHead) (any, error) {
-	keys, err := all[systemKey](v, "/v1/system-keys")
-	return struct {
-		accountHead
-		Keys               []systemKey
-		Resources, Periods [][2]string
-	}{h, keys, resources, periods}, err
-}
-
-func doSystemKeys(v *visit) ([]onceShown, error) {
-	const list = "/v1/system-keys"
-	var made systemKey
-	body := v.fields("name", "expiration_period")
-	var err error
-	switch v.field("do") {
-	case "create":
-		permissions := []map[string]string{}
-		for _, r := range resources {
-			if level := v.field(r[0]); level != "" {
-				permissions = append(permissions, map[string]string{"resource_type": r[0], "access_level": level})
-			}
-		}
-		body["permissions"] = permissions
-		err = v.api("POST", list, body, &made)
-	case "rotate":
-		err = v.api("POST", list+"/"+v.pathField("id")+"/rotate", body, &made)
-	case "delete":
-		return nil, v.api("DELETE", list+"/"+v.pathField("id"), nil, nil)
-	default:
-		return nil, errNothing
-	}
-	return []onceShown{{"Key", made.Key}, {"Secret", made.Secret}}, err
 }

@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A team is one as the API has it.
 type team struct {
@@ -51,12 +54,29 @@ func doTeams(v *visit) ([]onceShown, error) {
 // A teamPage is a team with who is in it and where it has a role.
 type teamPage struct {
 	accountHead
-	Team                           *team
-	Members                        []memberRow
-	Users                          []user // who can be added
-	Groups, Connections            []place
-	OtherGroups                    []named
-	Roles, MemberRoles, GroupRoles []string
+	Team                *team
+	Members             []memberRow
+	Users               []user // who can be added
+	Groups, Connections []place
+	OtherGroups         []named
+
+	Roles, MemberRoles, GroupRoles, ConnectionRoles []string
+}
+
+// A chosenRole is a choice among roles, of which one is given.
+type chosenRole struct {
+	Of    string // whom it is given, or where
+	Given string
+	Roles []string
+}
+
+// Role returns the choice for somebody or for a place that has a role, which may
+// be one that is not offered any more.
+func (p *teamPage) Role(of, given string, roles []string) chosenRole {
+	if !slices.Contains(roles, given) {
+		roles = append([]string{given}, roles...)
+	}
+	return chosenRole{of, given, roles}
 }
 
 func showTeam(v *visit, h accountHead) (any, error) {
@@ -90,7 +110,7 @@ func showTeam(v *visit, h accountHead) (any, error) {
 	if p.Connections, _, err = v.places(one+"/connections", ""); err != nil {
 		return nil, err
 	}
-	for scope, to := range map[string]*[]string{"ACCOUNT": &p.Roles, "TEAM": &p.MemberRoles, "DESTINATION": &p.GroupRoles} {
+	for scope, to := range map[string]*[]string{"ACCOUNT": &p.Roles, "TEAM": &p.MemberRoles, "DESTINATION": &p.GroupRoles, "CONNECTOR": &p.ConnectionRoles} {
 		if *to, err = v.rolesOf(scope); err != nil {
 			return nil, err
 		}
@@ -133,12 +153,18 @@ func doTeam(v *visit) ([]onceShown, error) {
 		return nil, v.api("PATCH", one, body, nil)
 	case "add":
 		return nil, v.api("POST", one+"/users", v.fields("user_id", "role"), nil)
+	case "member":
+		return nil, v.api("PATCH", one+"/users/"+v.pathField("id"), v.fields("role"), nil)
 	case "remove":
 		return nil, v.api("DELETE", one+"/users/"+v.pathField("id"), nil, nil)
 	case "group":
 		return nil, v.api("POST", one+"/groups", v.fields("id", "role"), nil)
+	case "in group":
+		return nil, v.api("PATCH", one+"/groups/"+v.pathField("id"), v.fields("role"), nil)
 	case "ungroup":
 		return nil, v.api("DELETE", one+"/groups/"+v.pathField("id"), nil, nil)
+	case "in connection":
+		return nil, v.api("PATCH", one+"/connections/"+v.pathField("id"), v.fields("role"), nil)
 	case "unconnect":
 		return nil, v.api("DELETE", one+"/connections/"+v.pathField("id"), nil, nil)
 	}

@@ -117,9 +117,11 @@ func TestFirstPageIsSmall(t *testing.T) {
 
 func bench(b *testing.B, f *full, path string) {
 	_, n := f.get(path)
+	before := cpu(b)
 	for b.Loop() {
 		f.get(path)
 	}
+	b.ReportMetric(1000*(cpu(b)-before).Seconds()/float64(b.N), "cpu-ms/op")
 	b.ReportMetric(float64(n), "wirebytes")
 }
 

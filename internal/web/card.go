@@ -66,7 +66,7 @@ func (s *server) carded(f func(*visit, *card) error) http.HandlerFunc {
 // cardCaller is an outsider to the API: somebody without a name, who may read
 // and change this connection.
 func cardCaller(c *store.ConnectCard) *store.Caller {
-	return &store.Caller{AccountID: c.AccountID, Grants: access.Grants{{Resource: access.Connections, Actions: access.Read | access.Edit, IDs: []string{c.ConnectionID}}}}
+	return &store.Caller{AccountID: c.AccountID, Card: true, Grants: access.Grants{{Resource: access.Connections, Actions: access.Read | access.Edit, IDs: []string{c.ConnectionID}}}}
 }
 
 // card reads what a Connect Card is for.
@@ -146,7 +146,7 @@ type cardPage struct {
 }
 
 func (c *card) page(v *visit) *cardPage {
-	p := &cardPage{subject: c.subject, Service: c.service, Form: newForm(c.fields(), c.stored.Config, true), Tests: c.tests(v), Login: v.s.loginAt(c.service, c.subject)}
+	p := &cardPage{subject: c.subject, Service: c.service, Form: newForm(c.fields(), withKey(c.stored.Config, v.s.Store.GroupPublicKey(c.stored.GroupID)), true), Tests: c.tests(v), Login: v.s.loginAt(c.service, c.subject)}
 	if !c.hideGuide {
 		p.Guide = guideOf(c.service.ID, "source")
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,11 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"crypto/sha256"
-	"encoding/base64"
-
 	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/internal/web/webtest"
 )
 
 var everything = access.Everything
@@ -194,49 +193,8 @@ func TestConnectCardOnly(t *testing.T) {
 	}
 }
 
-// A vendor has a login that is as strict as vendors are: a code is good
-// once, for the app, the address and the verifier that asked for it.
-type vendor struct {
-	*httptest.Server
-	challenge, redirect string
-	used                bool
-	refuse              bool
-}
-
-func newVendor(t *testing.T) *vendor {
-	p := &vendor{}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /services/oauth2/authorize", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		if q.Get("response_type") != "code" || q.Get("client_id") != "app" || q.Get("code_challenge_method") != "S256" || q.Get("scope") != "api refresh_token" {
-			t.Errorf("asked %s", r.URL.RawQuery)
-		}
-		p.challenge, p.redirect, p.used = q.Get("code_challenge"), q.Get("redirect_uri"), false
-		back := url.Values{"state": {q.Get("state")}, "code": {"the code"}}
-		if p.refuse {
-			back = url.Values{"state": {q.Get("state")}, "error": {"access_denied"}, "error_description": {"<b>no</b>"}}
-		}
-		http.Redirect(w, r, p.redirect+"?"+back.Encode(), http.StatusFound)
-	})
-	mux.HandleFunc("POST /services/oauth2/token", func(w http.ResponseWriter, r *http.Request) {
-		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-		if p.used || r.PostFormValue("code") != "the code" || r.PostFormValue("client_id") != "app" || r.PostFormValue("client_secret") != "shh" ||
-			r.PostFormValue("redirect_uri") != p.redirect || base64.RawURLEncoding.EncodeToString(sum[:]) != p.challenge {
-			w.WriteHeader(400)
-			io.WriteString(w, `{"error":"invalid_grant"}`)
-			return
-		}
-		p.used = true
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"access_token":"a","refresh_token":"swordfish-r","token_type":"Bearer"}`)
-	})
-	p.Server = httptest.NewServer(mux)
-	t.Cleanup(p.Close)
-	return p
-}
-
 func TestLogin(t *testing.T) {
-	p := newVendor(t)
+	p := webtest.NewVendor(t, "app", "shh", "swordfish-r", nil)
 	env := map[string]string{"PENSTOCK_OAUTH_SALESFORCE_ID": "app", "PENSTOCK_OAUTH_SALESFORCE_SECRET": "shh"}
 	logins := NewLogins(func(name string) string { return env[name] }, map[string]string{"salesforce": p.URL + "/"})
 	if len(logins) != 2 || logins.of("google_sheets") != nil || logins.of("salesforce_sandbox").Authorize != "https://test.salesforce.com/services/oauth2/authorize" {
@@ -250,11 +208,11 @@ func TestLogin(t *testing.T) {
 	if _, _, body := b.do("GET", cardPath+"?auth="+token, nil); !strings.Contains(body, "Log in to Salesforce") {
 		t.Error(body)
 	}
-	p.refuse = true
+	p.Refuse = true
 	if status, _, body := b.do("POST", cardPath+"/login", url.Values{"auth": {token}}); status != 400 || !strings.Contains(body, "access_denied &lt;b&gt;no") {
 		t.Errorf("%d\n%s", status, body)
 	}
-	p.refuse = false
+	p.Refuse = false
 	status, at, body := b.anywhere("POST", cardPath+"/login", url.Values{"auth": {token}})
 	if status != 200 || !strings.HasPrefix(at, cardPath+"?auth="+token) && at != "/done?step=2&id="+id || strings.Contains(body, "shh") || strings.Contains(body, "swordfish") {
 		t.Fatalf("%d %s\n%s", status, at, body)

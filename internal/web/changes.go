@@ -17,7 +17,7 @@ type change struct {
 	Level   string
 	Event   string
 	Message string
-	Actor   *struct{ ID, Name string }
+	Actor   *struct{ ID, Kind, Name string }
 	Data    struct {
 		Reason        string
 		Schema, Table string
@@ -34,17 +34,20 @@ func (c *change) Who() string {
 	return cmp.Or(c.Actor.Name, c.Actor.ID)
 }
 
+// ByCard reports whether an outsider did it, with a Connect Card.
+func (c *change) ByCard() bool { return c.Actor != nil && c.Actor.Kind == "connect_card" }
+
 // Details say what was changed, one setting each.
 func (c *change) Details() (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(c.Data.Is)) {
 		is, was := plain(c.Data.Is[name]), plain(c.Data.Was[name])
 		switch {
 		case name == "config":
-			all = append(all, "setup: "+is)
+			all = append(all, "Setup: "+is)
 		case was == "":
-			all = append(all, name+": "+is)
+			all = append(all, words(name)+": "+is)
 		default:
-			all = append(all, name+": "+was+" → "+cmp.Or(is, "none"))
+			all = append(all, words(name)+": "+was+" → "+cmp.Or(is, "none"))
 		}
 	}
 	return all

@@ -20,13 +20,20 @@ const (
 	barHeights = 48
 )
 
-// bars returns a timeline of runs, the latest last.
-func bars(runs []run, now time.Time) []bar {
+// bars returns a timeline of runs, the latest last, with room for most of them:
+// where there is none yet, a bar without a run stands for it.
+func bars(runs []run, most int, now time.Time) []bar {
+	if len(runs) == 0 {
+		return nil
+	}
 	longest := time.Second
 	for i := range runs {
 		longest = max(longest, runs[i].Took(now))
 	}
-	out := make([]bar, len(runs))
+	out, before := make([]bar, most), most-len(runs)
+	for i := range before {
+		out[i] = bar{X: i * barWidth, Y: barHeights - 3, Height: 3, Word: "none"}
+	}
 	for i := range runs {
 		r := &runs[len(runs)-1-i]
 		h := max(3, int(barHeights*r.Took(now)/longest))
@@ -34,7 +41,7 @@ func bars(runs []run, now time.Time) []bar {
 		if r.Reason != nil {
 			title += ": " + *r.Reason
 		}
-		out[i] = bar{X: i * barWidth, Y: barHeights - h, Height: h, Word: r.Word(), Title: title, RunID: r.ID}
+		out[before+i] = bar{X: (before + i) * barWidth, Y: barHeights - h, Height: h, Word: r.Word(), Title: title, RunID: r.ID}
 	}
 	return out
 }
@@ -45,9 +52,12 @@ type spark struct {
 	Label string // the same in words
 }
 
+// sparkRuns is how many runs a spark shows.
+const sparkRuns = 12
+
 // sparkOf returns the timeline of a connection's latest runs.
 func sparkOf(c *standing, now time.Time) spark {
-	s := spark{Bars: bars(c.Runs, now)}
+	s := spark{Bars: bars(c.Runs[:min(len(c.Runs), sparkRuns)], sparkRuns, now)}
 	count := map[string]int{}
 	for i := range c.Runs {
 		count[c.Runs[i].Word()]++

@@ -169,6 +169,36 @@ type plannedTable struct {
 	Error *string
 }
 
+// How is how the table would be read, in words.
+func (t *plannedTable) How() string {
+	switch t.Load {
+	case "historical":
+		return "as a whole"
+	case "incremental":
+		return "what has changed"
+	case "none":
+		return "not at all"
+	}
+	return t.Load
+}
+
+// Because says why, in words; "": nothing is to be said.
+func (t *plannedTable) Because() string {
+	if t.Why == nil {
+		return ""
+	}
+	if said, ok := reasons[*t.Why]; ok {
+		return said
+	}
+	return *t.Why
+}
+
+// reasons say why a table is read as it is, by the API's words for them.
+var reasons = map[string]string{
+	"new": "it is new", "enabled": "it was chosen anew", "resync": "somebody asked for it", "key_changed": "its key has changed",
+	"columns": "columns were chosen or have changed", "always": "it always is", "blocked": "it is not chosen", "paused": "it is paused",
+}
+
 func (s *server) plan(v *visit) error {
 	var p plan
 	if err := v.api("GET", v.oursPath()+"/plan", nil, &p); refused(err) {

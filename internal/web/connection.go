@@ -19,11 +19,14 @@ type run struct {
 	Reason         *string
 	RescheduledFor *time.Time `json:"rescheduled_for"`
 	Rows, Bytes    int64
-	Tables         []struct {
-		Schema, Table, Destination        string
-		Upserted, Updated, Deleted, Bytes int64
-		Error                             *string
-	}
+	Tables         []runTable
+}
+
+// A runTable is what a run did to a table.
+type runTable struct {
+	Schema, Table, Destination        string
+	Upserted, Updated, Deleted, Bytes int64
+	Error                             *string
 }
 
 // Word is how the run went, in one word.
@@ -53,10 +56,12 @@ type overview struct {
 // A head is what all pages of a connection begin with.
 type head struct {
 	Connection *connection
+	Source     *service // nil: this program has it no more
 	Group      string
 	Section    string
 	Now        time.Time
 	MayEdit    bool // whoever looks may change the connection
+	MayDelete  bool
 }
 
 // Fresh reports whether the connection waits to be started for the first time.
@@ -73,9 +78,12 @@ func (v *visit) head(section string) (h head, err error) {
 	if err := v.api("GET", "/v1/connections/"+v.escaped("id"), nil, h.Connection); err != nil {
 		return h, err
 	}
+	h.Source = serviceOf(v.s.sources, h.Connection.Service)
 	err = v.api("GET", v.oursPath(), nil, &h.Connection.Standing)
+	h.Connection.Standing.Source = h.Source
 	h.Group = h.Connection.Standing.GroupName
-	h.MayEdit = v.caller.Grants.May(access.Connections, access.Edit, access.Place{Group: h.Connection.GroupID, ID: h.Connection.ID})
+	h.MayEdit = v.may(access.Connections, access.Edit, h.Connection.GroupID, h.Connection.ID)
+	h.MayDelete = v.may(access.Connections, access.Delete, h.Connection.GroupID, h.Connection.ID)
 	return h, err
 }
 
@@ -85,20 +93,29 @@ func (v *visit) escaped(name string) string { return url.PathEscape(v.PathValue(
 const runsShown = 40
 
 func (s *server) connection(v *visit) error {
-	h, err := v.head("")
+	page, err := v.overview()
 	if err != nil {
-		return err
-	}
-	page := overview{head: h}
-	if page.Runs, err = v.runs(h.Connection.ID); err != nil {
-		return err
-	}
-	page.Bars = bars(page.Runs, page.Now)
-	if page.Live, err = v.live(h.Connection.ID); err != nil {
 		return err
 	}
 	return v.show("connection", page)
 }
+
+func (v *visit) overview() (*overview, error) {
+	h, err := v.head("")
+	if err != nil {
+		return nil, err
+	}
+	page := &overview{head: h}
+	if page.Runs, err = v.runs(h.Connection.ID); err != nil {
+		return nil, err
+	}
+	page.Bars = bars(page.Runs, runsShown, page.Now)
+	page.Live, err = v.live(h.Connection.ID, page.Runs)
+	return page, err
+}
+
+// Schedule says when the connection syncs.
+func (h head) Schedule() string { return scheduleOf(&h.Connection.scheduled).Words() }
 
 // runs returns the latest runs of a connection, the latest first.
 func (v *visit) runs(id string) ([]run, error) {
@@ -112,19 +129,22 @@ func (h head) Sentence() string {
 	c := h.Connection
 	switch c.Word() {
 	case "broken":
-		return "The setup does not work any more. Until it is mended nothing is synced; what is in the destination stays."
+		return "The setup does not work any more. Open it, mend what its tests show, and syncs go on where they were; what is in the destination stays."
 	case "incomplete":
 		return "The setup is not complete. Fill in what is missing and run the setup tests."
 	case "failing":
 		return "The last sync failed; it is tried again by itself. What is in the destination is as of the last success."
 	case "delayed":
-		return "Data are older than the schedule promises."
+		return "The data are older than the schedule means them to be. Look whether syncs take too long, or ask for one now."
 	case "syncing":
 		if c.Status.Historical {
 			return "The first load is running, or one that reads everything again."
 		}
 		return "A sync is running."
 	case "paused":
+		if h.Fresh() {
+			return "Nothing has been copied yet. Choose the tables and start the first sync."
+		}
 		return "The connection is paused: nothing is synced until somebody resumes it."
 	case "waiting":
 		if c.Status.RescheduledFor != nil {
@@ -132,7 +152,7 @@ func (h head) Sentence() string {
 		}
 		return "The sync waits until the source lets us read on."
 	}
-	return "All is well."
+	return "All is well: the destination is as fresh as the schedule means it to be."
 }
 
 // act does one thing with a connection and goes back to its page.
@@ -146,6 +166,8 @@ func (s *server) act(v *visit) error {
 		err = v.api("PATCH", "/v1/connections/"+id, map[string]any{"paused": true}, nil)
 	case "resume":
 		err = v.api("PATCH", "/v1/connections/"+id, map[string]any{"paused": false}, nil)
+	case "cancel":
+		err = v.cancelRun()
 	case "resync":
 		err = v.api("POST", "/v1/connections/"+id+"/resync", map[string]any{}, nil)
 	default:
@@ -155,4 +177,14 @@ func (s *server) act(v *visit) error {
 		return err
 	}
 	return v.redirect("/connections/" + id)
+}
+
+// cancelRun cancels the sync that is running, if one is.
+func (v *visit) cancelRun() error {
+	path := v.oursPath() + "/runs"
+	var latest struct{ Items []run }
+	if err := v.api("GET", path+"?order=desc&limit=1", nil, &latest); err != nil || len(latest.Items) == 0 || latest.Items[0].EndedAt != nil {
+		return err
+	}
+	return v.api("DELETE", path+"/"+latest.Items[0].ID, nil, nil)
 }

@@ -8,11 +8,12 @@ import (
 
 // A connection is one as the API's list has it.
 type connection struct {
-	ID          string
-	Service     string
-	Schema      string
-	GroupID     string `json:"group_id"`
-	Paused      bool
+	ID      string
+	Service string
+	Schema  string
+	GroupID string `json:"group_id"`
+	Paused  bool
+	scheduled
 	SucceededAt *time.Time `json:"succeeded_at"`
 	FailedAt    *time.Time `json:"failed_at"`
 	Status      struct {
@@ -46,6 +47,15 @@ type standing struct {
 	NextSyncAt  *time.Time `json:"next_sync_at"`
 	Delay       int64      // in seconds
 	Runs        []run      // the latest first, without their tables
+	Source      *service   `json:"-"` // nil: this program has it no more
+}
+
+// Kind is what the connection reads, in words.
+func (c *standing) Kind() string {
+	if c.Source == nil {
+		return c.Service
+	}
+	return c.Source.Name
 }
 
 // Rows is how many rows the last sync moved; nil: there was none.
@@ -93,6 +103,8 @@ type connectionList struct {
 	States        map[string]int // how many there are of each, before the search
 	Cursor        string         `json:"next_cursor"` // "": there are no more
 	Now           time.Time      `json:"-"`
+	May           bool           `json:"-"` // whoever looks may make connections
+	Nowhere       bool           `json:"-"` // there is no destination yet
 }
 
 // More is the address of the rows that follow.
@@ -107,6 +119,17 @@ func (s *server) connections(v *visit) error {
 	query := url.Values{"search": {data.Search}, "state": {data.State}, "cursor": {v.FormValue("cursor")}, "limit": {itoa(connectionsShown)}}
 	if err := v.api("GET", "/v1/penstock/connections?"+query.Encode(), nil, &data); err != nil {
 		return err
+	}
+	for i := range data.Items {
+		data.Items[i].Source = serviceOf(s.sources, data.Items[i].Service)
+	}
+	data.May = v.makes("connection")
+	if data.Total == 0 {
+		var list struct{ Items []destinationItem }
+		if err := v.api("GET", "/v1/destinations?limit=1", nil, &list); err != nil && !refused(err) {
+			return err
+		}
+		data.Nowhere = len(list.Items) == 0
 	}
 	switch {
 	case v.Header.Get("HX-Request") == "":

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/penstock-data/penstock/internal/access"
 )
 
 // A destinationItem is one as the API's list has it.
@@ -19,8 +21,15 @@ type destinationItem struct {
 // A destinationRow is a destination in the list.
 type destinationRow struct {
 	destinationItem
-	Name, Kind  string // of the group, and of the service
+	Name, Kind  string   // of the group, and of the service
+	Target      *service // nil: this program has it no more
 	Connections int
+}
+
+// A destinationList is the page of all destinations.
+type destinationList struct {
+	Rows []destinationRow
+	May  bool // whoever looks may make one
 }
 
 func (s *server) destinations(v *visit) error {
@@ -47,12 +56,12 @@ func (s *server) destinations(v *visit) error {
 	for _, d := range list {
 		row := destinationRow{destinationItem: d, Name: names[d.ID], Kind: d.Service, Connections: counts[d.ID]}
 		if svc := serviceOf(s.targets, d.Service); svc != nil {
-			row.Kind = svc.Name
+			row.Kind, row.Target = svc.Name, svc
 		}
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b destinationRow) int { return strings.Compare(a.Name, b.Name) })
-	return v.show("destinations", rows)
+	return v.show("destinations", destinationList{rows, v.makes("destination")})
 }
 
 // A destinationPage is the page of one destination.
@@ -65,7 +74,10 @@ type destinationPage struct {
 	Approvals   []approval
 	Guide       guide
 	Connections []connection
-	Queries     bool   // it can be looked into here
+	Queries     bool // it can be looked into here
+	MayEdit     bool // whoever looks may change it
+	MayDelete   bool
+	MayConnect  bool   // they may make connections to it
 	Problem     string // why something was not done
 }
 
@@ -80,9 +92,12 @@ func (v *visit) destination() (*destinationPage, error) {
 	if err := v.api("GET", t.api(), nil, &d); err != nil {
 		return nil, err
 	}
-	page := &destinationPage{ID: d.ID, Service: serviceOf(v.s.targets, d.Service), Tests: v.tests(t, &d), Guide: guideOf(d.Service, "destination"), Queries: d.Service == "duckdb"}
+	page := &destinationPage{ID: d.ID, Service: serviceOf(v.s.targets, d.Service), Tests: v.tests(t, &d), Guide: guideOf(d.Service, "destination"), Queries: d.Service == "duckdb",
+		MayEdit:    v.may(access.Destinations, access.Edit, d.GroupID, d.ID),
+		MayDelete:  v.may(access.Destinations, access.Delete, d.GroupID, d.ID),
+		MayConnect: v.may(access.Connections, access.Create, d.GroupID, "")}
 	if page.Service != nil {
-		page.Form = newForm(page.Service.Fields, d.Config, true)
+		page.Form = newForm(page.Service.Fields, withKey(d.Config, v.s.Store.GroupPublicKey(d.GroupID)), true)
 	}
 	var g group
 	if err := v.api("GET", "/v1/groups/"+t.ID, nil, &g); err != nil && !refused(err) {
@@ -92,6 +107,10 @@ func (v *visit) destination() (*destinationPage, error) {
 	var err error
 	if page.Connections, err = all[connection](v, "/v1/groups/"+t.ID+"/connections"); err != nil && !refused(err) {
 		return nil, err
+	}
+	for i := range page.Connections {
+		c := &page.Connections[i]
+		c.Standing = standing{Service: c.Service, Source: serviceOf(v.s.sources, c.Service)}
 	}
 	page.Approvals, err = v.approvals(t)
 	return page, err
@@ -162,6 +181,7 @@ func (s *server) deleteDestination(v *visit) error {
 // A queryPage is the box where queries are asked of a destination.
 type queryPage struct {
 	Name, ID string
+	May      bool // whoever looks may ask
 	SQL      string
 	Answer   *answer // nil: nothing was asked
 	Error    string
@@ -198,7 +218,7 @@ func (v *visit) queryPage() (*queryPage, error) {
 	if err := v.api("GET", v.destinationSubject().api(), nil, &d); err != nil {
 		return nil, err
 	}
-	page := &queryPage{ID: d.ID}
+	page := &queryPage{ID: d.ID, May: v.may(access.Destinations, access.Edit, d.GroupID, d.ID)}
 	var g group
 	if err := v.api("GET", "/v1/groups/"+v.escaped("id"), nil, &g); err != nil && !refused(err) {
 		return nil, err

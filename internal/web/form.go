@@ -81,7 +81,40 @@ const root = "config"
 // newForm returns a form with a config in it, which is nil for a new one. Of one
 // that exists fields stay that cannot be changed.
 func newForm(fields []setup.Field, config json.RawMessage, exists bool) *form {
-	return &form{Fields: inputs(fields, root, object(config), exists), Style: whenStyle(fields)}
+	f := &form{Fields: inputs(fields, root, object(config), exists), Style: whenStyle(fields)}
+	choices := map[string]bool{}
+	gatherChoices(fields, choices)
+	sayChoices(f.Fields, choices)
+	return f
+}
+
+// gatherChoices notes what can be chosen in fields, as programs write it.
+func gatherChoices(fields []setup.Field, into map[string]bool) {
+	for _, f := range fields {
+		for _, v := range f.Enum {
+			into[v] = true
+		}
+		gatherChoices(f.Fields, into)
+	}
+}
+
+var token = regexp.MustCompile(`\w+`)
+
+// sayChoices makes helps call what can be chosen as the form does.
+func sayChoices(all []input, choices map[string]bool) {
+	for i := range all {
+		in := &all[i]
+		in.Help = token.ReplaceAllStringFunc(in.Help, func(w string) string {
+			if choices[w] && words(w) != w {
+				return "“" + words(w) + "”"
+			}
+			return w
+		})
+		sayChoices(in.Inputs, choices)
+		for _, row := range in.Rows {
+			sayChoices(row, choices)
+		}
+	}
 }
 
 func object(b json.RawMessage) map[string]json.RawMessage {
@@ -303,6 +336,18 @@ func (f *form) refuse(err error) {
 		}
 	}
 	f.Error = said
+}
+
+// publicKey is the field of a config that shows the key by which a group logs in
+// to SSH servers.
+const publicKey = "public_key"
+
+// withKey returns a config that shows a group's key, which somebody needs before
+// they can choose a tunnel.
+func withKey(config json.RawMessage, key string) json.RawMessage {
+	obj := object(config)
+	obj[publicKey] = encode(key)
+	return encode(obj)
 }
 
 // Wrong returns what is wrong with fields, to stand at the head of the form too.

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html"
 	"io"
 	"math/big"
 	"net/http"
@@ -168,9 +169,8 @@ func realSite(t *testing.T, change ...func(*Config)) *site {
 		{ID: "vault", Name: "Vault", Kind: "Database", Description: "Keeps gold.", SchemaFormat: connector.FormatSchema, Config: config, Open: open},
 		{ID: "salesforce", Name: "Salesforce", Kind: "Sales", SchemaFormat: connector.FormatSchema, Config: config, Open: open},
 	}
-	targets := []destination.Service{{ID: "duckdb", Name: "DuckDB", MaxName: 255, Config: setup.Describe("DuckDB", struct {
-		Path string `json:"path" title:"File" required:"true"`
-	}{}), Open: func(json.RawMessage, destination.Env) (destination.Destination, error) { return cellar{}, nil }}}
+	targets := []destination.Service{{ID: "duckdb", Name: "DuckDB", MaxName: 255, Config: cellarConfig,
+		Open: func(json.RawMessage, destination.Env) (destination.Destination, error) { return cellar{}, nil }}}
 	r := runner.New(runner.Config{Store: s.store, Connectors: sources, Destinations: targets})
 	rest := api.New(api.Config{Store: s.store, Engine: engine.New(engine.Config{Store: s.store, Runner: r}), Connectors: sources, Destinations: targets})
 	s.api.Handle("/v1/", s.watched(rest))
@@ -181,6 +181,10 @@ func realSite(t *testing.T, change ...func(*Config)) *site {
 	s.start()
 	return s
 }
+
+var cellarConfig = setup.Describe("DuckDB", struct {
+	Path string `json:"path" title:"File" required:"true"`
+}{})
 
 type cellar struct{ destination.Destination }
 
@@ -272,6 +276,12 @@ func TestNewConnection(t *testing.T) {
 	if status != 400 || !strings.Contains(body, "Port is an integer") || !strings.Contains(body, `value="seven"`) || strings.Contains(body, "fish") || !strings.Contains(body, "enter them once more") {
 		t.Errorf("%d\n%s", status, body)
 	}
+	for _, sent := range []string{"POST /v1/groups", "DELETE /v1/groups/"} { // what the form was refused for leaves nothing behind
+		if s.lastSent(sent) == "" {
+			t.Errorf("no %s", sent)
+		}
+	}
+	must(t, s.store.CreateGroup(t.Context(), &store.Group{AccountID: s.user.AccountID, Name: "gold"}))
 	if status, _, body := b.do("POST", "/new/connection/vault", entries("config.schema", "s", "config.host", "h", "group_name", "gold")); status != 400 || !strings.Contains(body, "gold") {
 		t.Errorf("a group that is there already: %d\n%s", status, body)
 	}
@@ -279,7 +289,7 @@ func TestNewConnection(t *testing.T) {
 	if status != 200 || !strings.HasSuffix(at, "/setup") || strings.Contains(body, `"wrong"`) {
 		t.Fatalf("%d %s\n%s", status, at, body)
 	}
-	if part := b.tested(at + "/tests"); !strings.Contains(part, "The password is wrong.") || strings.Contains(part, "Choose tables") {
+	if part := b.tested(at + "/tests"); !strings.Contains(part, "The password is wrong.") || strings.Contains(part, ">Choose tables</a>") {
 		t.Error(part)
 	}
 	if status, _, body := b.do("POST", at, entries("config.host", "")); status != 400 || !strings.Contains(body, "Host is required") {
@@ -288,7 +298,7 @@ func TestNewConnection(t *testing.T) {
 	if _, _, body := b.do("POST", at, entries("config.host", "h", "config.password", "swordfish")); strings.Contains(body, "swordfish") {
 		t.Error(body)
 	}
-	if part := b.tested(at + "/tests"); !strings.Contains(part, "Choose tables") || !strings.Contains(part, "Start with all tables") {
+	if part := b.tested(at + "/tests"); !strings.Contains(part, ">Choose tables</a>") || !strings.Contains(part, "Start with all tables") {
 		t.Error(part)
 	}
 	// What is left empty stays.
@@ -358,10 +368,10 @@ func TestDestinations(t *testing.T) {
 	}
 	form := url.Values{"group": {"new"}, "group_name": {"cellar"}, "config.path": {"/x.duckdb"}, "config.path!": {""}, "time_zone_offset": {"+3"}}
 	status, at, body := b.do("POST", "/new/destination/duckdb", form)
-	if status != 200 || !strings.HasPrefix(at, "/destinations/") || !strings.Contains(body, "<h1>cellar</h1>") {
+	if status != 200 || !strings.HasPrefix(at, "/destinations/") || !strings.Contains(body, "cellar</h1>") || !strings.Contains(body, "New connection") {
 		t.Fatalf("%d %s\n%s", status, at, body)
 	}
-	if part := b.tested(at + "/tests"); !strings.Contains(part, "Cellar opens") || !strings.Contains(part, "New connection") {
+	if part := b.tested(at + "/tests"); !strings.Contains(part, "Cellar opens") || !strings.Contains(part, "All is well") {
 		t.Error(part)
 	}
 	if _, _, body := b.do("GET", "/destinations", nil); !strings.Contains(body, "cellar") || !strings.Contains(body, "connected") {
@@ -376,6 +386,28 @@ func TestDestinations(t *testing.T) {
 	b.do("POST", "/connections/"+c[0].ID+"/setup/delete", url.Values{})
 	if status, at, _ := b.do("POST", at+"/delete", url.Values{}); status != 200 || at != "/destinations" {
 		t.Errorf("%d %s", status, at)
+	}
+}
+
+// TestPublicKeys shows the key that a group logs in to SSH servers with while
+// there is nothing yet.
+func TestPublicKeys(t *testing.T) {
+	tunneled := struct {
+		ConnectionType string `json:"connection_type" enum:"Directly,SshTunnel" default:"Directly"`
+		setup.Tunnel
+	}{}
+	s := realSite(t, func(c *Config) { c.Connectors[0].Config = setup.Describe("Vault", tunneled) })
+	g := &store.Group{AccountID: s.user.AccountID, Name: "silver"}
+	must(t, s.store.CreateGroup(t.Context(), g))
+	key := s.store.GroupPublicKey(g.ID)
+	b := s.signedIn()
+	if _, _, body := b.do("GET", "/new/connection/vault?group="+g.ID, nil); !strings.Contains(html.UnescapeString(body), key) {
+		t.Errorf("no key in\n%s", body)
+	}
+	for group, want := range map[string]string{g.ID: key, newGroup: "It is made with the group", "nothing": "does not exist"} {
+		if _, _, body := b.do("GET", "/new/public-key?group="+group, nil); !strings.Contains(html.UnescapeString(body), want) {
+			t.Errorf("of %s: %s", group, body)
+		}
 	}
 }
 

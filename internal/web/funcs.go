@@ -31,8 +31,29 @@ var funcs = template.FuncMap{
 	"pathpart":  url.PathEscape,
 	"pair":      func(a, b any) pair { return pair{a, b} },
 	"words":     words,
+	"said":      said,
+	"scopeword": scopeWord,
 	"weekdays":  func() []string { return weekdays },
 	"zones":     func() []string { return zones },
+}
+
+// said writes a word for a state as people read it: "given_up" is "Given up".
+func said(word string) string {
+	if word == "" {
+		return ""
+	}
+	word = strings.ReplaceAll(word, "_", " ")
+	return strings.ToUpper(word[:1]) + word[1:]
+}
+
+// scopeWord is what people call that in which a role is given.
+func scopeWord(scope string) string {
+	for _, w := range [][2]string{{"ACCOUNT", "the account"}, {"TEAM", "a team"}, {"DESTINATION", "a group"}, {"CONNECTOR", "a connection"}} {
+		if w[0] == scope {
+			return w[1]
+		}
+	}
+	return scope
 }
 
 // A pair gives a part of a page two things.

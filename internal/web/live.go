@@ -17,9 +17,11 @@ import (
 type live struct {
 	Running bool
 	Run     *run
-	Tables  []tableProgress // those that it has begun, the latest first
+	Tables  []tableProgress // those that it has begun, those that are being read first
 	Rate    int64           // rows per second
 	Took    string
+	Left    string // "": nobody knows
+	Percent *int64 // how much is there, about; nil: nobody knows
 }
 
 // A tableProgress is how a running sync stands with one table.
@@ -28,8 +30,11 @@ type tableProgress struct {
 	Status        string
 	Error         *string
 	RunID         *string `json:"run_id"`
-	Rows          int64
-	Expected      *int64 `json:"rows_expected"`
+	Rows, Bytes   int64
+	Expected      *int64     `json:"rows_expected"`
+	StartedAt     *time.Time `json:"started_at"`
+	Rate          int64      `json:"-"` // rows per second; 0: not known
+	Left          string     `json:"-"` // "": nobody knows
 }
 
 // Percent is how much of the table is there, about; nil: nobody knows.
@@ -41,30 +46,76 @@ func (t *tableProgress) Percent() *int64 {
 	return &p
 }
 
+// foretell says how fast the table is read, and how long that goes on.
+func (t *tableProgress) foretell(now time.Time) {
+	if t.StartedAt == nil || t.Status != "syncing" {
+		return
+	}
+	t.Rate = rate(t.Rows, now.Sub(*t.StartedAt))
+	if t.Expected != nil {
+		t.Left = left(*t.Expected-t.Rows, t.Rate)
+	}
+}
+
+// rate returns rows per second.
+func rate(rows int64, took time.Duration) int64 {
+	return int64(float64(rows) / max(1, took.Seconds()))
+}
+
+// left says how long rows take at a rate, "" if that is not known.
+func left(rows, rate int64) string {
+	if rows <= 0 || rate <= 0 {
+		return ""
+	}
+	return span(time.Duration(rows/rate) * time.Second)
+}
+
 const tablesLive = 50 // are shown
 
-// live asks how the connection's sync stands.
-func (v *visit) live(id string) (l live, err error) {
-	path := "/v1/penstock/connections/" + url.PathEscape(id)
-	var latest struct{ Items []run }
-	if err := v.api("GET", path+"/runs?order=desc&limit=1", nil, &latest); err != nil || len(latest.Items) == 0 || latest.Items[0].EndedAt != nil {
-		return l, err
+// live asks how the latest of the connection's runs stands with its tables, if
+// it is running.
+func (v *visit) live(id string, runs []run) (l live, err error) {
+	if len(runs) == 0 || runs[0].EndedAt != nil {
+		return l, nil
 	}
-	l.Running, l.Run = true, &latest.Items[0]
-	took := l.Run.Took(v.s.now())
-	l.Took, l.Rate = span(took), int64(float64(l.Run.Rows)/max(1, took.Seconds()))
+	l.Running, l.Run = true, &runs[0]
+	now := v.s.now()
+	took := l.Run.Took(now)
+	l.Took, l.Rate = span(took), rate(l.Run.Rows, took)
 	var tables struct{ Items []tableProgress }
-	if err := v.api("GET", path+"/tables", nil, &tables); err != nil && !refused(err) {
+	if err := v.api("GET", "/v1/penstock/connections/"+url.PathEscape(id)+"/tables", nil, &tables); err != nil && !refused(err) {
 		return l, err
 	}
-	for _, t := range tables.Items {
-		if t.RunID != nil && *t.RunID == l.Run.ID {
-			l.Tables = append(l.Tables, t)
+	l.add(tables.Items, now)
+	return l, nil
+}
+
+// add adds those tables that the run has begun.
+func (l *live) add(tables []tableProgress, now time.Time) {
+	var there, expected int64
+	known := true
+	for _, t := range tables {
+		if t.RunID == nil || *t.RunID != l.Run.ID {
+			continue
 		}
+		t.foretell(now)
+		l.Tables = append(l.Tables, t)
+		if t.Status != "syncing" {
+			continue
+		}
+		there += t.Rows
+		if t.Expected == nil {
+			known = false
+		} else {
+			expected += max(*t.Expected, t.Rows)
+		}
+	}
+	if known && expected > 0 {
+		p := min(99, 100*there/expected)
+		l.Percent, l.Left = &p, left(expected-there, l.Rate)
 	}
 	slices.SortStableFunc(l.Tables, func(a, b tableProgress) int { return strings.Compare(b.Status, a.Status) }) // syncing, synced, failed
 	l.Tables = l.Tables[:min(len(l.Tables), tablesLive)]
-	return l, nil
 }
 
 // refused reports whether the API said no.
@@ -93,7 +144,7 @@ const (
 	liveAgain = time.Minute
 )
 
-// liveFeed sends what the page of a connection shows of its running sync, as
+// liveFeed sends how a connection stands and how its running sync does, as
 // server-sent events, each time it has changed.
 func (s *server) liveFeed(v *visit) error {
 	if _, err := v.head(""); err != nil {
@@ -169,7 +220,7 @@ func (w *watches) ask(v *visit, id string, c *watch) {
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
 	for {
-		part, err := v.livePart(id)
+		part, err := v.livePart()
 		w.mu.Lock()
 		if len(c.seen) == 0 || err != nil || v.s.stopping() { // who still looks comes back by itself
 			delete(w.open, id)
@@ -197,14 +248,15 @@ func (w *watches) ask(v *visit, id string, c *watch) {
 	}
 }
 
-// livePart returns the part of a page that shows the running sync, as an event.
-func (v *visit) livePart(id string) ([]byte, error) {
-	l, err := v.live(id)
+// livePart returns the part of a page that shows how the connection stands, as an
+// event. All who look get the same: nothing in it depends on what they may do.
+func (v *visit) livePart() ([]byte, error) {
+	page, err := v.overview()
 	if err != nil {
 		return nil, err
 	}
 	var part bytes.Buffer
-	if err := pages()["connection"].ExecuteTemplate(&part, "live", l); err != nil {
+	if err := pages()["connection"].ExecuteTemplate(&part, "live", page); err != nil {
 		return nil, err
 	}
 	var event bytes.Buffer

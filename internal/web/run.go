@@ -42,10 +42,24 @@ type runPage struct {
 	More          bool // there are lines after Last
 }
 
+// Moved and Still are the run's tables in which something was changed, or that
+// failed, and the others.
+func (p *runPage) Moved() []runTable { return p.tables(true) }
+func (p *runPage) Still() []runTable { return p.tables(false) }
+
+func (p *runPage) tables(moved bool) (some []runTable) {
+	for _, t := range p.Run.Tables {
+		if (t.Upserted+t.Updated+t.Deleted > 0 || t.Error != nil) == moved {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
 const linesShown = 1000
 
 func (s *server) run(v *visit) error {
-	h, err := v.head("")
+	h, err := v.head("run")
 	if err != nil {
 		return err
 	}
@@ -69,9 +83,9 @@ func (s *server) run(v *visit) error {
 	}
 	page.More = log.Cursor != "" || page.Run.EndedAt == nil
 	if v.Header.Get("HX-Request") != "" {
-		return v.part("run", "log", page)
+		return v.part("run", "log", &page)
 	}
-	return v.show("run", page)
+	return v.show("run", &page)
 }
 
 // Feed is the address of what follows the lines that the page has.

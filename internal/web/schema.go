@@ -59,6 +59,7 @@ type tableRow struct {
 	Fixed   bool // whoever looks may change nothing
 	Columns []columnRow
 	Problem string // why the columns cannot be shown
+	Said    string // what a change led to
 	Error   string // why a change was not made
 }
 
@@ -68,6 +69,12 @@ func (t *tableRow) ID() string { return "t-" + url.PathEscape(t.Schema+"."+t.Nam
 // At is the address of the table's page.
 func (t *tableRow) At() string {
 	return t.Base + "/schema/" + url.PathEscape(t.Schema) + "/" + url.PathEscape(t.Name)
+}
+
+// Keyed reports whether the source gives the table its primary key, which
+// nobody can choose then.
+func (t *tableRow) Keyed() bool {
+	return slices.ContainsFunc(t.Columns, func(c columnRow) bool { return c.Key && !c.Patch.Allowed })
 }
 
 type columnRow struct {
@@ -293,7 +300,11 @@ func (s *server) changeTable(v *visit) error {
 	if len(body) > 0 {
 		err = v.api("PATCH", v.tablePath(), body, nil)
 	}
-	return v.changed(err, "row")
+	said := ""
+	if v.PostFormValue("do") == "resync" {
+		said = "It is read again as a whole with the next sync."
+	}
+	return v.changed(err, "row", said)
 }
 
 // changeColumn changes one thing about a column.
@@ -305,11 +316,12 @@ func (s *server) changeColumn(v *visit) error {
 		}
 	}
 	err := v.api("PATCH", v.tablePath()+"/columns/"+v.escaped("column"), body, nil)
-	return v.changed(err, "columns")
+	return v.changed(err, "columns", "")
 }
 
-// changed answers a change of a table, err: why it was not made.
-func (v *visit) changed(err error, part string) error {
+// changed answers a change of a table: err says why it was not made, said what it
+// led to.
+func (v *visit) changed(err error, part, said string) error {
 	if err != nil && !refused(err) {
 		return err
 	}
@@ -317,8 +329,8 @@ func (v *visit) changed(err error, part string) error {
 	if again != nil {
 		return again
 	}
-	if err != nil {
-		t.Error = err.Error()
+	if t.Said = said; err != nil {
+		t.Said, t.Error = "", err.Error()
 	}
 	if v.Header.Get("HX-Request") != "" {
 		return v.part("schema", part, t)

@@ -4,18 +4,22 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/store"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // TestSessions ends sessions by time, by signing out, by a new password; and a
 // session that somebody brings along is not taken up by signing in.
 func TestSessions(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.empty()
 	s.answers("GET /v1/penstock/api-keys", `{"items":[]}`)
 	inside := func(b *browser) bool { _, at, _ := b.do("GET", "/connections", nil); return at == "/connections" }
 	session := func(b *browser) string {
@@ -87,6 +91,13 @@ const hostile = `<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{.}}j
 func (s *site) full() {
 	h := `"` + hostile + `"`
 	const at = `"2026-11-25T10:00:00Z"`
+	s.config.Connectors = []connector.Service{{ID: "vault", Name: "Vault", SchemaFormat: connector.FormatSchema, Config: setup.Describe("Vault", vaultConfig{})}}
+	s.config.Destinations = []destination.Service{{ID: "duckdb", Name: "DuckDB", Config: cellarConfig}}
+	s.start()
+	tests := `"setup_tests":[{"title":` + h + `,"status":"FAILED","message":` + h + `,"details":{"hash":` + h + `,"public_key":` + h + `}}]`
+	vaulted := `{"id":"k","group_id":"g","service":"vault","schema":` + h + `,"schedule_type":"auto","sync_frequency":60,"status":{"setup_state":"broken"},` + tests +
+		`,"config":{"host":` + h + `,"note":` + h + `,"names":[` + h + `],"doors":[{"name":` + h + `}],"owner":` + h + `,"password":"******"}}`
+	approvals := `{"name":` + h + `,"hash":` + h + `,"public_key":` + h + `,"validated_by":` + h + `,"validated_date":` + at + `}`
 	connection := `{"id":"c","group_id":"g","service":` + h + `,"schema":` + h + `,"succeeded_at":` + at + `,"status":{"setup_state":"broken","sync_state":"scheduled","tasks":[{"code":"x","message":` + h + `}],"warnings":[{"code":"x","message":` + h + `}]}}`
 	run := `{"id":"r","started_at":` + at + `,"ended_at":` + at + `,"outcome":"failed","reason":` + h + `,"rows":3,"tables":[{"schema":` + h + `,"table":` + h + `,"destination":` + h + `,"error":` + h + `}]}`
 	standing := `{"id":"c","schema":` + h + `,"service":` + h + `,"group_name":` + h + `,"state":"broken","problem":` + h + `,"runs":[` + run + `]}`
@@ -107,6 +118,18 @@ func (s *site) full() {
 		"GET /v1/penstock/connections/c/plan":              `{"tables":[{"schema":` + h + `,"table":` + h + `,"destination":` + h + `,"load":` + h + `,"why":` + h + `,"error":` + h + `,"columns":[{"name":` + h + `,"change":"add","type":` + h + `}]}]}`,
 		"GET /v1/connections/c/schemas":                    `{"schemas":{` + h + `:{"name_in_destination":` + h + `,"enabled":true,"tables":{` + h + `:` + table + `}},"s":{"enabled":true,"tables":{"t":` + table + `}}}}`,
 		"GET /v1/connections/c/schemas/s/tables/t/columns": `{"columns":{` + h + `:{"name_in_destination":` + h + `,"enabled":true,"enabled_patch_settings":{"reason":` + h + `}}}}`,
+		"GET /v1/connections":                              list(connection),
+		"GET /v1/connections/k":                            vaulted,
+		"GET /v1/penstock/connections/k":                   standing,
+		"GET /v1/connections/k/certificates":               list(approvals),
+		"GET /v1/connections/k/fingerprints":               list(approvals),
+		"GET /v1/destinations":                             list(`{"id":"d","group_id":"d","service":"duckdb","setup_status":"connected"}`),
+		"GET /v1/destinations/d":                           `{"id":"d","group_id":"d","service":"duckdb","setup_status":"broken",` + tests + `,"config":{"path":` + h + `}}`,
+		"GET /v1/destinations/d/certificates":              list(approvals),
+		"GET /v1/destinations/d/fingerprints":              list(approvals),
+		"GET /v1/groups/d":                                 `{"id":"d","name":` + h + `}`,
+		"GET /v1/groups/d/connections":                     list(connection),
+		"GET /v1/groups/{id}/public-key":                   `{"public_key":` + h + `}`,
 		"GET /v1/users":                                    list(`{"id":"u","email":` + h + `,"given_name":` + h + `,"family_name":` + h + `,"role":` + h + `}`),
 		"GET /v1/roles":                                    list(`{"name":` + h + `,"description":` + h + `,"scope":["ACCOUNT","TEAM","DESTINATION",` + h + `]}`),
 		"GET /v1/teams":                                    list(`{"id":"t","name":` + h + `,"description":` + h + `,"role":` + h + `}`),
@@ -114,16 +137,17 @@ func (s *site) full() {
 		"GET /v1/teams/t/users":                            list(`{"user_id":` + h + `,"role":` + h + `}`),
 		"GET /v1/teams/t/groups":                           list(`{"id":` + h + `,"role":` + h + `}`),
 		"GET /v1/teams/t/connections":                      list(`{"id":` + h + `,"role":` + h + `}`),
-		"GET /v1/groups":                                   list(`{"id":` + h + `,"name":` + h + `}`),
+		"GET /v1/groups":                                   list(`{"id":` + h + `,"name":` + h + `},{"id":"d","name":` + h + `}`),
 		"GET /v1/penstock/api-keys":                        list(`{"key":` + h + `,"created_at":` + at + `}`),
 		"GET /v1/system-keys":                              list(`{"id":"k","name":` + h + `,"key":` + h + `,"permissions":[{"resource_type":` + h + `,"access_level":` + h + `}]}`),
+		"GET /v1/system-keys/k":                            `{"id":"k","name":` + h + `,"key":` + h + `,"permissions":[{"resource_type":` + h + `,"access_level":` + h + `,"resource_filter":{"ids":[` + h + `]}}]}`,
 		"GET /v1/webhooks":                                 list(`{"id":"w","url":"javascript:alert(1)","group_id":` + h + `,"events":[` + h + `]}`),
 		"GET /v1/webhooks/w":                               `{"id":"w","url":` + h + `,"events":[` + h + `]}`,
 		"GET /v1/penstock/webhooks/w/deliveries":           list(`{"event":` + h + `,"connection_id":` + h + `,"outcome":"given_up","error":` + h + `,"created_at":` + at + `}`),
 		"GET /v1/hybrid-deployment-agents":                 list(`{"id":` + h + `,"display_name":` + h + `,"group_id":"g"}`),
 		"GET /v1/proxy":                                    list(`{"id":` + h + `,"display_name":` + h + `}`),
 		"GET /v1/external-logging":                         list(`{"id":` + h + `,"service":` + h + `,"enabled":true,"status":{"setup_state":"broken","tasks":[{"message":` + h + `}]}}`),
-		"GET /v1/external-logging/account":                 `{"id":"a","service":` + h + `}`,
+		"GET /v1/external-logging/account":                 `{"id":"a","service":"l","enabled":true,"config":{` + h + `:` + h + `}}`,
 		"GET /v1/penstock/log-services":                    list(`{"id":` + h + `,"name":` + h + `,"fields":[]},{"id":"l","name":"L","fields":[{"name":` + h + `,"title":` + h + `,"help":` + h + `,"options":[` + h + `]}]}`),
 	} {
 		s.answers(pattern, data)
@@ -135,7 +159,14 @@ var everyPage = []string{
 	"/connections/c/checks", "/connections/c/plan", "/connections/c/changes", "/connections/c/runs/r", "/connections/c/runs/r?q=%22%3E%3Cscript%3Ealert(1)",
 	"/account/users", "/account/teams", "/account/teams/t", "/account/roles", "/account/keys", "/account/system-keys",
 	"/account/webhooks", "/account/webhooks/w", "/account/agents", "/account/logging", "/account/logging?service=l",
+	"/account/system-keys/k", "/account/logging?edit=account",
+	"/connections/k/setup", "/destinations", "/destinations/d", "/destinations/d/query",
+	"/new/connection", "/new/connection?q=%3Cscript%3Ealert(1)", "/new/connection/vault", "/new/connection/vault?group=%3Cscript%3E", "/new/public-key?group=d",
+	"/new/destination", "/new/destination?q=%3Cscript%3Ealert(1)", "/new/destination/duckdb",
 }
+
+// plainPages are those of everyPage that show nothing of others.
+var plainPages = []string{"/connections/c/schema?q=%3Cscript%3E", "/new/connection", "/new/destination", "/new/destination/duckdb"}
 
 // TestHostileText has text of others on every page; do checks the headers of
 // each.
@@ -153,7 +184,7 @@ func TestHostileText(t *testing.T) {
 				t.Errorf("%s has %s", path, bad)
 			}
 		}
-		if !strings.Contains(body, "alert(1)") && path != "/connections/c/schema?q=%3Cscript%3E" {
+		if !strings.Contains(body, "alert(1)") && !slices.Contains(plainPages, path) {
 			t.Errorf("%s does not show it at all", path)
 		}
 	}
@@ -193,17 +224,17 @@ func TestRefusals(t *testing.T) {
 	}
 	b := s.signedIn()
 	for path, dos := range map[string][]string{
-		"/account/users": {"invite", "link", "role", "delete"}, "/account/teams": {"create", "delete"}, "/account/teams/t": {"save", "add", "remove", "group", "ungroup"},
-		"/account/system-keys": {"create", "rotate", "delete"}, "/account/webhooks": {"create", "delete"}, "/account/webhooks/w": {"test", "switch"},
+		"/account/users": {"invite", "link", "role", "delete"}, "/account/teams": {"create", "delete"}, "/account/teams/t": {"save", "add", "member", "remove", "group", "in group", "ungroup", "in connection", "unconnect"},
+		"/account/system-keys/k": {"save"}, "/account/system-keys": {"create", "rotate", "delete"}, "/account/webhooks": {"create", "delete"}, "/account/webhooks/w": {"test", "switch"},
 		"/account/agents": {"hybrid", "proxy", "delete hybrid", "delete proxy"}, "/account/logging": {"create", "test", "switch", "delete"},
 	} {
 		for _, do := range dos {
-			status, _, body := b.do("POST", path, url.Values{"do": {do}, "role": {"x"}, "id": {"x"}, "at": {"x"}})
+			status, _, body := b.do("POST", path, url.Values{"do": {do}, "role": {"x"}, "id": {"x"}, "at": {"x"}, "service": {"l"}})
 			if status != 403 || !strings.Contains(body, "You do not have permission") {
 				t.Errorf("%s %s: %d", path, do, status)
 			}
 		}
-		if status, _, _ := b.do("POST", path, url.Values{"do": {"nonsense"}}); status != 400 {
+		if status, _, _ := b.do("POST", path, url.Values{"do": {"nonsense"}}); status != 400 && path != "/account/system-keys/k" {
 			t.Errorf("%s of nonsense: %d", path, status)
 		}
 	}
@@ -211,6 +242,8 @@ func TestRefusals(t *testing.T) {
 		"/connections/c": "<button", "/connections/c/checks": "Compare now", "/connections/c/schema": "Read again", "/connections/c/schema/s/t": "Read all of it again",
 		"/account/users": `value="invite"`, "/account/teams": `value="create"`, "/account/teams/t": `name="do"`, "/account/webhooks": `value="create"`,
 		"/account/webhooks/w": `name="do"`, "/account/agents": `name="do"`, "/account/logging": `name="do"`,
+		"/connections": "/new/connection", "/connections/k/setup": "<button", "/destinations": "/new/destination", "/destinations/d": "<button", "/destinations/d/query": "<button",
+		"/new/connection": "<form", "/new/connection/vault": "<form", "/new/destination": "<form", "/new/destination/duckdb": "<form",
 	} {
 		_, _, body := b.do("GET", path, nil)
 		_, main, _ := strings.Cut(body, "<main")

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,11 +22,16 @@ type configured struct {
 	Config  rawJSON
 	Card    json.RawMessage `json:"connect_card_config"`
 
+	scheduled
+	Paused      bool
+	SucceededAt *string `json:"succeeded_at"`
+}
+
+// scheduled is when a connection syncs, as the API shows it.
+type scheduled struct {
 	ScheduleType  string `json:"schedule_type"`
 	SyncFrequency *int   `json:"sync_frequency"`
 	DailySyncTime string `json:"daily_sync_time"`
-	Paused        bool
-	SucceededAt   *string `json:"succeeded_at"`
 	Schedule      *struct {
 		Type string   `json:"schedule_type"`
 		Each int      `json:"interval"`
@@ -70,10 +76,10 @@ func (v *visit) connectionSetup() (*connectionSetup, error) {
 	if err := v.api("GET", t.api(), nil, &c); err != nil {
 		return nil, err
 	}
-	page := &connectionSetup{head: h, Service: serviceOf(v.s.sources, c.Service), Tests: v.tests(t, &c), Schedule: scheduleOf(&c),
+	page := &connectionSetup{head: h, Service: serviceOf(v.s.sources, c.Service), Tests: v.tests(t, &c), Schedule: scheduleOf(&c.scheduled),
 		Guide: guideOf(c.Service, "source")}
 	if page.Service != nil {
-		page.Form = newForm(page.Service.Fields, c.Config, true)
+		page.Form = newForm(page.Service.Fields, withKey(c.Config, v.s.Store.GroupPublicKey(c.GroupID)), true)
 		page.Login = v.s.loginAt(page.Service, t)
 		v.s.frame(v.w, "", v.s.logins.origin(page.Service.ID))
 	}
@@ -119,7 +125,7 @@ func (v *visit) save(t subject, svc *service, f **form) error {
 	if !refused(err) {
 		return err
 	}
-	*f = newForm(svc.Fields, encode(again), true)
+	*f = newForm(svc.Fields, withKey(encode(again), v.s.Store.GroupPublicKey(stored.GroupID)), true)
 	(*f).Again = secrets
 	(*f).refuse(err)
 	return nil
@@ -138,8 +144,22 @@ func (v *visit) showTests(t subject) error {
 	if err := v.api("GET", t.api(), nil, &stored); err != nil {
 		return err
 	}
-	view := v.tests(t, &stored)
-	return v.part("setup", "tests", &view)
+	page := struct {
+		Tests testsView
+		State string // in one word, "": it is as it was
+	}{Tests: v.tests(t, &stored)}
+	switch {
+	case page.Tests.Running:
+	case t.Kind == "destinations":
+		page.State = page.Tests.State
+	default:
+		var now standing
+		if err := v.api("GET", v.oursPath(), nil, &now); err != nil {
+			return err
+		}
+		page.State = now.State
+	}
+	return v.part("setup", "tests again", &page)
 }
 
 func (s *server) runSetupTests(v *visit) error {
@@ -195,7 +215,7 @@ type scheduleForm struct {
 // On reports whether a day is among those that are chosen.
 func (f *scheduleForm) On(day string) bool { return f.Days[day] }
 
-func scheduleOf(c *configured) scheduleForm {
+func scheduleOf(c *scheduled) scheduleForm {
 	f := scheduleForm{Kind: "INTERVAL", Minutes: "360", Time: "06:00", Days: map[string]bool{}, Cron: "0 6 * * *"}
 	if c.SyncFrequency != nil {
 		f.Minutes = strconv.Itoa(*c.SyncFrequency)
@@ -217,6 +237,35 @@ func scheduleOf(c *configured) scheduleForm {
 		f.Kind = "MANUAL"
 	}
 	return f
+}
+
+// Words say when the connection syncs.
+func (f scheduleForm) Words() string {
+	days := ""
+	for _, d := range weekdays {
+		if f.Days[d] {
+			days += ", " + words(d)
+		}
+	}
+	if days != "" {
+		days = " on " + days[2:]
+	}
+	switch f.Kind {
+	case "MANUAL":
+		return "only when asked"
+	case "CRON":
+		return "by cron: " + f.Cron
+	case "TIME_OF_DAY":
+		if days == "" {
+			days = " each day"
+		}
+		return "at " + f.Time + days
+	}
+	n, _ := strconv.Atoi(f.Minutes)
+	if n > 60 && n%60 == 0 {
+		return fmt.Sprintf("every %d h%s", n/60, days)
+	}
+	return fmt.Sprintf("every %d min%s", n, days)
 }
 
 var weekdays = []string{"MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"}

@@ -263,7 +263,7 @@ func (w *testWriter) view(t subject) *testsView {
 func (v *visit) tests(t subject, stored *configured) testsView {
 	view := testsView{subject: t, Results: stored.SetupTests, State: stored.state(), Fresh: t.Kind == "connections" && t.Auth == "" && stored.Paused && stored.SucceededAt == nil}
 	of := map[string]access.Resource{"connections": access.Connections, "destinations": access.Destinations}[t.Kind]
-	view.MayEdit = v.caller.Grants.May(of, access.Edit, access.Place{Group: stored.GroupID, ID: stored.ID})
+	view.MayEdit = v.may(of, access.Edit, stored.GroupID, stored.ID)
 	if run := v.s.testings.of(t); run != nil {
 		run.mu.Lock()
 		defer run.mu.Unlock()

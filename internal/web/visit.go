@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime/debug"
 
+	"github.com/penstock-data/penstock/internal/access"
 	"github.com/penstock-data/penstock/internal/store"
 )
 
@@ -103,6 +104,12 @@ func (v *visit) api(method, path string, body, data any) error {
 		return &apiError{rec.Code, answer.Code, answer.Message}
 	}
 	return nil
+}
+
+// may reports whether the visitor may do something with a connection or a
+// destination that stands in a group, or make one there if it has no id.
+func (v *visit) may(of access.Resource, what access.Actions, group, id string) bool {
+	return v.caller.Grants.May(of, what, access.Place{Group: group, ID: id})
 }
 
 // redirect sends the browser to another page.

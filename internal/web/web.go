@@ -110,6 +110,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", s.signedIn(func(v *visit) error { return v.redirect("/connections") }))
 	mux.Handle("GET /connections", s.signedIn(s.connections))
 	mux.Handle("GET /new/connection", s.signedIn(s.chooseConnector))
+	mux.Handle("GET /new/public-key", s.signedIn(s.showGroupKey))
 	mux.Handle("GET /new/connection/{service}", s.signedIn(s.newConnection))
 	mux.Handle("POST /new/connection/{service}", s.signedIn(s.createConnection))
 	mux.Handle("GET /connections/{id}", s.signedIn(s.connection))

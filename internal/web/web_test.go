@@ -32,6 +32,9 @@ type site struct {
 	sent []string // to the API, where it is watched
 }
 
+// siteTime is the time at which a site begins.
+var siteTime = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 func newSite(t *testing.T, with ...func(*Config)) *site {
 	t.Helper()
 	ctx := context.Background()
@@ -42,7 +45,7 @@ func newSite(t *testing.T, with ...func(*Config)) *site {
 	must(t, db.CreateAccount(ctx, &account))
 	u := &store.User{AccountID: account.ID, Email: "ann@example.com", GivenName: "Ann", Role: "Account Administrator"}
 	must(t, db.CreateUser(ctx, u))
-	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	s := &site{t: t, store: db, user: u, api: http.NewServeMux(), now: siteTime}
 	s.config = Config{API: s.api, Store: db, Now: func() time.Time { return s.now }}
 	for _, f := range with {
 		f(&s.config)
@@ -73,6 +76,12 @@ func (s *site) answers(pattern, data string) {
 		}
 		io.WriteString(w, `{"code":"Success","message":"m","data":`+data+`}`)
 	})
+}
+
+// empty makes the API know of no connections and no destinations.
+func (s *site) empty() {
+	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.answers("GET /v1/destinations", `{"items":[]}`)
 }
 
 // A browser keeps cookies and follows redirects, and says where its requests
@@ -148,7 +157,7 @@ func (b *browser) ask(method, path string, form url.Values, htmx bool) (*http.Re
 
 func TestSigningIn(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.empty()
 	b := s.browser()
 	if status, at, body := b.do("GET", "/connections?state=broken", nil); status != 200 || at != "/signin?next=%2Fconnections%3Fstate%3Dbroken" || !strings.Contains(body, "Sign in") {
 		t.Fatalf("%d %s\n%s", status, at, body)
@@ -212,7 +221,7 @@ func (s *site) signedIn() *browser {
 
 func TestOtherSitesCannotAct(t *testing.T) {
 	s := newSite(t)
-	s.answers("GET /v1/penstock/connections", `{"items":[],"total":0}`)
+	s.empty()
 	b := s.signedIn()
 	for _, from := range []string{"cross-site", "same-site"} {
 		b.from = from

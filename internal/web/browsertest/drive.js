@@ -12,7 +12,8 @@
 //   expects  (pattern) lets a console error pass: a page that says no makes one
 //   owner    the owner's { email, password }
 //
-// It throws where something is not as it should be.
+// It throws where something is not as it should be, and returns why it cannot be
+// done here, if it cannot.
 const { chromium } = require('playwright-core');
 const fs = require('fs');
 const path = require('path');
@@ -108,19 +109,20 @@ async function perform(browser, state, file) {
 	const problems = [];
 	const allowed = [];
 	const contexts = [];
+	let skipped;
 	const open = async (options) => {
 		contexts.push(await watched(browser, options, problems, allowed));
 		return contexts.at(-1).newPage();
 	};
 	try {
 		const page = await open({ storageState: state });
-		await require(path.resolve(file))({ page, base, api, look: looker(problems), visitor: () => open({}), expects: (p) => allowed.push(p), owner });
+		skipped = await require(path.resolve(file))({ page, base, api, look: looker(problems), visitor: () => open({}), expects: (p) => allowed.push(p), owner });
 	} catch (e) {
 		const page = contexts.at(-1)?.pages().at(-1);
 		problems.push(`${e.stack}\nat ${page?.url()}:\n${await page?.innerText('body').catch(() => '')}`);
 	}
 	await Promise.all(contexts.map((c) => c.close()));
-	console.log(JSON.stringify({ task: path.basename(file, '.js'), seconds: (Date.now() - began) / 1000, problems }));
+	console.log(JSON.stringify({ task: path.basename(file, '.js'), seconds: (Date.now() - began) / 1000, skipped, problems }));
 }
 
 (async () => {

@@ -1,5 +1,7 @@
 // The owner looks after the account: people, teams, keys, webhooks, agents.
-module.exports = async ({ page, base, look, visitor, expects }) => {
+const assert = require('assert');
+
+module.exports = async ({ page, base, api, look, visitor, expects }) => {
 	const go = async (where, name) => {
 		await page.goto(base + '/account/' + where);
 		await look(page, 'account-' + name);
@@ -12,7 +14,7 @@ module.exports = async ({ page, base, look, visitor, expects }) => {
 	await page.getByLabel('Email', { exact: true }).fill('eve@example.com');
 	await page.getByLabel('First name').fill('Eve');
 	await page.getByLabel('Last name').fill('Ash');
-	await page.locator('.card').getByLabel('Role in the account').selectOption('Account Reviewer');
+	await page.getByLabel('Role in the account').selectOption('Account Reviewer');
 	await page.getByRole('button', { name: 'Invite' }).click();
 	const link = await once();
 	await look(page, 'account-users');
@@ -41,11 +43,21 @@ module.exports = async ({ page, base, look, visitor, expects }) => {
 	await page.getByRole('link', { name: 'Sales' }).click();
 	await page.getByLabel('User').selectOption('eve@example.com');
 	await page.getByRole('button', { name: 'Add' }).first().click();
-	await page.getByRole('cell', { name: 'eve@example.com' }).waitFor();
+	await page.getByRole('cell', { name: 'eve@example.com', exact: true }).waitFor();
 	await page.locator('select[name=id]').selectOption({ label: 'Demo' });
 	await page.getByRole('button', { name: 'Add' }).last().click();
-	await page.getByRole('cell', { name: 'Demo' }).waitFor();
+	await page.getByRole('cell', { name: 'Demo', exact: true }).waitFor();
+	await page.getByLabel('Role of eve@example.com').selectOption('Team Member');
+	await page.getByRole('row', { name: /eve@example.com/ }).getByRole('button', { name: 'Save' }).click();
+	await page.waitForLoadState();
+	assert.equal(await page.getByLabel('Role of eve@example.com').inputValue(), 'Team Member');
+	await page.getByLabel('Role of Demo').selectOption('View Destination');
+	await page.getByRole('row', { name: /Demo/ }).getByRole('button', { name: 'Save' }).click();
+	await page.waitForLoadState();
+	assert.equal(await page.getByLabel('Role of Demo').inputValue(), 'View Destination');
 	await look(page, 'account-team');
+	await page.getByRole('row', { name: /Demo/ }).getByRole('button', { name: 'Remove' }).click();
+	await page.getByText('Nothing beyond its role in the account.').waitFor();
 
 	await go('roles', 'roles');
 	await go('keys', 'keys');
@@ -63,17 +75,64 @@ module.exports = async ({ page, base, look, visitor, expects }) => {
 	await page.locator('select[name=CONNECTOR]').selectOption('MANAGE');
 	await page.getByRole('button', { name: 'Make it' }).click();
 	await once();
+	await page.getByRole('link', { name: 'Terraform' }).click();
+	assert.equal(await page.locator('select[name=CONNECTOR]').inputValue(), 'MANAGE');
+	await page.getByLabel('Name', { exact: true }).fill('Ansible');
+	await page.locator('select[name=DESTINATION]').selectOption('read');
+	await look(page, 'account-systemkey');
+	await page.getByRole('button', { name: 'Save' }).click();
+	await page.getByRole('heading', { name: 'Ansible' }).waitFor();
+	await page.getByRole('link', { name: 'System keys' }).last().click();
+	await page.getByText('Destinations and groups: read').waitFor();
+	await page.getByRole('button', { name: 'New secret' }).click();
+	await once();
+	await page.getByRole('button', { name: 'Delete' }).click();
+	await page.getByText('There are none yet').waitFor();
 
 	await go('webhooks', 'webhooks');
-	await page.getByLabel("Receiver's address").fill('https://receiver.example.com/hook');
-	await page.getByLabel('On; it is tried at once').uncheck();
+	await page.getByLabel("Receiver's address").fill(process.env.PENSTOCK_RECEIVER + '/hook');
 	await page.getByRole('button', { name: 'Make it' }).click();
-	await page.getByRole('link', { name: 'https://receiver.example.com/hook' }).click();
+	await page.getByRole('link', { name: process.env.PENSTOCK_RECEIVER + '/hook' }).click();
 	await page.getByRole('heading', { name: 'Latest deliveries' }).waitFor();
+	await page.getByRole('button', { name: 'Try it' }).click();
+	await page.getByText('The receiver took it').waitFor();
+	const [db] = (await api('GET', '/v1/penstock/connections?search=db')).items;
+	await api('POST', `/v1/connections/${db.id}/sync`, { force: false });
+	for (const delivered = page.getByText('Delivered').first(); !(await delivered.isVisible()); await page.waitForTimeout(200)) await page.goto(page.url());
 	await look(page, 'account-webhook');
+	await page.getByRole('button', { name: 'Switch off' }).click();
+	await page.getByRole('button', { name: 'Switch on' }).waitFor();
 	await page.getByRole('button', { name: 'Delete' }).click();
-	await page.getByText('There are none yet.').waitFor();
+	await page.getByText('There are none yet').waitFor();
 
-	await go('agents', 'agents');
-	await go('logging?service=splunkLog', 'logging');
+	await page.goto(base + '/account/agents');
+	await page.getByText('Register one').last().click();
+	await page.getByLabel('Name').last().fill('basement');
+	await page.getByRole('button', { name: 'Register it' }).last().click();
+	await once();
+	await look(page, 'account-agents');
+	await page.getByRole('row', { name: /basement/ }).getByRole('button', { name: 'Delete' }).click();
+	await page.getByText('There are none yet.').last().waitFor();
+
+	await page.goto(base + '/account/logging');
+	await page.getByRole('link', { name: 'Splunk' }).click();
+	await page.getByLabel('Host').fill('127.0.0.1');
+	await page.getByLabel('Port').fill('many');
+	await page.getByLabel('Token').fill('secret-token');
+	await page.getByRole('button', { name: 'Save and test' }).click();
+	await page.getByRole('link', { name: 'Port is an integer' }).waitFor();
+	assert(!(await page.content()).includes('secret-token'));
+	await look(page, 'account-logging-wrong');
+	await page.getByLabel('Port').fill('1');
+	await page.getByLabel('Token').fill('secret-token');
+	await page.getByRole('button', { name: 'Save and test' }).click();
+	await page.getByRole('cell', { name: /Broken/ }).waitFor();
+	await page.getByRole('link', { name: 'Edit' }).click();
+	assert.equal(await page.getByLabel('Port').inputValue(), '1');
+	await look(page, 'account-logging');
+	await page.getByRole('link', { name: 'Cancel' }).click();
+	await page.getByRole('button', { name: 'Switch off' }).click();
+	await page.getByRole('cell', { name: 'Off' }).waitFor();
+	await page.getByRole('button', { name: 'Delete' }).click();
+	await page.getByText('Nothing is sent anywhere yet').waitFor();
 };

@@ -1,19 +1,26 @@
-// Somebody finds a connection, syncs it, watches the sync, and reads its log.
+// Somebody finds a connection, pauses and resumes it, syncs it, and looks at what
+// is known of it.
+const assert = require('assert');
+
 module.exports = async ({ page, base, look }) => {
 	await page.goto(base + '/connections');
 	await look(page, 'connections');
-	await page.fill('[name=q]', 'people');
+	await page.fill('[name=q]', 'db');
 	await page.waitForFunction(() => document.querySelectorAll('#rows tbody tr').length === 1);
-	await page.getByRole('link', { name: 'people', exact: true }).click();
+	await page.getByRole('link', { name: 'db', exact: true }).click();
+	await page.getByRole('button', { name: 'Pause' }).click();
+	await page.getByText('The connection is paused').waitFor();
+	assert(!(await page.getByRole('button', { name: 'Sync now' }).isVisible()));
+	await look(page, 'connection-paused');
+	await page.getByRole('button', { name: 'Resume' }).click();
 	await page.getByRole('button', { name: 'Sync now' }).click();
 	await page.waitForURL(/connections\/[^/?]+$/);
+	await page.getByText('All is well').waitFor(); // by itself
 	await look(page, 'connection');
 	await page.getByRole('link', { name: 'Tables', exact: true }).click();
-	await page.getByRole('link', { name: 'users', exact: true }).click();
-	await page.getByRole('table').getByText('Column of users').waitFor();
+	await page.getByRole('link', { name: 'order', exact: true }).click();
+	await page.getByRole('table').getByText('Column of order').waitFor();
 	await look(page, 'tables');
-	await page.getByRole('link', { name: 'Checks', exact: true }).click();
-	await look(page, 'checks');
 	await page.getByRole('link', { name: 'Changes', exact: true }).click();
 	await page.getByText('The connection was created.').waitFor();
 	await look(page, 'changes');

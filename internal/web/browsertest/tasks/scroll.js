@@ -12,7 +12,7 @@ module.exports = async ({ page, base, api }) => {
 	await rows.nth(99).scrollIntoViewIfNeeded();
 	await page.keyboard.press('End');
 	await page.waitForFunction(() => document.querySelectorAll('#rows tbody tr').length === 120);
-	await page.selectOption('[name=state]', 'incomplete');
+	await page.locator('.chips').getByText('Incomplete').click();
 	await page.waitForURL(/state=incomplete/);
 	await page.reload();
 	await page.getByText(/^120 of \d+ connections$/).waitFor();

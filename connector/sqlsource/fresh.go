@@ -1,4 +1,4 @@
-package postgres
+package sqlsource
 
 import (
 	"context"
@@ -10,18 +10,18 @@ import (
 const freshEvery = time.Second
 
 // A freshness says until when all that was committed has been read.
-type freshness struct {
+type freshness[P Position[P]] struct {
 	ahead time.Duration // of the server's clock before this machine's
 
-	asked time.Time // when the server was last asked how far its log was
-	end   *ending   // there; nil: that was told
+	asked time.Time  // when the server was last asked how far its log was
+	end   *Ending[P] // there; nil: that was told
 }
 
 // start compares the clocks.
-func (n *freshness) start(ctx context.Context, f *follower) error {
-	var there time.Time
+func (n *freshness[P]) start(ctx context.Context, f *Follower[P]) error {
 	began := time.Now()
-	if err := f.conn.QueryRow(ctx, `select clock_timestamp()`).Scan(&there); err != nil {
+	_, there, err := f.log.End(ctx)
+	if err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -33,25 +33,25 @@ func (n *freshness) start(ctx context.Context, f *follower) error {
 }
 
 // committed is told that a transaction was read.
-func (n *freshness) committed(f *follower) {
-	if f.run.req.Reached != nil && f.changes > 0 {
-		f.run.req.Reached(time.UnixMicro(f.now.time+epochMicros).Add(-n.ahead), f.changes)
+func (n *freshness[P]) committed(f *Follower[P]) {
+	if f.sync.req.Reached != nil && f.changes > 0 {
+		f.sync.req.Reached(time.UnixMicro(f.tx.Time).Add(-n.ahead), f.changes)
 	}
 }
 
 // look tells until when all was read, if that is known, and asks again how far
 // the log is. It is called between transactions.
-func (n *freshness) look(ctx context.Context, f *follower) error {
-	if f.run.req.Reached == nil {
+func (n *freshness[P]) look(ctx context.Context, f *Follower[P], event Event) error {
+	if f.sync.req.Reached == nil {
 		return nil
 	}
 	if n.end != nil {
-		reached, err := n.end.reached(ctx, f.stream, f.position)
+		reached, err := n.end.Reached(f.position, event, func() (bool, error) { return f.log.Idle(ctx) })
 		if err != nil {
 			return err
 		}
 		if reached {
-			f.run.req.Reached(n.asked, 0)
+			f.sync.req.Reached(n.asked, 0)
 			n.end = nil
 		}
 	}
@@ -59,7 +59,7 @@ func (n *freshness) look(ctx context.Context, f *follower) error {
 	if n.end != nil || now.Sub(n.asked) < freshEvery {
 		return nil
 	}
-	target, err := flushPosition(ctx, f.conn)
-	n.asked, n.end = now, &ending{conn: f.conn, target: target}
+	target, _, err := f.log.End(ctx)
+	n.asked, n.end = now, &Ending[P]{Target: target}
 	return err
 }
