@@ -145,6 +145,10 @@ type Env struct {
 	Folder      string
 	FolderBytes int64 // that the files may take; 0: 16 GiB
 
+	// Connections is how many connections a database source may read tables
+	// with at a time. 0: as many as it thinks fit.
+	Connections int
+
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool

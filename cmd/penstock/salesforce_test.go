@@ -212,12 +212,24 @@ func TestSalesforceFormulas(t *testing.T) {
 		}
 		c.succeeds(t, c.id)
 		c.formulas(t, w)
-		c.live(t)
+		c.sim.Advance(time.Hour)
 		for i, id := range c.sim.IDs("Invoice__c", false) {
 			if i%7 == 0 {
 				if err := c.sim.Update("Invoice__c", id, simulator.Values{"Due__c": "2026-02-28", "Exact__c": "1000.5050"}); err != nil {
 					t.Fatal(err)
 				}
+			}
+		}
+		for i, id := range c.sim.IDs("Account", false) {
+			var err error
+			switch i % 5 {
+			case 0:
+				err = c.sim.Update("Account", id, simulator.Values{"Name": "Renamed"})
+			case 1:
+				err = c.sim.Delete("Account", id)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 		c.sim.Advance(time.Hour)

@@ -337,7 +337,7 @@ func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error 
 	if l.starts {
 		table = &schema.Table{Name: l.table.Name, Columns: append(slices.Clone(l.table.Columns), startColumn)}
 		cols = append(slices.Clone(l.cols), column{Name: schema.Start, Type: startColumn.Type, decode: decodeTimestamp})
-		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.Clock()-epochMicros))
+		list = append(list, fmt.Sprintf("timestamptz '2000-01-01 00:00:00+00' + interval '%d microseconds'", f.Clock(l.st.Log)-epochMicros))
 	}
 	out := newDecoder(ctx, cols, schema.Batch{Op: schema.Upsert, Table: table}, l.run.source.batchBytes(), l.write,
 		func(column, code string, value func() string) { l.run.Warn(l.table.Name, column, code, value) })

@@ -105,7 +105,7 @@ func BenchmarkConnections(b *testing.B) {
 	}
 	ctx := context.Background()
 	took := func(connections int) time.Duration {
-		src, err := open(configOf(b, dsn, func(c *config) { c.Connections = connections }), connector.Env{})
+		src, err := open(configOf(b, dsn), connector.Env{Connections: connections})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -205,6 +205,69 @@ func TestLogVersionsOnce(t *testing.T) {
 	}
 }
 
+// A breaking output forgets what is to be saved once rows of a table have come.
+type breaking struct {
+	keeping
+	broken bool
+}
+
+func (b *breaking) Checkpoint(ctx context.Context, state any) error {
+	if b.broken {
+		return errors.New("the power is off")
+	}
+	return b.keeping.Checkpoint(ctx, state)
+}
+
+// TestLogVersionsAgain breaks a sync off when rows of the log have arrived and
+// the state has not been saved, and hands another table over in the sync that
+// sends them again: they hold since the times that they had.
+func TestLogVersionsAgain(t *testing.T) {
+	t.Parallel()
+	dsn := newServer(t).url
+	pgtest.Exec(t, dsn, "create table item (id int primary key, v int)", "insert into item values (1, 0)")
+	out := &breaking{}
+	var starts []arrow.Timestamp
+	sync := func(begins time.Time) error {
+		src, err := open(configOf(t, dsn, viaLog), connector.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables, err := src.Tables(t.Context(), func(setup.Warning) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		starts = nil
+		return src.Sync(t.Context(), connector.Request{Tables: tables, Start: begins, State: out.state}, out)
+	}
+	out.onWrite = func(b schema.Batch) {
+		if i := b.Table.Index(schema.Start); i >= 0 && b.Table.Name.Table == "item" {
+			starts = append(starts, b.Record.Column(i).(*array.Timestamp).TimestampValues()...)
+		}
+	}
+	for _, ahead := range []time.Duration{-time.Minute, time.Minute} { // our clock, of the source's
+		// A table that is handed over holds since then, by our clock.
+		pgtest.Exec(t, dsn, "drop table item", "create table item (id int primary key, v int)", "insert into item values (1, 0)")
+		if err := sync(time.Now().Add(ahead)); err != nil {
+			t.Fatal(err)
+		}
+		pgtest.Exec(t, dsn, "update item set v = 1", "update item set v = 2")
+		hears := out.onWrite
+		out.onWrite = func(b schema.Batch) { hears(b); out.broken = true }
+		if err := sync(time.Now().Add(ahead)); err == nil {
+			t.Fatal("a sync ends well that was broken off")
+		}
+		once := starts
+		out.onWrite, out.broken = hears, false
+		pgtest.Exec(t, dsn, "drop table if exists other", "create table other (id int primary key)", "insert into other values (1)")
+		if err := sync(time.Now().Add(ahead)); err != nil {
+			t.Fatal(err)
+		}
+		if len(once) != 2 || !slices.Equal(starts, once) || once[0] >= once[1] {
+			t.Errorf("ahead by %v they hold since %d, and the second time since %d", ahead, once, starts)
+		}
+	}
+}
+
 // TestLogOfAnotherServer has another server answer in the middle of a sync, as
 // it seems: the sync ends, and the next begins anew.
 func TestLogOfAnotherServer(t *testing.T) {

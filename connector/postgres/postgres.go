@@ -162,7 +162,6 @@ type config struct {
 
 	ConnectionType  string `json:"connection_type" title:"Connection" help:"How the server is reached: Directly, or through an SSH server with SshTunnel." enum:"Directly,PrivateLink,SshTunnel,ProxyAgent" default:"Directly"`
 	AlwaysEncrypted bool   `json:"always_encrypted" title:"Require TLS" help:"Refuses unencrypted connections and checks the server's certificate." default:"true"`
-	Connections     int    `json:"connections,omitempty" title:"Connections" help:"How many connections read tables at a time, at most 16; 2 if not given."`
 	setup.Tunnel
 }
 
@@ -192,8 +191,8 @@ func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
 	if s.Port == 0 {
 		s.Port = 5432
 	}
-	if s.Connections > 0 {
-		s.workers = min(s.Connections, maxConnections)
+	if env.Connections > 0 {
+		s.workers = min(env.Connections, maxConnections)
 	}
 	if s.env.Memory == 0 {
 		s.env.Memory = 64 << 20

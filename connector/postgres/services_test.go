@@ -42,13 +42,13 @@ func TestServices(t *testing.T) {
 }
 
 func TestConnections(t *testing.T) {
-	for config, want := range map[string]int{`{}`: 2, `{"connections":1}`: 1, `{"connections":99}`: maxConnections} {
-		src, err := open(json.RawMessage(config), connector.Env{})
+	for allowed, want := range map[int]int{0: 2, 1: 1, 99: maxConnections} {
+		src, err := open(json.RawMessage(`{}`), connector.Env{Connections: allowed})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := src.(*source).workers; got != want {
-			t.Errorf("%s: %d connections, want %d", config, got, want)
+			t.Errorf("%d allowed: %d connections, want %d", allowed, got, want)
 		}
 	}
 }

@@ -65,7 +65,6 @@ const (
 	spillFree = 1 << 30  // bytes that the disk is to have left
 	spillMost = 16 << 30 // see [connector.Env.FolderBytes]
 	spillLook = 8 << 20  // after which the disk is looked at
-	spillIdle = 64 << 20 // of the log without anything of interest that are left to the server
 )
 
 var (
@@ -583,7 +582,7 @@ func (w *spillWriter) take(s *stream, target position, idle func() (bool, error)
 		if err != nil {
 			return err
 		}
-		if done && w.file == nil && at-w.to < spillIdle { // nothing of interest is there
+		if done && w.file == nil && at.Beyond(w.to) < sqlsource.KeepLog { // nothing of interest is there
 			return nil
 		}
 		if done || w.full() {

@@ -39,14 +39,14 @@ func (l *logged) KeyValues(r row) []string {
 // A batch decodes some columns of a table's rows. It is sqlsource's.
 type batch struct {
 	*decoder
-	follower *follower
-	columns  []int // nil: all, as a row has them
-	starts   bool  // batches say when changes were committed
+	of      *logged
+	columns []int // nil: all, as a row has them
+	starts  bool  // batches say when changes were committed
 }
 
 // Batch implements sqlsource.Changed.
 func (l *logged) Batch(ctx context.Context, op schema.Op, columns []int) sqlsource.Batch[row] {
-	b := &batch{follower: l.follower, columns: columns, starts: l.starts && op != schema.Update}
+	b := &batch{of: l, columns: columns, starts: l.starts && op != schema.Update}
 	switch op {
 	case schema.Upsert:
 		columns = l.everything
@@ -85,7 +85,9 @@ func (b *batch) Put(r row, size int) error {
 			at = append(at, sinceWhen)
 		}
 	}
-	b.since = b.follower.Clock()
+	if b.starts {
+		b.since = b.of.follower.Clock(b.of.st.Log)
+	}
 	return b.put(r.tuple, at, size)
 }
 

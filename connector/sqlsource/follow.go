@@ -3,6 +3,7 @@ package sqlsource
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -71,7 +72,10 @@ type Logged[P any] interface {
 }
 
 // A Point is a [Handover], whatever queries saw.
-type Point[P any] interface{ passed(at P) }
+type Point[P any] interface {
+	passed(at P, clock int64)
+	ahead() *int64
+}
 
 // Gathered is a [Window], whatever is in it.
 type Gathered interface {
@@ -94,10 +98,11 @@ type Follower[P Position[P]] struct {
 
 	tx      Transaction[P] // that is being read
 	within  bool
-	past    bool  // it was read before, too
-	changes int64 // of the last that has ended
-	clock   int64 // when the transaction was committed, in microseconds, and later than the one before
-	ended   int64 // clock of the last transaction that was read to its end
+	past    bool       // it was read before, too
+	changes int64      // of the last that has ended
+	clock   int64      // when the transaction was committed, in microseconds, and later than the one before
+	ended   int64      // clock of the last transaction that was read to its end
+	ahead   []Point[P] // of tables with changes in it that hold later
 
 	held   int64     // bytes in windows
 	since  time.Time // of the oldest change that waits for a checkpoint; zero: there is none
@@ -122,9 +127,20 @@ func (f *Follower[P]) From(place *Place[P]) {
 // Position is where the last transaction ended that was read, or later.
 func (f *Follower[P]) Position() P { return f.position }
 
-// Clock is when the transaction that is being read was committed, in
-// microseconds since 1970: later than the one before, whatever clocks did.
-func (f *Follower[P]) Clock() int64 { return f.clock }
+// Clock returns since when what the transaction that is being read changes in a
+// table holds, in microseconds since 1970: when it was committed, but later than
+// what the table had before, whatever clocks did. It is the same when the
+// transaction is read again in a later sync.
+func (f *Follower[P]) Clock(table Point[P]) int64 {
+	ahead := *table.ahead()
+	if ahead < f.clock {
+		return f.clock
+	}
+	if !slices.Contains(f.ahead, table) {
+		f.ahead = append(f.ahead, table)
+	}
+	return ahead + 1
+}
 
 // Transaction is what is being read, or was read last.
 func (f *Follower[P]) Transaction() *Transaction[P] { return &f.tx }
@@ -138,13 +154,19 @@ func (f *Follower[P]) Past() bool { return f.past }
 // Begin is told of a transaction.
 func (f *Follower[P]) Begin(tx Transaction[P]) {
 	f.tx, f.within, f.past = tx, true, f.position.Has(tx.Commit)
-	f.clock = max(tx.Time, f.ended+1)
+	f.clock, f.ahead = max(tx.Time, f.ended+1), f.ahead[:0]
 }
 
 // Commit is told that the transaction has ended, after so many changes, and
 // where.
 func (f *Follower[P]) Commit(end P, changes int64) {
-	f.within, f.ended, f.changes = false, f.clock, changes
+	f.within, f.changes = false, changes
+	if !f.past { // of one that was read before it is known
+		f.ended = f.clock
+	}
+	for _, t := range f.ahead {
+		*t.ahead()++
+	}
 	f.Reach(end)
 }
 
@@ -160,7 +182,7 @@ func (f *Follower[P]) Add(t Logged[P]) { f.tables[t.Name()] = t }
 // HandOver is Add for a table that queries have completed in this sync. The
 // state is locked.
 func (f *Follower[P]) HandOver(t Logged[P]) {
-	f.ended = max(f.ended, f.sync.req.Start.UnixMicro()) // since when the rows hold that were read
+	*t.Point().ahead() = f.sync.req.Start.UnixMicro() // since when the rows hold that were read
 	f.sync.Touch()
 	f.Add(t)
 }
@@ -375,9 +397,11 @@ func (f *Follower[P]) saveIfDue(ctx context.Context) error {
 
 // lags reports whether the server has to keep much of the log because nothing
 // of interest is in it.
-func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > keepLog }
+func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > KeepLog }
 
-const keepLog = 64 << 20
+// KeepLog is how many bytes of its log a server may have to keep because nothing
+// of interest is in it.
+const KeepLog = 64 << 20
 
 // news reports whether there is something to save.
 func (f *Follower[P]) news() bool { return f.sync.dirty.Load() || f.lags() || f.log.News() }
@@ -405,6 +429,6 @@ func (f *Follower[P]) note() {
 	defer f.sync.Unlock()
 	f.place.Position, f.place.Clock = f.position, f.ended
 	for _, t := range f.tables {
-		t.Point().passed(f.position)
+		t.Point().passed(f.position, f.ended)
 	}
 }

@@ -45,6 +45,11 @@ type Handover[P Position[P], S Seen[P]] struct {
 	// did not. nil: the log was read beyond End.
 	Seen *S `json:"seen,omitempty"`
 	End  P  `json:"end,omitzero"`
+
+	// Clock is as the Place's, where the table's is ahead of that: rows that
+	// queries read hold by our clock, behind which the database's may be. 0: it
+	// is not.
+	Clock int64 `json:"clock,omitempty"`
 }
 
 // Takes reports whether a transaction is to be applied: whether the queries did
@@ -53,9 +58,15 @@ func (h *Handover[P, S]) Takes(tx *Transaction[P]) bool {
 	return h.Seen == nil || !h.End.Has(tx.Commit) || !(*h.Seen).Sees(tx)
 }
 
-// passed is told that the log was read to a position, all before it being sent.
-func (h *Handover[P, S]) passed(at P) {
+// passed is told that the log was read to a position, all before it being sent,
+// and of the Place's clock there.
+func (h *Handover[P, S]) passed(at P, clock int64) {
 	if h.Seen != nil && at.Reaches(h.End) {
-		*h = Handover[P, S]{}
+		*h = Handover[P, S]{Clock: h.Clock}
+	}
+	if h.Clock <= clock {
+		h.Clock = 0
 	}
 }
+
+func (h *Handover[P, S]) ahead() *int64 { return &h.Clock }

@@ -180,6 +180,24 @@ func testNoTable(t *testing.T, s Subject) {
 	}
 }
 
+// testUntyped writes rows with a column of which nobody knows the type yet, in
+// front of others, to a table that has one.
+func testUntyped(t *testing.T, s Subject) {
+	for _, fresh := range []bool{true, false} {
+		d := s.Open(t)
+		w := open(t, d, 1, nil)
+		must(t, w.Migrate(t.Context(), scriptTable("t", "ab")))
+		b := scriptBatch(t, "t", "upsert", []string{"1,-,y"})
+		b.Table.Columns[1].Type, b.Fresh = schema.Type{Kind: schema.Unspecified}, fresh
+		must(t, w.Write(t.Context(), b))
+		must(t, w.Flush(t.Context()))
+		must(t, w.Close())
+		if got, want := scriptRows(t, s, d, "t"), []string{"1,-,y@1"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
 // testRefused writes what is no promise of anybody's.
 func testRefused(t *testing.T, s Subject) {
 	cases := []struct {

@@ -64,6 +64,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })
 	t.Run("Cancelled", func(t *testing.T) { testCancelled(t, s) })
 	t.Run("NoTable", func(t *testing.T) { testNoTable(t, s) })
+	t.Run("Untyped", func(t *testing.T) { testUntyped(t, s) })
 	t.Run("Refused", func(t *testing.T) { testRefused(t, s) })
 	t.Run("Digests", func(t *testing.T) { testDigests(t, s) })
 	t.Run("Long", func(t *testing.T) { testLong(t, s) })

@@ -1,6 +1,7 @@
 package destinationtest
 
 import (
+	"fmt"
 	"slices"
 	"syscall"
 	"testing"
@@ -11,21 +12,31 @@ import (
 )
 
 // Trickle measures what a sync costs a destination that stays on with its
-// source: a thousand changes, all over a table of a million rows and some of
-// them new, made durable again and again. It reports how long each time took,
+// source: a thousand changes, all over a million rows in so many tables and some
+// of them new, made durable again and again. It reports how long each time took,
 // half and all but one in a hundred of them at most, and of this process's
 // processor.
-func Trickle(b *testing.B, d destination.Destination) {
-	const rows, batch, changes, spread = 1_000_000, 20_000, 1000, 20
-	ctx := b.Context()
-	table := Lineitem(schema.Name{Schema: "bench", Table: "trickle"})
-	w, err := d.Writer(ctx, destination.Options{Synced: time.Unix(1e9, 0), Memory: 256 << 20})
-	if err == nil {
-		err = w.Migrate(ctx, table)
+func Trickle(b *testing.B, open func(*testing.B) destination.Destination) {
+	for _, tables := range []int{1, 50} {
+		b.Run(fmt.Sprintf("%d_tables", tables), func(b *testing.B) { trickle(b, open(b), tables) })
 	}
-	write := func(from, n int, fresh bool, salt uint32) {
+}
+
+func trickle(b *testing.B, d destination.Destination, tables int) {
+	const batch, changes = 20_000, 1000
+	rows, spread := 1_000_000/tables, max(1, 20/tables)
+	ctx := b.Context()
+	w, err := d.Writer(ctx, destination.Options{Synced: time.Unix(1e9, 0), Memory: 256 << 20})
+	var all []*schema.Table
+	for i := range tables {
+		t := Lineitem(schema.Name{Schema: "bench", Table: fmt.Sprintf("trickle_%d", i)})
+		if all = append(all, t); err == nil {
+			err = w.Migrate(ctx, t)
+		}
+	}
+	write := func(t *schema.Table, from, n int, fresh bool, salt uint32) {
 		if err == nil {
-			err = w.Write(ctx, schema.Batch{Op: schema.Upsert, Table: table, Record: LineitemRows(table, from, n, salt), Fresh: fresh})
+			err = w.Write(ctx, schema.Batch{Op: schema.Upsert, Table: t, Record: LineitemRows(t, from, n, salt), Fresh: fresh})
 		}
 	}
 	flush := func() {
@@ -33,20 +44,25 @@ func Trickle(b *testing.B, d destination.Destination) {
 			err = w.Flush(ctx)
 		}
 	}
-	for from := 0; from < rows; from += batch {
-		write(from, batch, true, 0)
+	for _, t := range all {
+		for from := 0; from < rows; from += batch {
+			write(t, from, min(batch, rows-from), true, 0)
+		}
 	}
 	flush()
 	var took []time.Duration
 	var spent time.Duration
 	for n := 0; b.Loop(); n++ {
 		began, used := time.Now(), processor()
-		for i := range spread {
-			at := (n*7919 + i*rows/spread) % rows
-			if i == 0 {
-				at = rows + n*changes/spread // new ones
+		for _, t := range all {
+			each := changes / tables / spread
+			for i := range spread {
+				at := (n*7919 + i*rows/spread) % (rows - each)
+				if i == 0 && n%tables == 0 {
+					at = rows + n*each // new ones
+				}
+				write(t, at, each, false, uint32(n+1))
 			}
-			write(at, changes/spread, false, uint32(n+1))
 		}
 		flush()
 		took = append(took, time.Since(began))

@@ -253,5 +253,7 @@ func copied(b *testing.B, path string) string {
 }
 
 func BenchmarkTrickle(b *testing.B) {
-	destinationtest.Trickle(b, openAt(b, filepath.Join(b.TempDir(), "trickle.duckdb")))
+	destinationtest.Trickle(b, func(b *testing.B) destination.Destination {
+		return openAt(b, filepath.Join(b.TempDir(), "trickle.duckdb"))
+	})
 }

@@ -31,6 +31,7 @@ var (
 	_ sqlwriter.Database = (*database)(nil)
 	_ sqlwriter.Settler  = (*database)(nil)
 	_ sqlwriter.Session  = (*session)(nil)
+	_ sqlwriter.Inliner  = (*session)(nil)
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
 
@@ -127,6 +128,7 @@ type session struct {
 	d    *database
 	conn *sql.Conn
 	view string // of the batches that a stream reads; no other session's has the name
+	more int    // views whose names begin with that one's and end in a number below it
 }
 
 func (s *session) Exec(ctx context.Context, statements ...string) error {
@@ -140,5 +142,8 @@ func (s *session) Count(ctx context.Context, query string) (n int64, err error) 
 
 func (s *session) Close() error {
 	s.conn.ExecContext(context.Background(), "DROP VIEW IF EXISTS "+s.view)
+	for i := range s.more {
+		s.conn.ExecContext(context.Background(), "DROP VIEW IF EXISTS "+s.numbered(i))
+	}
 	return s.conn.Close()
 }

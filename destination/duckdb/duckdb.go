@@ -109,6 +109,12 @@ func checkFolder(path string) error {
 // the rest is DuckDB's.
 const maxQueue = 32 << 20
 
+// columnBlocks is what a column takes of a table to which rows were added since
+// the last checkpoint: a block of values and one of what is NULL. They can go to
+// disk when the transaction has ended. A checkpoint after each would cost five
+// times as much as the merges, since it writes such a table's last rows anew.
+const columnBlocks = 512 << 10
+
 func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
 	if opt.Memory == 0 {
 		opt.Memory = 256 << 20
@@ -124,5 +130,5 @@ func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination
 	// without the catalog such a name would be ambiguous.
 	d := dialect
 	d.Catalog = f.catalog
-	return sqlwriter.New(db, &d, opt, sqlwriter.Limits{Sessions: 16, Stage: opt.Memory / 2}), nil
+	return sqlwriter.New(db, &d, opt, sqlwriter.Limits{Sessions: 16, Stage: opt.Memory / 2, Inline: max(1, int(share/6/columnBlocks))}), nil
 }

@@ -118,14 +118,15 @@ func TestMemory(t *testing.T) {
 }
 
 // TestManyTables writes a row to each of more tables than DuckDB has memory for
-// before a checkpoint.
+// before a checkpoint, and again.
 func TestManyTables(t *testing.T) {
 	w, err := openAt(t, filepath.Join(t.TempDir(), "x.duckdb")).Writer(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	for i := range 180 {
+	for i := range 360 {
+		i, again := i%180, i >= 180
 		table := oneColumn("main", fmt.Sprintf("t%d", i), "a")
 		for c := range 8 {
 			table.Columns = append(table.Columns, schema.Column{Name: fmt.Sprintf("c%d", c), Type: schema.Type{Kind: schema.String}})
@@ -138,10 +139,15 @@ func TestManyTables(t *testing.T) {
 		for _, f := range b.Fields()[1:] {
 			f.(*array.StringBuilder).Append("x")
 		}
-		if err := w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: b.NewRecordBatch(), Fresh: i%2 == 0}); err != nil {
+		if err := w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: b.NewRecordBatch(), Fresh: !again && i%2 == 0}); err != nil {
 			t.Fatalf("table %d: %v", i, err)
 		}
 		b.Release()
+		if i%90 == 89 {
+			if err := w.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)

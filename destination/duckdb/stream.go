@@ -20,10 +20,8 @@ import (
 // A stream is one long-running INSERT … SELECT from a view of the batches that
 // are written to it. DuckDB's threads take them from the reader as they come.
 type stream struct {
-	s      *session
-	arrow  *arrow.Schema // of what DuckDB reads
-	stage  bool
-	notes  sqlwriter.Notes
+	s *session
+	incoming
 	reader *reader
 	cancel context.CancelFunc
 
@@ -31,42 +29,75 @@ type stream struct {
 	err  error         // why; set before done is closed
 }
 
+// incoming is the form in which DuckDB reads batches: the columns of a view, all
+// of which the statement must read. Where it does not DuckDB takes one column
+// for another.
+type incoming struct {
+	arrow *arrow.Schema
+	takes []int // the batches' columns that are in it
+	seq   bool  // it ends in the rows' numbers
+	notes sqlwriter.Notes
+}
+
+// incoming returns the form of a table's batches, or of their keys, and the
+// columns' values in it. Names are its own: DuckDB takes names that differ in
+// case for one. Of columns of no type nobody need read the NULLs.
+func (s *session) incoming(name schema.Name, shape *schema.Table, keys, seq bool) (in incoming, values []string) {
+	in = incoming{seq: seq, notes: sqlwriter.Notes{Table: name, Warn: s.d.warn}}
+	var fields []arrow.Field
+	values = make([]string, len(shape.Columns))
+	for i, c := range shape.Columns {
+		switch {
+		case c.Type.Kind == schema.Unspecified:
+			values[i] = "NULL"
+		case c.Key || !keys:
+			values[i] = fmt.Sprintf("c%d", i)
+			fields = append(fields, arrow.Field{Name: values[i], Type: c.Type.Arrow(), Nullable: true})
+			in.takes = append(in.takes, i)
+		}
+	}
+	if seq {
+		fields = append(fields, arrow.Field{Name: "seq", Type: arrow.PrimitiveTypes.Int64})
+	}
+	in.arrow = arrow.NewSchema(fields, nil)
+	return in, values
+}
+
+// register makes a view of what a reader has.
+func (s *session) register(r array.RecordReader, view string) (release func(), err error) {
+	err = s.conn.Raw(func(c any) error {
+		a, err := duckdb.NewArrowFromConn(c.(driver.Conn))
+		if err != nil {
+			return err
+		}
+		release, err = a.RegisterView(r, view)
+		return err
+	})
+	return release, err
+}
+
 func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream, error) {
-	fields := make([]arrow.Field, 0, len(l.Shape.Columns)+1)
-	var columns, values []string
+	in, values := s.incoming(l.Name, l.Shape, false, l.Stage)
+	st := &stream{s: s, incoming: in, done: make(chan struct{})}
+	var columns []string
 	for i, c := range l.Shape.Columns {
-		// Names of their own: DuckDB takes names that differ in case for one.
-		f := fmt.Sprintf("c%d", i)
-		fields = append(fields, arrow.Field{Name: f, Type: c.Type.Arrow(), Nullable: true})
 		columns = append(columns, quote(c.Name))
-		if l.To[i] == c.Type {
-			values = append(values, f)
-		} else {
-			values = append(values, convert(f, c.Type, l.To[i]))
+		if l.To[i] != c.Type {
+			values[i] = convert(values[i], c.Type, l.To[i])
 		}
 	}
 	if l.Stage {
-		fields = append(fields, arrow.Field{Name: "seq", Type: arrow.PrimitiveTypes.Int64})
 		columns, values = append(columns, quote(sqlwriter.Seq)), append(values, "seq")
 	} else {
 		for _, c := range l.Constants {
 			columns, values = append(columns, quote(c.Column)), append(values, dialect.Constant(c))
 		}
 	}
-	st := &stream{s: s, arrow: arrow.NewSchema(fields, nil), stage: l.Stage, notes: sqlwriter.Notes{Table: l.Name, Warn: s.d.warn}, done: make(chan struct{})}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	st.cancel = cancel
 	st.reader = &reader{schema: st.arrow, in: make(chan item, 64), stop: run.Done(), freed: s.d.queue.Release}
 
-	var release func()
-	err := s.conn.Raw(func(c any) error {
-		a, err := duckdb.NewArrowFromConn(c.(driver.Conn))
-		if err != nil {
-			return err
-		}
-		release, err = a.RegisterView(st.reader, s.view)
-		return err
-	})
+	release, err := s.register(st.reader, s.view)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -88,7 +119,10 @@ func (s *session) Load(ctx context.Context, l sqlwriter.Load) (sqlwriter.Stream,
 }
 
 func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
-	record, err := st.record(b, seq)
+	if b.Record == nil {
+		return fmt.Errorf("rows in the format %s", b.Encoded.Format)
+	}
+	record, err := st.record(b.Table, b.Record, seq)
 	size := min(b.Bytes(), st.s.d.size)
 	b.Release()
 	if err != nil {
@@ -143,28 +177,26 @@ func (st *stream) ended() error {
 	return errors.New("DuckDB ended the load early")
 }
 
-// record returns b's rows as DuckDB is to read them.
-func (st *stream) record(b schema.Batch, seq int64) (arrow.RecordBatch, error) {
-	if b.Record == nil {
-		return nil, fmt.Errorf("rows in the format %s", b.Encoded.Format)
-	}
-	columns := make([]arrow.Array, 0, len(st.arrow.Fields()))
+// record returns rows as DuckDB is to read them.
+func (in *incoming) record(shape *schema.Table, r arrow.RecordBatch, seq int64) (arrow.RecordBatch, error) {
+	columns := make([]arrow.Array, 0, len(in.arrow.Fields()))
 	defer func() {
 		for _, c := range columns {
 			c.Release()
 		}
 	}()
-	for i, c := range b.Record.Columns() {
-		if f := st.arrow.Field(i); !arrow.TypeEqual(c.DataType(), f.Type) {
-			return nil, fmt.Errorf("column %s comes as %s instead of %s", b.Table.Columns[i].Name, c.DataType(), f.Type)
+	for i, j := range in.takes {
+		c := r.Column(j)
+		if f := in.arrow.Field(i); !arrow.TypeEqual(c.DataType(), f.Type) {
+			return nil, fmt.Errorf("column %s comes as %s instead of %s", shape.Columns[j].Name, c.DataType(), f.Type)
 		}
-		columns = append(columns, checked(&st.notes, b.Table.Columns[i], c))
+		columns = append(columns, checked(&in.notes, shape.Columns[j], c))
 	}
-	if err := st.notes.Err(); err != nil {
+	if err := in.notes.Err(); err != nil {
 		return nil, err
 	}
-	n := b.Record.NumRows()
-	if st.stage {
+	n := r.NumRows()
+	if in.seq {
 		data := make([]int64, n)
 		for i := range data {
 			data[i] = seq + int64(i)
@@ -174,7 +206,7 @@ func (st *stream) record(b schema.Batch, seq int64) (arrow.RecordBatch, error) {
 		columns = append(columns, array.NewInt64Data(raw))
 		raw.Release()
 	}
-	return array.NewRecordBatch(st.arrow, columns, n), nil
+	return array.NewRecordBatch(in.arrow, columns, n), nil
 }
 
 func (st *stream) End(ctx context.Context) error {

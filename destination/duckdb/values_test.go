@@ -94,7 +94,9 @@ func TestValuesNotHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()})
+	if err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()}); err == nil {
+		err = w.Flush(t.Context())
+	}
 	if err == nil || !strings.Contains(err.Error(), "table main.t, column date") {
 		t.Errorf("without anybody to warn: %v", err)
 	}
@@ -105,7 +107,9 @@ func TestValuesNotHeld(t *testing.T) {
 	}
 	defer w.Close()
 	table.Columns[1].Key = true
-	err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()})
+	if err = w.Write(t.Context(), schema.Batch{Op: schema.Upsert, Table: table, Record: record()}); err == nil {
+		err = w.Flush(t.Context())
+	}
 	if err == nil || !strings.Contains(err.Error(), "table main.t, column date") {
 		t.Errorf("in a key: %v", err)
 	}

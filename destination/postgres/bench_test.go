@@ -120,4 +120,6 @@ func (w *tupleWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func BenchmarkTrickle(b *testing.B) { destinationtest.Trickle(b, openAt(b, pgtest.Database(b))) }
+func BenchmarkTrickle(b *testing.B) {
+	destinationtest.Trickle(b, func(b *testing.B) destination.Destination { return openAt(b, pgtest.Database(b)) })
+}

@@ -30,6 +30,7 @@ var (
 	_ sqlwriter.Database = (*database)(nil)
 	_ sqlwriter.Session  = (*session)(nil)
 	_ sqlwriter.Indexer  = (*session)(nil)
+	_ sqlwriter.Inliner  = (*session)(nil)
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
 

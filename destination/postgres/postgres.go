@@ -5,8 +5,8 @@
 // whose types are the table's, can hand its rows over as they are: to each is
 // added no more than the two system columns.
 //
-// A table is loaded without an index. Its first merge makes one on the key,
-// which the merges of later syncs find their rows with.
+// A table is loaded without an index. The end of the sync makes one on the key,
+// or else the first merge, which finds its rows with it.
 package postgres
 
 import (
@@ -89,6 +89,7 @@ func unsupported(field, value string) error {
 const (
 	maxSessions = 6
 	stageBytes  = 64 << 20
+	inlineMost  = 5000 // columns in one transaction
 )
 
 func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
@@ -96,11 +97,13 @@ func (w *warehouse) Writer(ctx context.Context, opt destination.Options) (destin
 	if err := db.meta(ctx, func(c conn) error { return nil }); err != nil {
 		return nil, err
 	}
-	return writer{sqlwriter.New(db, &dialect, opt, sqlwriter.Limits{Sessions: maxSessions, Stage: stageBytes})}, nil
+	return writer{sqlwriter.New(db, &dialect, opt, sqlwriter.Limits{Sessions: maxSessions, Stage: stageBytes, Inline: inlineMost})}, nil
 }
 
 // A writer speaks PostgreSQL's own format beside Arrow.
 type writer struct{ destination.Writer }
+
+func (w writer) Finish(ctx context.Context) { w.Writer.(destination.Finisher).Finish(ctx) }
 
 func (w writer) Accepts(ctx context.Context, t *schema.Table, f schema.Format) (bool, error) {
 	if f != schema.PostgresBinary {

@@ -91,6 +91,9 @@ func TestKilledInMerge(t *testing.T) {
 	go func() { flushed <- w.Flush(t.Context()) }()
 	killed := false
 	for !killed { // as soon as the merge waits
+		if _, err := lock.Exec(t.Context(), "SELECT pg_stat_clear_snapshot()"); err != nil {
+			t.Fatal(err)
+		}
 		err := lock.QueryRow(t.Context(), `SELECT coalesce(bool_or(pg_terminate_backend(pid)), false) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'penstock' AND wait_event_type = 'Lock'`).Scan(&killed)
 		if err != nil {
@@ -155,7 +158,8 @@ func TestPrivileges(t *testing.T) {
 	pgtest.Exec(t, dsn, "DROP OWNED BY "+role)
 }
 
-// TestIndex looks for the index that merges use, and that a load has none.
+// TestIndex looks for the index that merges use, and that a load has none until
+// it has ended.
 func TestIndex(t *testing.T) {
 	dsn := pgtest.Database(t)
 	d := openAt(t, dsn)
@@ -179,11 +183,19 @@ func TestIndex(t *testing.T) {
 	if got := indexes(); got != "" {
 		t.Errorf("after the load there is %s", got)
 	}
+	want := "UNIQUE INDEX " + indexName(numbersTable.Name) + " ON s.t USING btree (id)"
+	w.(destination.Finisher).Finish(t.Context())
+	if got := indexes(); !strings.Contains(got, want) {
+		t.Errorf("after the end there is %q", got)
+	}
+	w.Close()
+	pgtest.Exec(t, dsn, "DROP INDEX s."+indexName(numbersTable.Name))
+	w = start(t, d)
 	write(t, w, 0, 10, false)
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := indexes(); !strings.Contains(got, "UNIQUE INDEX "+indexName(numbersTable.Name)+" ON s.t USING btree (id)") {
+	if got := indexes(); !strings.Contains(got, want) {
 		t.Errorf("after the merge there is %q", got)
 	}
 	w.Close()

@@ -55,8 +55,11 @@ func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
 	return st.writeRecord(ctx, b, seq)
 }
 
-// send hands the chunk over and begins another.
+// send hands the chunk over and begins another. Where nobody takes it, it grows.
 func (st *stream) send(ctx context.Context) error {
+	if st.chunks == nil {
+		return nil
+	}
 	err := st.chunks.Send(ctx, st.chunk)
 	st.chunk = st.chunks.Empty()
 	return err

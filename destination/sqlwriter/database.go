@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -27,7 +29,8 @@ type Database interface {
 // table until it has put it in order.
 type Settler interface {
 	// Settle is called now and then when no more sessions are open than
-	// those in use. It may do nothing.
+	// those in use, and when empty tables have got their first rows. It may
+	// do nothing.
 	Settle(ctx context.Context)
 }
 
@@ -53,6 +56,30 @@ type Indexer interface {
 	// it makes if it can. It is called before each merge into a table that
 	// has rows.
 	Index(ctx context.Context, t *schema.Table) (bool, error)
+}
+
+// An Inliner is a [Session] whose statements can read a few rows where they are,
+// without a stage.
+type Inliner interface {
+	// Inline runs statements in one transaction. What is wrong with one of
+	// them is an error that names the table. The rows stay the caller's.
+	Inline(ctx context.Context, parts []Inline) error
+}
+
+// An Inline is some rows, no two of one key, and the statements that each read
+// them once, as the table [Rows].
+type Inline struct {
+	Name       schema.Name   // the table that it is about, for messages
+	Shape      *schema.Table // of the rows
+	Rows       arrow.RecordBatch
+	Statements []Reading
+}
+
+// A Reading is a statement that reads all columns of [Rows], or those of the key
+// only.
+type Reading struct {
+	SQL  string
+	Keys bool
 }
 
 // A Load says which table is filled from batches, and how.

@@ -199,6 +199,9 @@ const (
 	found   = "penstock_found"  // in a stage that is to be changed by it, where ReadsStageOnce holds
 )
 
+// Rows is what the rows of an [Inline] are called in its statements.
+const Rows = "penstock_rows"
+
 // before is what a table is called while it is made anew, in one transaction.
 const before = "penstock_before"
 

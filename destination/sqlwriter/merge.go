@@ -18,6 +18,15 @@ type Merge struct {
 
 	Empty  bool // the table has no rows
 	Unique bool // the key is a unique index, so that ON CONFLICT (key) works
+	Inline bool // the operations are of one kind and not staged, but are the table [Rows]
+}
+
+// rows returns the table in which the rows of a stage are.
+func (d *Dialect) rows(m Merge, stage string) string {
+	if m.Inline {
+		return d.Quote(Rows)
+	}
+	return d.Quote(stage)
 }
 
 // timed reports whether the staged deletes say since when rows are gone.
@@ -75,7 +84,7 @@ func (d *Dialect) Apply(m Merge) []string {
 	name := d.Table(m.Table.Name)
 	if m.Upserts != nil {
 		if !m.Empty && !m.Unique {
-			out = append(out, d.change(Change{Target: name, Source: d.Quote(upserts), On: d.sameKey(m.Table, m.Table, m.Upserts)}))
+			out = append(out, d.change(Change{Target: name, Source: d.rows(m, upserts), On: d.sameKey(m.Table, m.Table, m.Upserts)}))
 		}
 		out = append(out, d.insert(m))
 	}
@@ -86,12 +95,22 @@ func (d *Dialect) Apply(m Merge) []string {
 				set = append(set, Assignment{d.Quote(c.Name), d.staged(m.Table, c)})
 			}
 		}
-		out = append(out, d.change(Change{Target: name, Set: set, Source: d.Quote(updates), On: d.sameKey(m.Table, m.Table, m.Updates)}))
+		out = append(out, d.change(Change{Target: name, Set: set, Source: d.rows(m, updates), On: d.sameKey(m.Table, m.Table, m.Updates)}))
 	}
 	if m.Deletes != nil {
 		c := d.gone(m.Table, m.Synced)
-		c.Source, c.On = d.Quote(deletes), d.sameKey(m.Table, m.Table, m.Deletes)
+		c.Source, c.On = d.rows(m, deletes), d.sameKey(m.Table, m.Table, m.Deletes)
 		out = append(out, d.change(c))
+	}
+	return out
+}
+
+// inline returns what Apply does where the operations are not staged.
+func (d *Dialect) inline(m Merge) (out []Reading) {
+	statements := d.Apply(m)
+	for i, sql := range statements {
+		// The first of two makes room for upserts.
+		out = append(out, Reading{SQL: sql, Keys: m.Deletes != nil || i < len(statements)-1})
 	}
 	return out
 }
@@ -120,7 +139,7 @@ func (d *Dialect) insert(m Merge) string {
 		set = append(set, q+" = "+d.inserted(q))
 	}
 	sql := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s AS s",
-		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), d.Quote(upserts))
+		d.Table(m.Table.Name), strings.Join(columns, ", "), strings.Join(values, ", "), d.rows(m, upserts))
 	if m.Unique && !m.Empty {
 		sql += " " + d.onConflict(d.names(m.Upserts, true), set)
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -20,7 +22,8 @@ var errClosed = errors.New("the writer is closed")
 // empty when the writer first saw it streams straight into the table. All else
 // is staged: upserts, updates and deletes each in a temporary table, numbered
 // in the order of their coming, and merged together when there is enough of it,
-// or something follows that needs the table as it should be.
+// or something follows that needs the table as it should be. Little is held in
+// memory before that.
 type table struct {
 	w    *writer
 	name schema.Name
@@ -41,6 +44,9 @@ type table struct {
 	empty  map[string]emptyStage    // stages that are kept for the next merge
 	seq    int64
 	bytes  int64 // staged
+
+	held      []schema.Batch // before what is staged
+	heldBytes int64
 }
 
 // An emptyStage is a stage without rows, and the table's mode when it was made.
@@ -131,10 +137,15 @@ func (t *table) without(ctx context.Context, column string) error {
 }
 
 func (t *table) write(ctx context.Context, b schema.Batch) error {
-	if b.Op == schema.Truncate || b.Op == schema.Sweep {
-		if err := t.describe(ctx); err != nil || t.found.Table == nil { // no row, no table
-			return err
-		}
+	if err := t.describe(ctx); err != nil {
+		b.Release()
+		return err
+	}
+	if t.found.Table == nil && (b.Op == schema.Truncate || b.Op == schema.Sweep) { // no row, no table
+		return nil
+	}
+	if t.holds(b) {
+		return t.hold(b)
 	}
 	if err := t.ready(ctx); err != nil {
 		b.Release()
@@ -153,10 +164,19 @@ func (t *table) write(ctx context.Context, b schema.Batch) error {
 		b.Release()
 		return nil
 	}
-	if err := t.checkShape(b); err != nil {
+	err := t.checkShape(b)
+	if err == nil {
+		err = t.stageHeld(ctx)
+	}
+	if err != nil {
 		b.Release()
 		return err
 	}
+	return t.put(ctx, b)
+}
+
+// put puts rows into a stage, or into the table itself.
+func (t *table) put(ctx context.Context, b schema.Batch) error {
 	into := map[schema.Op]string{schema.Upsert: upserts, schema.Update: updates, schema.Delete: deletes, schema.Present: present}[b.Op]
 	if b.Op == schema.Upsert && b.Fresh && t.direct(b.Table) {
 		into = ""
@@ -194,10 +214,16 @@ func (t *table) ready(ctx context.Context) error {
 	if err := t.w.session(ctx, t); err != nil {
 		return err
 	}
+	return t.count(ctx, t.session)
+}
+
+// count finds out whether the table is empty, as long as nobody has written to
+// it.
+func (t *table) count(ctx context.Context, s Session) error {
 	if t.counted {
 		return nil
 	}
-	n, err := t.session.Count(ctx, t.w.d.Any(t.name))
+	n, err := s.Count(ctx, t.w.d.Any(t.name))
 	if err != nil {
 		return err
 	}
@@ -207,7 +233,7 @@ func (t *table) ready(ctx context.Context) error {
 
 // direct reports whether fresh rows of a shape may go straight into the table.
 func (t *table) direct(shape *schema.Table) bool {
-	if !t.fresh || t.stages[upserts] != nil || t.stages[updates] != nil || t.stages[deletes] != nil {
+	if !t.fresh || t.staged() {
 		return false
 	}
 	for _, c := range shape.Columns {
@@ -224,6 +250,11 @@ func (t *table) direct(shape *schema.Table) bool {
 		}
 	}
 	return true
+}
+
+// staged reports whether operations are staged.
+func (t *table) staged() bool {
+	return t.stages[upserts] != nil || t.stages[updates] != nil || t.stages[deletes] != nil
 }
 
 // ownStart reports whether c is the column in which a source says when its rows
@@ -252,6 +283,9 @@ func (t *table) checkShape(b schema.Batch) error {
 		}
 		if i >= int(b.Record.NumCols()) {
 			return fmt.Errorf("a batch of %d columns for %d", b.Record.NumCols(), len(b.Table.Columns))
+		}
+		if is, want := b.Record.Column(i).DataType(), c.Type.Arrow(); !arrow.TypeEqual(is, want) {
+			return fmt.Errorf("column %s comes as %s instead of %s", c.Name, is, want)
 		}
 		if (c.Key || t.ownStart(c)) && b.Record.Column(i).NullN() > 0 {
 			return fmt.Errorf("NULL in the key column %s", c.Name)
@@ -381,6 +415,14 @@ func (t *table) endStream(ctx context.Context) error {
 
 // apply brings everything written so far into the table.
 func (t *table) apply(ctx context.Context) error {
+	if len(t.held) > 0 {
+		if err := t.ready(ctx); err != nil {
+			return err
+		}
+		if err := t.stageHeld(ctx); err != nil {
+			return err
+		}
+	}
 	if err := t.endStream(ctx); err != nil {
 		return err
 	}
@@ -392,12 +434,8 @@ func (t *table) apply(ctx context.Context) error {
 	if m.Upserts == nil && m.Updates == nil && m.Deletes == nil {
 		return nil
 	}
-	if x, ok := t.session.(Indexer); ok && !m.Empty {
-		unique, err := x.Index(ctx, t.keyed(m))
-		if err != nil {
-			return err
-		}
-		m.Unique = unique
+	if err := t.index(ctx, t.session, &m); err != nil {
+		return err
 	}
 	statements := append(d.Prepare(m), d.Apply(m)...)
 	for _, stage := range []string{upserts, updates, deletes} {
@@ -425,6 +463,22 @@ func (t *table) apply(ctx context.Context) error {
 	return nil
 }
 
+// index has a merge use an index on the key, if there is one.
+func (t *table) index(ctx context.Context, s Session, m *Merge) (err error) {
+	if x, ok := s.(Indexer); ok && !m.Empty {
+		m.Unique, err = x.Index(ctx, t.keyed(*m))
+	}
+	return err
+}
+
+// finish makes the index of a table that was loaded, if it can.
+func (t *table) finish(ctx context.Context) {
+	if !t.counted || !t.fresh || t.blank || t.found.Table == nil || len(t.found.Table.Key()) == 0 || t.endStream(ctx) != nil || t.w.session(ctx, t) != nil {
+		return
+	}
+	_ = t.index(ctx, t.session, &Merge{Table: t.found.Table, Upserts: t.found.Table})
+}
+
 // keep notes which stages were emptied by a merge and not dropped.
 func (t *table) keep(m Merge) {
 	if t.empty == nil {
@@ -441,7 +495,7 @@ func (t *table) keep(m Merge) {
 func (t *table) small() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.bytes <= smallBytes && (t.stream == nil || t.into != "")
+	return t.bytes+t.heldBytes <= smallBytes && (t.stream == nil || t.into != "")
 }
 
 // keyed returns the table with the key that the staged batches have, and that
@@ -490,8 +544,8 @@ func (t *table) live(ctx context.Context) (int64, error) {
 	return t.session.Count(ctx, t.w.d.Live(t.found.Table))
 }
 
-// free applies what is staged and gives the session up, unless it holds keys
-// for a sweep.
+// free applies what is staged and gives the session up for another table,
+// unless it holds keys for a sweep.
 func (t *table) free(ctx context.Context) error {
 	if t.session == nil || t.stages[present] != nil {
 		return nil
@@ -499,12 +553,23 @@ func (t *table) free(ctx context.Context) error {
 	if err := t.apply(ctx); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	t.drop()
+	var statements []string
+	for stage := range t.empty {
+		statements = append(statements, t.w.d.dropStage(stage))
+	}
+	if statements != nil {
+		if err := t.session.Exec(ctx, statements...); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	t.w.forget(t, t.session)
+	t.session, t.stages, t.empty = nil, nil, nil
 	return nil
 }
 
 // drop gives up what was not applied.
 func (t *table) drop() {
+	release(t.unhold())
 	if t.stream != nil {
 		t.stream.Abort()
 		t.stream = nil
@@ -514,7 +579,7 @@ func (t *table) drop() {
 		t.session = nil
 	}
 	t.stages, t.empty = nil, nil
-	t.w.forget(t)
+	t.w.forget(t, nil)
 }
 
 // sameColumns reports whether batches of two shapes can go into one stream.

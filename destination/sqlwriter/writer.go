@@ -3,9 +3,11 @@ package sqlwriter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +24,10 @@ type Limits struct {
 	// Stage is how many bytes of batches are staged for one table before
 	// they are merged.
 	Stage int64
+
+	// Inline is how many columns the tables may have together of which small
+	// batches are merged in one transaction. 0: the sessions are no Inliners.
+	Inline int
 }
 
 // New returns a writer to db. Its errors name a table only where the call was
@@ -40,10 +46,18 @@ type writer struct {
 	tables   map[schema.Name]*table
 	folded   map[schema.Name]schema.Name // names of migrated tables by their lower case, if the dialect folds it
 	sessions []*table                    // those that have one
+	spare    []Session                   // that tables have given up
 	err      error                       // the first error of a write: nothing may follow it
+
+	held     atomic.Int64 // bytes, of all tables
+	inlining sync.Mutex   // held while inliner is used
+	inliner  Session      // nil: not needed yet
 }
 
-var _ destination.Writer = (*writer)(nil)
+var (
+	_ destination.Writer   = (*writer)(nil)
+	_ destination.Finisher = (*writer)(nil)
+)
 
 func (w *writer) table(name schema.Name) *table {
 	w.mu.Lock()
@@ -183,15 +197,48 @@ func (w *writer) Flush(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	slices.SortFunc(all, func(a, b *table) int { return compare(a.name, b.name) })
-	large := slices.DeleteFunc(slices.Clone(all), (*table).small)
-	small := slices.DeleteFunc(all, func(t *table) bool { return slices.Contains(large, t) })
-	if err := flush(ctx, small, smallAtOnce); err != nil {
-		return w.failed(err)
+	var held, small, large []*table
+	for _, t := range all {
+		switch {
+		case t.heldColumns() > 0:
+			held = append(held, t)
+		case t.small():
+			small = append(small, t)
+		default:
+			large = append(large, t)
+		}
 	}
-	if err := flush(ctx, large, 1); err != nil {
+	err := flush(ctx, small, smallAtOnce)
+	if err == nil {
+		err = flush(ctx, large, 1)
+	}
+	if err == nil {
+		err = w.together(ctx, held)
+	}
+	if err == nil {
+		err = flush(ctx, held, smallAtOnce) // what is left of it
+	}
+	if err != nil {
 		return w.failed(err)
 	}
 	return nil
+}
+
+// Finish makes the indexes that merges will want of tables that were loaded. What
+// is made once all rows are there is far cheaper than with each row, and the
+// first merge, which changes wait for, need not make it.
+func (w *writer) Finish(ctx context.Context) {
+	if w.broken() != nil {
+		return
+	}
+	w.mu.Lock()
+	all := slices.Collect(maps.Values(w.tables))
+	w.mu.Unlock()
+	for _, t := range all {
+		t.mu.Lock()
+		t.finish(ctx)
+		t.mu.Unlock()
+	}
 }
 
 const (
@@ -236,6 +283,17 @@ func (w *writer) Close() error {
 		t.drop()
 		t.mu.Unlock()
 	}
+	w.inlining.Lock()
+	defer w.inlining.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.inliner != nil {
+		w.spare = append(w.spare, w.inliner)
+	}
+	for _, s := range w.spare {
+		s.Close()
+	}
+	w.spare, w.inliner = nil, nil
 	return w.db.Close()
 }
 
@@ -265,19 +323,30 @@ func (w *writer) session(ctx context.Context, t *table) error {
 	if x, ok := w.db.(Settler); ok && idle != nil {
 		x.Settle(ctx)
 	}
-	s, err := w.db.Session(ctx)
-	if err != nil {
-		return err
+	w.mu.Lock()
+	if n := len(w.spare); n > 0 {
+		t.session, w.spare = w.spare[n-1], w.spare[:n-1]
 	}
-	t.session = s
+	w.mu.Unlock()
+	if t.session == nil {
+		s, err := w.db.Session(ctx)
+		if err != nil {
+			return err
+		}
+		t.session = s
+	}
 	w.mu.Lock()
 	w.sessions = append(w.sessions, t)
 	w.mu.Unlock()
 	return nil
 }
 
-func (w *writer) forget(t *table) {
+// forget is told that t has no session, and which is to spare; nil: none.
+func (w *writer) forget(t *table, spare Session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if spare != nil {
+		w.spare = append(w.spare, spare)
+	}
 	w.sessions = slices.DeleteFunc(w.sessions, func(o *table) bool { return o == t })
 }

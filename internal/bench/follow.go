@@ -7,40 +7,72 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// accounts is a table that is written to while connections follow it.
+// written is a million rows in so many tables of accounts, which are written to
+// while connections follow them.
+type written int
+
 const (
-	accounts = `create table account (id bigint primary key, name text, balance numeric(12,2), note text, changed timestamptz default now());
-		insert into account select i, 'account ' || i, i / 7.0, md5(i::text) from generate_series(1, 1000000) i`
-	accountChange = `\set id random(1, 999990)
-update account set balance = balance + 1, changed = now() where id between :id and :id + 9;
-`
 	changesPerSecond = 1000
 	followFor        = time.Minute
+	manyTables       = 50
 )
+
+// table returns the name of one of the tables, by its number or a variable of
+// pgbench.
+func (n written) table(which string) string {
+	if n == 1 {
+		return "account"
+	}
+	return "account_" + which
+}
+
+func (n written) rows() int { return 1_000_000 / int(n) }
+
+// made returns the statements that make the tables.
+func (n written) made() (statements []string) {
+	for i := range int(n) {
+		t := n.table(strconv.Itoa(i + 1))
+		statements = append(statements,
+			"create table "+t+" (id bigint primary key, name text, balance numeric(12,2), note text, changed timestamptz default now())",
+			fmt.Sprintf("insert into %s select i, 'account ' || i, i / 7.0, md5(i::text) from generate_series(1, %d) i", t, n.rows()))
+	}
+	return statements
+}
+
+// changes is what pgbench runs: ten rows of one table change at a time.
+func (n written) changes() string {
+	return fmt.Sprintf(`\set t random(1, %d)
+\set id random(1, %d)
+update %s set balance = balance + 1, changed = now() where id between :id and :id + 9;
+`, int(n), n.rows()-10, n.table(":t"))
+}
 
 // followIntoDuckDB and followIntoPostgres measure how long it takes from a
 // commit at the source until it can be read in the destination, with a thousand
-// changes a second all over a table of a million rows.
-func followIntoDuckDB(ctx context.Context, b *bench) ([]figure, error) {
-	return follow(ctx, b, "duckdb", func(string) (map[string]any, error) {
-		return map[string]any{"path": b.path("follow.duckdb")}, nil
-	})
+// changes a second all over a million rows.
+func followIntoDuckDB(tables written) func(context.Context, *bench) ([]figure, error) {
+	return func(ctx context.Context, b *bench) ([]figure, error) {
+		return follow(ctx, b, tables, "duckdb", func(string) (map[string]any, error) {
+			return map[string]any{"path": b.path(fmt.Sprintf("follow%d.duckdb", tables))}, nil
+		})
+	}
 }
 
-func followIntoPostgres(ctx context.Context, b *bench) ([]figure, error) {
-	return follow(ctx, b, "postgres_warehouse", func(db string) (map[string]any, error) {
-		to, err := b.target(ctx, db)
-		return configOf(to), err
-	})
+func followIntoPostgres(tables written) func(context.Context, *bench) ([]figure, error) {
+	return func(ctx context.Context, b *bench) ([]figure, error) {
+		return follow(ctx, b, tables, "postgres_warehouse", func(db string) (map[string]any, error) {
+			to, err := b.target(ctx, db)
+			return configOf(to), err
+		})
+	}
 }
 
-func follow(ctx context.Context, b *bench, service string, target func(db string) (map[string]any, error)) (figures []figure, err error) {
-	db, err := b.changing(ctx)
+func follow(ctx context.Context, b *bench, tables written, service string, target func(db string) (map[string]any, error)) (figures []figure, err error) {
+	db, err := b.changing(ctx, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +80,7 @@ func follow(ctx context.Context, b *bench, service string, target func(db string
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.serve(ctx, service)
+	s, err := b.serve(ctx, fmt.Sprintf("%s%d", service, tables))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +96,7 @@ func follow(ctx context.Context, b *bench, service string, target func(db string
 	if err != nil {
 		return nil, err
 	}
-	if err := b.change(ctx, db, followFor); err != nil {
+	if err := b.change(ctx, db, tables, followFor); err != nil {
 		return nil, err
 	}
 	least := int64(changesPerSecond * followFor.Seconds() * 0.95)
@@ -87,8 +119,8 @@ func follow(ctx context.Context, b *bench, service string, target func(db string
 	}, err
 }
 
-// changing returns the URL of a database with the table of accounts alone.
-func (b *bench) changing(ctx context.Context) (string, error) {
+// changing returns the URL of a database with the tables of accounts alone.
+func (b *bench) changing(ctx context.Context, tables written) (string, error) {
 	admin, err := b.admin(ctx)
 	if err != nil {
 		return "", err
@@ -99,13 +131,13 @@ func (b *bench) changing(ctx context.Context) (string, error) {
 		return "", err
 	}
 	db := withDatabase(admin, name)
-	return db, psql(ctx, db, strings.Split(accounts, ";\n")...)
+	return db, psql(ctx, db, tables.made()...)
 }
 
 // change changes rows of accounts for a time.
-func (b *bench) change(ctx context.Context, db string, lasts time.Duration, more ...string) error {
+func (b *bench) change(ctx context.Context, db string, tables written, lasts time.Duration, more ...string) error {
 	script := b.path("change.sql")
-	if err := os.WriteFile(script, []byte(accountChange), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(tables.changes()), 0o600); err != nil {
 		return err
 	}
 	args := append([]string{"-n", "-c", "4", "-f", script}, more...)
@@ -139,7 +171,25 @@ func (b *bench) serve(ctx context.Context, folder string) (*serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &serving{"http://" + addr, cmd.Process.Pid, func() error { return cmd.Process.Signal(syscall.SIGTERM) }}, nil
+	return &serving{"http://" + addr, cmd.Process.Pid, func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		return ended(ctx, cmd.Process)
+	}}, nil
+}
+
+// ended waits for the end of a process, so that the next benchmark can have what
+// it has.
+func ended(ctx context.Context, p *os.Process) error {
+	for !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // stays makes a destination and a connection into it that stays on with db,

@@ -84,7 +84,7 @@ func twoConnections(ctx context.Context, b *bench) ([]figure, error) {
 	for range turns {
 		for _, n := range []int{1, 2} {
 			to := b.path("connections.duckdb")
-			u, got, err := b.sync(ctx, fmt.Sprintf("%s&connections=%d", db, n), "duckdb:"+to, "--table", "public.lineitem")
+			u, got, err := b.sync(ctx, db, "duckdb:"+to, "--table", "public.lineitem", "--connections", strconv.Itoa(n))
 			if err != nil {
 				return nil, err
 			}

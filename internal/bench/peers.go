@@ -180,7 +180,7 @@ func (b *bench) peerTurn(ctx context.Context, there []peer, took []taken, turn i
 		return err
 	}
 	var err error
-	if w.source, err = b.changing(ctx); err != nil {
+	if w.source, err = b.changing(ctx, 1); err != nil {
 		return err
 	}
 	if w.target, err = b.target(ctx, w.source); err != nil {
@@ -195,7 +195,7 @@ func (b *bench) peerTurn(ctx context.Context, there []peer, took []taken, turn i
 			there[i].load, took[i] = nil, taken{}
 		}
 	}
-	if err := b.change(ctx, w.source, 0, "-t", "5"); err != nil {
+	if err := b.change(ctx, w.source, 1, 0, "-t", "5"); err != nil {
 		return err
 	}
 	for i := range there {
@@ -212,7 +212,7 @@ func (b *bench) peerTurn(ctx context.Context, there []peer, took []taken, turn i
 		_ = psql(context.WithoutCancel(ctx), w.source, "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database() and not active")
 	}()
 	w.since = time.Now().UTC().Add(-time.Second).Format(time.RFC3339)
-	if err := b.change(ctx, w.source, 0, "-t", strconv.Itoa(peerChanges/4)); err != nil {
+	if err := b.change(ctx, w.source, 1, 0, "-t", strconv.Itoa(peerChanges/4)); err != nil {
 		return err
 	}
 	out, err := exec.CommandContext(ctx, "psql", "-Atq", "-d", w.source, "-c", "select pg_current_wal_lsn()").Output()

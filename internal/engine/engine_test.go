@@ -235,7 +235,7 @@ func TestCanceledSync(t *testing.T) {
 		}
 		w.check(w.engine.CancelSync(ctx, "c")) // none runs
 		w.want(0)
-		w.pass(w.get("c").DueAt.Sub(time.Now()) + time.Minute)
+		w.pass(time.Until(w.get("c").DueAt) + time.Minute)
 		if s := w.want(1); s[0].state != "2" {
 			t.Errorf("the next began with %q", s[0].state)
 		}

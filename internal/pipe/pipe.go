@@ -191,6 +191,9 @@ func (o *output) run(ctx context.Context) error {
 	if ferr := o.plan.Writer.Flush(ctx); ferr != nil {
 		return fmt.Errorf("write: %w", ferr)
 	}
+	if f, ok := o.plan.Writer.(destination.Finisher); ok {
+		f.Finish(ctx)
+	}
 	return err
 }
 

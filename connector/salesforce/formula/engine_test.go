@@ -106,12 +106,10 @@ var columnTypes = map[string]string{
 func (c *engineCase) run(t *testing.T, db *sql.DB) (compared int) {
 	for _, zero := range []bool{true, false} {
 		o := &Object{Name: "Row", Table: "r", Fields: []Field{{Name: "Id", Type: "id", Column: "id"}}}
-		var columns []string
 		for _, f := range flat(c.Fields) {
 			field := Field{Name: f.Name + "__c", Type: engineTypes[f.Type], Formula: f.Formula, Zero: zero}
 			if f.Formula == "" {
 				field.Column = strings.ToLower(f.Name) + "_c"
-				columns = append(columns, field.Column)
 			}
 			o.Fields = append(o.Fields, field)
 		}

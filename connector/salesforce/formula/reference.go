@@ -153,8 +153,6 @@ func (c *compiler) number(v value, f *Field) value {
 	return v
 }
 
-func (v value) inDouble2() string { return "CAST(" + v.sql + " AS DOUBLE PRECISION)" }
-
 // location returns the place that two columns have.
 func (c *compiler) location(r row, f *Field) (value, error) {
 	v := value{kind: place, strict: true}
