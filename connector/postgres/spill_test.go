@@ -43,7 +43,7 @@ var spillChanges = [][]string{
 	{"insert into item values (100, 'new', 'x')", "update item set name = 'kept' where id < 5", "delete from item where id = 6", "update item set id = 200 where id = 7"},
 	{"update event set day = 3 - day where id < 4", "delete from event where id > 17", "insert into item select g, 'many', repeat('m', 500) from generate_series(300, 400) g"},
 	{"alter table item add extra int", "update item set extra = id where id % 3 = 0", "truncate event", "insert into event values (1, 1, 'again')"},
-	{"create table other (id int primary key)", "insert into other values (1), (2)", "alter table item rename name to title", "update item set title = 'last' where id = 2"},
+	{"create table other (id int primary key)", "insert into item values (500, 'then', null)", "insert into other values (1), (2)", "alter table item rename name to title", "update item set title = 'last' where id = 2"},
 	{"alter table item alter extra type bigint", "update item set extra = 5000000000 where id = 3", "begin; insert into item select g, 'large', repeat('l', 3000) from generate_series(1000, 1200) g; savepoint a; delete from item where id < 5; rollback to a; commit"},
 }
 
