@@ -139,6 +139,16 @@ type Env struct {
 	Now      func() time.Time // nil: time.Now
 	Memory   int64            // bytes that the source's own buffers may take; 0: 64 MiB
 
+	// Folder is where a source may keep files from one sync to the next. It is
+	// the connection's own and goes with it, and need not be there yet.
+	// Another server may not have it. "": nothing can be kept.
+	Folder      string
+	FolderBytes int64 // that the files may take; 0: 16 GiB
+
+	// Connections is how many connections a database source may read tables
+	// with at a time. 0: as many as it thinks fit.
+	Connections int
+
 	// Trusts reports whether somebody has approved the server certificate
 	// with this hash (see [setup.Certificate]). nil: nobody has.
 	Trusts func(hash string) bool
@@ -260,6 +270,10 @@ type Request struct {
 	// warnings, errors or logs. nil: there are none.
 	Hidden func(table schema.Name, column string) bool
 
+	// Called says what a table, and columns of it, are called in the
+	// destination, for sources that write of them. nil: as nobody knows.
+	Called func(table schema.Name) (name schema.Name, column func(string) string)
+
 	// Start is when the sync began: rows get it as their synced time.
 	Start time.Time
 
@@ -278,6 +292,11 @@ type Request struct {
 	// then makes the checkpoint that is due and returns what comes of it. nil:
 	// never. Sources that do not go on end when a Checkpoint fails.
 	Stop <-chan struct{}
+
+	// StopAtGap asks a source whose log has a gap, so that it would have to
+	// find by other means what has changed, to change nothing and return a
+	// [setup.Problem]. Sources without such a log do not look at it.
+	StopAtGap bool
 
 	// Reached is told by a Source that goes on, from one goroutine, that
 	// the next Checkpoint covers all that was committed at the source until a
@@ -312,6 +331,11 @@ type Output interface {
 	// was sent before the call. It returns when all of that is durable in
 	// the destination and the state is saved.
 	Checkpoint(ctx context.Context, state any) error
+
+	// Note saves a state as Checkpoint does, but makes nothing durable: state
+	// says no more of what was sent in this sync than the one that was saved
+	// before it. It is for what must be known before rows are sent.
+	Note(ctx context.Context, state any) error
 
 	// Fail reports that a table cannot be read now, by the error's own
 	// account, while the others go on. Rows already sent stay. The state

@@ -33,12 +33,26 @@ type Keeper interface {
 	Release(ctx context.Context, state json.RawMessage, force bool) (what string, err error)
 }
 
+// A Spiller is a Keeper that can take what its server keeps into [Env.Folder].
+type Spiller interface {
+	Keeper
+
+	// Spill moves what the server keeps, as far as it had come when Spill
+	// began, into files, and has the server forget it once they are on disk.
+	// The next Sync with state, or with a later one, applies them before it
+	// goes on with the server; if they are gone or damaged then, it brings
+	// everything up to date by other means. No Sync may run meanwhile. It
+	// returns how many bytes were moved, of which all are good even if an
+	// error, or the end of ctx, kept it from the rest.
+	Spill(ctx context.Context, state json.RawMessage) (moved int64, err error)
+}
+
 // A Backlog is what a source's server keeps back.
 type Backlog struct {
 	What     string        // in words for people, such as "replication slot penstock_1"; "": nothing is kept
 	Retained int64         // bytes
 	Limit    int64         // at how many bytes the server itself lets go of it; 0: never
-	Free     int64         // bytes that the server's disk has left; 0: not known
-	Lag      time.Duration // how old the first change is that was not read yet; 0: not known
+	Lag      time.Duration // how old the first change that was not read yet is at least; 0: not known
 	Lost     bool          // the server has let go of it
+	Spilled  int64         // bytes in files, see [Spiller]
 }

@@ -15,3 +15,17 @@ func ReadState(state json.RawMessage, v any) error {
 	}
 	return nil
 }
+
+// ForgetIn does the Forget of a [Forgetter] whose state is an S: read decodes
+// it, and forget takes out what it says of the tables, and reports whether it
+// said anything.
+func ForgetIn[S any](state json.RawMessage, read func(json.RawMessage) (S, error), forget func(S) bool) (json.RawMessage, error) {
+	s, err := read(state)
+	if err != nil {
+		return nil, err
+	}
+	if !forget(s) {
+		return state, nil
+	}
+	return json.Marshal(s)
+}

@@ -80,7 +80,7 @@ type Options struct {
 // are applied in the order in which they are made.
 //
 // A table has the columns of the source, [schema.RowID] if the source gives
-// it no key, then the system columns of its [schema.Mode], which are the
+// it no other key, then the system columns of its [schema.Mode], which are the
 // writer's own to fill: batches do not have them. Only in history mode may a
 // batch of upserts, updates or deletes have [schema.Start], not as a part of
 // the key, where the source knows when its rows changed.

@@ -15,7 +15,7 @@ import (
 const (
 	Synced  = "_fivetran_synced"  // UTC_DATETIME: start of the sync that last wrote the row
 	Deleted = "_fivetran_deleted" // BOOLEAN: the row is gone from the source
-	RowID   = "_fivetran_id"      // STRING: key of a table that has none: a hash of the row's values
+	RowID   = "_fivetran_id"      // STRING: key of a table that has none: a hash of the row's values. A source gives it where other tables refer to it
 
 	// The columns of history mode. Start is part of the key there.
 	Active = "_fivetran_active" // BOOLEAN: this is the row's current version
@@ -87,6 +87,9 @@ type Column struct {
 func (c Column) IsStart() bool {
 	return c.Name == Start && c.Type.Kind == Instant && !c.Key
 }
+
+// IsRowID reports whether c is the [RowID] that a source gives itself.
+func (c Column) IsRowID() bool { return c.Name == RowID && c.Type.Kind == String && c.Key }
 
 // A Table is a table as a source offers it or as a destination has it.
 type Table struct {

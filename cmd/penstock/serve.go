@@ -61,6 +61,7 @@ type serveCmd struct {
 	Syncs         int        `default:"4" help:"How many syncs may run at once."`
 	Followers     int        `default:"16" help:"How many syncs of continuous connections may stay on with their sources, beside those."`
 	Memory        byteSize   `default:"512MiB" help:"What each sync may take of memory."`
+	Spill         byteSize   `default:"16GiB" help:"What files of changes may take, for each connection that moves what its source keeps back into files (at_log_limit SPILL). They are in the data folder." placeholder:"BYTES"`
 	RateLimits    bool       `default:"true" negatable:"" help:"Limit requests as Fivetran does, and wrong API keys; see docs/operation.md."`
 	LogFormat     string     `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel      slog.Level `default:"info" help:"debug, info, warn or error."`
@@ -154,6 +155,7 @@ func (c *serveCmd) open(ctx context.Context, services []connector.Service) (_ *p
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	r := runner.New(runner.Config{
 		Store: p.store, Connectors: services, Destinations: targets, Endpoints: c.Endpoint, Secrets: secretsmanager.New(policy, c.Endpoint), Memory: int64(c.Memory), Log: p.log,
+		Files: filepath.Join(c.Data, "logs"), FileBytes: int64(c.Spill),
 	})
 	p.engine = engine.New(engine.Config{Store: p.store, Runner: r, Concurrency: c.Syncs, Followers: c.Followers, Log: p.log, Metrics: metrics})
 	sender, logs := webhook.NewSender(policy), logship.NewSender(policy, c.Endpoint)

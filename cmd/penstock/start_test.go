@@ -67,6 +67,7 @@ type noLedger struct{}
 
 func (noLedger) State(context.Context) (json.RawMessage, error)  { return nil, nil }
 func (noLedger) SetState(context.Context, json.RawMessage) error { return nil }
+func (noLedger) Note(context.Context, json.RawMessage) error     { return nil }
 
 // What a source says of when its rows changed becomes their versions, however
 // often it is sent, and makes no difference where no versions are kept.

@@ -35,6 +35,7 @@ type syncCmd struct {
 	Schema      string   `help:"Destination schema. Default: the source's own schema names, or the service's id."`
 	State       string   `help:"File that remembers how far the sync got: the next one with it reads only what changed." placeholder:"FILE"`
 	Memory      byteSize `default:"512MiB" help:"What the sync may take of memory, the destination's engine included."`
+	Connections int      `help:"How many connections to a database source may read tables at a time. Default: as many as the source thinks fit." placeholder:"N"`
 	Endpoint    string   `help:"Read the vendor's API at this address instead of the vendor's own." placeholder:"URL"`
 	JSON        bool     `help:"Print the summary as JSON."`
 	Profile     string   `hidden:"" help:"Write a CPU profile to this file."`
@@ -62,7 +63,7 @@ func (c *syncCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	src, service, err := openSource(c.Source, connector.Env{Endpoint: c.Endpoint, Memory: share.Source})
+	src, service, err := openSource(c.Source, connector.Env{Endpoint: c.Endpoint, Memory: share.Source, Connections: c.Connections})
 	if err != nil {
 		return err
 	}
@@ -211,6 +212,10 @@ func (l *fileLedger) State(context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	return l.rows.unwrap(b, l.source)
+}
+
+func (l *fileLedger) Note(ctx context.Context, state json.RawMessage) error {
+	return l.SetState(ctx, state)
 }
 
 func (l *fileLedger) SetState(_ context.Context, state json.RawMessage) error {

@@ -92,7 +92,7 @@ func (m *Model) clone() *Model {
 
 // A fault is the event at which a Model breaks, and what is left afterwards.
 type fault struct {
-	at  int // index of the event; -1: the first Checkpoint
+	at  int // index of the event; -1: the first Checkpoint that is no Note
 	how outcome
 	hit bool
 }
@@ -105,11 +105,12 @@ const (
 	saved outcome = "all is kept and saved"
 )
 
-// An event is a call of Write or Checkpoint.
+// An event is a call of Write, Checkpoint or Note.
 type event struct {
 	op    schema.Op
-	table schema.Name // "": a Checkpoint
+	table schema.Name // "": a Checkpoint or a Note
 	rows  int64
+	note  bool // a Note, which is one without rows
 }
 
 func (e event) String() string {
@@ -135,7 +136,7 @@ func (m *Model) do(e event, apply func() error) error {
 	if m.broken {
 		return errBroken
 	}
-	checkpoint := e.table.Table == ""
+	checkpoint := e.table.Table == "" && !e.note
 	f := m.fault
 	hit := f != nil && (f.at == len(m.events) || f.at < 0 && checkpoint)
 	m.events = append(m.events, e)
@@ -154,6 +155,10 @@ func (m *Model) do(e event, apply func() error) error {
 		m.State, m.tables = m.durable.State, m.durable.tables
 	case kept:
 		m.State = state
+	case saved:
+		if e.note {
+			m.tables = m.durable.tables
+		}
 	}
 	return errBroken
 }
@@ -167,7 +172,7 @@ func (m *Model) Write(ctx context.Context, b schema.Batch) error {
 	if b.Table == nil {
 		return errors.New("a batch without a table")
 	}
-	return m.do(event{b.Op, b.Table.Name, b.Rows()}, func() error {
+	return m.do(event{op: b.Op, table: b.Table.Name, rows: b.Rows()}, func() error {
 		if !m.request[b.Table.Name] {
 			return fmt.Errorf("a batch of %s, which was not asked for", b.Table.Name)
 		}
@@ -188,6 +193,17 @@ func (m *Model) Write(ctx context.Context, b schema.Batch) error {
 
 // Checkpoint implements [connector.Output].
 func (m *Model) Checkpoint(ctx context.Context, state any) error {
+	return m.save(ctx, event{}, state, func() { m.durable = m.clone() })
+}
+
+// Note implements [connector.Output]. It breaks where a Checkpoint may, and then
+// only the state is saved.
+func (m *Model) Note(ctx context.Context, state any) error {
+	return m.save(ctx, event{note: true}, state, func() { m.durable.State = m.State })
+}
+
+// save makes a state the last one; durable notes what that makes of m.durable.
+func (m *Model) save(ctx context.Context, e event, state any, durable func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -195,10 +211,10 @@ func (m *Model) Checkpoint(ctx context.Context, state any) error {
 	if err != nil {
 		return fmt.Errorf("encode the state: %w", err)
 	}
-	return m.do(event{}, func() error {
+	return m.do(e, func() error {
 		m.State = js
 		if m.fault != nil {
-			m.durable = m.clone()
+			durable()
 		}
 		return nil
 	})

@@ -24,6 +24,7 @@ func (n *nothing) Write(_ context.Context, b schema.Batch) error {
 	return nil
 }
 func (*nothing) Checkpoint(context.Context, any) error { return nil }
+func (*nothing) Note(context.Context, any) error       { return nil }
 func (*nothing) Progress(schema.Name, int64)           {}
 
 // 100,000 pulses over the network of this machine in pages of 100, scanned
@@ -36,8 +37,8 @@ func BenchmarkPulses(b *testing.B) {
 	raw := []byte(`{"schema":"s","api_key":"` + simulator.DefaultKey + `"}`)
 	var pulse schema.Table
 	for _, t := range tables {
-		if t.name == "pulse" {
-			pulse = t.schema()
+		if t.Name.Table == "pulse" {
+			pulse = t
 		}
 	}
 	var rows int64

@@ -22,23 +22,18 @@
 // may be spread over several syncs.
 //
 // Rows that a whole reading did not meet are marked as deleted at its end.
-// That is done only if no list became shorter under way, as rows may slip from
-// one page to another then. Rows in the look-back that are gone are marked as
+// A list that becomes shorter under way is read again, as rows may have slipped
+// from one page to another; if that goes on, nothing of it is marked. Rows in the look-back that are gone are marked as
 // deleted in each sync. The audit log is never: its events only expire.
 //
 // # Rows that belong to others
 //
 // Elements of a list in a user or a high five have the key (index, parent).
-// When a list has become shorter, the keys beyond its end are deleted; the
-// state keeps how long the lists in the look-back were.
-//
-// The parts of a check-in (check_in_answer, check_in_comment, check_in_goal,
-// check_in_accomplishment) have no key, so the only way to be rid of one that
-// was edited or removed is to read them all and have the rest marked as
-// deleted. The state keeps hashes of the parts of recent check-ins: where
-// parts were only added they are sent; where one changed nothing is sent, and
-// all check-ins are read again, in the same sync if it takes less than a
-// quarter of an hour. At no time are there both versions of a part.
+// When a list has become shorter, the keys beyond its end are deleted. The
+// parts of a check-in (check_in_answer, check_in_comment, check_in_goal,
+// check_in_accomplishment) have no key: where one was edited or removed all
+// check-ins are read anew, in the same sync if it takes less than a quarter of
+// an hour. At no time are there both versions of a part.
 package fifteenfive
 
 import (
@@ -97,9 +92,7 @@ func service(budget *rest.Budget) connector.Service {
 // A source is one 15Five account.
 type source struct {
 	client *rest.Client
-
-	details int // read between two checkpoints
-	pages   int // the same
+	api    *rest.API
 }
 
 func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source, error) {
@@ -121,7 +114,7 @@ func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source,
 	h := env.HTTP
 	if h == nil { // a connection for each of the requests that are made at a time
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = ahead
+		t.MaxIdleConnsPerHost = rest.Ahead
 		h = &http.Client{Transport: t}
 	}
 	client := &rest.Client{
@@ -129,7 +122,7 @@ func open(raw json.RawMessage, env connector.Env, budget *rest.Budget) (*source,
 		// The key as it is: vendor's documentation as quoted by Sling's (2026).
 		Auth: rest.Header("Authorization", strings.TrimSpace(cfg.APIKey)),
 	}
-	return &source{client: client, details: 200, pages: 100}, nil
+	return &source{client: client, api: &rest.API{Roots: []*rest.Resource{{Lists: lists()}}, Every: 100}}, nil
 }
 
 // Close implements [connector.Source].
@@ -141,11 +134,25 @@ func (s *source) Close() error {
 // Tables implements [connector.Source]. It needs no request: what a key may
 // not read shows when it is read.
 func (s *source) Tables(context.Context, func(setup.Warning)) ([]schema.Table, error) {
-	var out []schema.Table
-	for _, t := range tables {
-		out = append(out, t.schema())
+	return s.api.Tables(), nil
+}
+
+// Sync implements [connector.Source].
+func (s *source) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
+	err := s.api.Sync(ctx, s.client, req, out)
+	switch p := keyProblem(err); {
+	case p != nil:
+		return p
+	case rest.Status(err) == http.StatusForbidden:
+		return &setup.Problem{Code: "permission_denied", Message: noAccess}
 	}
-	return out, nil
+	return err
+}
+
+// Forget implements [connector.Forgetter]. The tables of one list are read
+// together.
+func (s *source) Forget(state json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
+	return s.api.Forget(state, tables)
 }
 
 // Titles of the setup tests.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -23,39 +25,31 @@ func TestForget(t *testing.T) {
 	src := account(t, sim, simulator.DefaultKey)
 	m := clocked(sim)
 	mustSync(t, m, src)
-	var before state
-	if err := json.Unmarshal(m.State, &before); err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range paths {
-		for _, table := range e.tables {
+	for _, l := range lists() {
+		path, _, _ := strings.Cut(l.Path, "?")
+		for _, table := range filledBy(l) {
 			raw, err := src.Forget(m.State, []schema.Name{{Table: table}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			var after state
-			if err := json.Unmarshal(raw, &after); err != nil {
-				t.Fatal(err)
+			want := progress(t, m.State)
+			if delete(want, path); len(want) != len(lists())-1 {
+				t.Errorf("nothing is known of %s", path)
 			}
-			want := map[string]*progress{}
-			for path, p := range before.Paths {
-				if want[path] = p; path == e.path {
-					want[path] = &progress{}
-				}
-			}
-			if diff := cmp.Diff(want, after.Paths); diff != "" {
+			if diff := cmp.Diff(want, progress(t, raw)); diff != "" {
 				t.Errorf("without %s (-want +got)\n%s", table, diff)
 			}
 		}
 	}
-	for _, p := range before.Paths {
-		p.Tables, p.Reading = nil, nil
+	before := progress(t, m.State)
+	for _, p := range before {
+		delete(p, "tables")
 	}
-	never, err := json.Marshal(before)
+	never, err := json.Marshal(map[string]any{"resources": before})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if known, err := connector.Knows(src, never, schema.Name{Table: paths[0].tables[0]}); known || err != nil {
+	if known, err := connector.Knows(src, never, schema.Name{Table: "feature"}); known || err != nil {
 		t.Errorf("a table that was never read is known: %v", err)
 	}
 	if raw, err := src.Forget(m.State, []schema.Name{{Table: "no_such"}}); err != nil || string(raw) != string(m.State) {
@@ -91,11 +85,11 @@ func TestTablesReadAgain(t *testing.T) {
 		}},
 		{"blocked in mid-read", func(t *testing.T, m *modelOf, table string) {
 			m.sim.Advance(9 * day) // all is read as a whole
-			m.src.details, m.src.pages = 1, 1
+			m.src.api.Every = 1
 			m.stop(t, table)
 			m.sync(t, table)
 			m.sim.Advance(26 * time.Hour)
-			m.src.details, m.src.pages = 100, 100
+			m.src.api.Every = 100
 		}},
 	} {
 		for _, table := range []string{"company_group_id", "pulse", "high_five_receiver", "check_in_answer", "one_on_one", "answer"} {
@@ -128,12 +122,7 @@ type modelOf struct {
 func (m *modelOf) sync(t *testing.T, blocked string) {
 	t.Helper()
 	if m.State != nil {
-		var st state
-		if err := json.Unmarshal(m.State, &st); err != nil {
-			t.Fatal(err)
-		}
-		st.Paths["report"].Requests = 90_000
-		m.State, _ = json.Marshal(st)
+		manyCheckIns(t, m.Model)
 	}
 	if err := m.SyncTables(context.Background(), m.src, func(t schema.Table) bool { return t.Table != blocked }); err != nil {
 		t.Fatal(err)
@@ -164,25 +153,31 @@ func TestPausedPath(t *testing.T) {
 	sim := company(simulator.Options{})
 	m := &modelOf{Model: clocked(sim), sim: sim, src: account(t, sim, simulator.DefaultKey)}
 	m.sync(t, "")
-	var before, after state
-	if err := json.Unmarshal(m.State, &before); err != nil {
-		t.Fatal(err)
-	}
+	before := progress(t, m.State)["pulse/"]
 	m.pause(t, "pulse")
-	if err := json.Unmarshal(m.State, &after); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(before.Paths["pulse"], after.Paths["pulse"]); diff != "" {
+	if diff := cmp.Diff(before, progress(t, m.State)["pulse/"]); diff != "" || before == nil {
 		t.Errorf("progress (-before +after)\n%s", diff)
 	}
 }
 
-// stop fills all tables, and stops while it reads those of a table's path; at
-// the end of the path before where that has no checkpoint inside.
+// filledBy returns the tables that a list fills.
+func filledBy(l *rest.Resource) []string {
+	var names []string
+	for _, t := range l.Tables {
+		names = append(names, t.Name)
+		for _, c := range t.Children {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// stop fills all tables, and stops while it reads the list that fills one; at
+// the end of the list before where that has no checkpoint inside.
 func (m *modelOf) stop(t *testing.T, table string) {
 	t.Helper()
-	at := paths[slices.IndexFunc(paths, func(e *path) bool { return slices.Contains(e.tables, table) })]
-	if err := m.Sync(context.Background(), stopping{m.src, at.path}); !errors.Is(err, errStop) && at.objects {
+	at := slices.IndexFunc(lists(), func(l *rest.Resource) bool { return slices.Contains(filledBy(l), table) })
+	if err := m.Sync(context.Background(), stopping{m.src, at}); !errors.Is(err, errStop) && lists()[at].Each != "" {
 		t.Fatalf("the sync was not stopped: %v", err)
 	}
 }
@@ -191,23 +186,29 @@ var errStop = errors.New("stop")
 
 type stopping struct {
 	connector.Source
-	path string
+	list int
 }
 
 func (s stopping) Sync(ctx context.Context, req connector.Request, out connector.Output) error {
-	return s.Source.Sync(ctx, req, &stopped{out, s.path})
+	return s.Source.Sync(ctx, req, &stopped{out, s.list})
 }
 
 type stopped struct {
 	connector.Output
-	path string
+	list int
 }
 
 func (s *stopped) Checkpoint(ctx context.Context, st any) error {
 	if err := s.Output.Checkpoint(ctx, st); err != nil {
 		return err
 	}
-	if st.(*state).Paths[s.path].Reading != nil {
+	var at struct {
+		Round *struct{ Lists, After int }
+	}
+	if raw, err := json.Marshal(st); err != nil || json.Unmarshal(raw, &at) != nil {
+		return errors.Join(err, errors.New("the state is none"))
+	}
+	if at.Round != nil && at.Round.Lists == s.list && (at.Round.After > 0 || lists()[s.list].Each == "") {
 		return errStop
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/connector/fifteenfive/simulator"
+	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -99,27 +100,31 @@ func mustSync(t *testing.T, m *connectortest.Model, s *source) {
 	}
 }
 
+// tables are those that there are.
+var tables = (&rest.API{Roots: []*rest.Resource{{Lists: lists()}}}).Tables()
+
 // live returns the live rows of all tables, as text. Of tables that are read
 // from a look-back on it has those that lie in it, if since is not zero.
 func live(m *connectortest.Model, since time.Time) string {
 	var b strings.Builder
 	for _, t := range tables {
-		b.WriteString(t.name + "\n")
-		if dated := map[string]string{"pulse": "create_ts", "high_five": "create_ts", "one_on_one": "for_date", "check_in": "due_date"}[t.name]; dated != "" {
+		name := t.Name.Table
+		b.WriteString(name + "\n")
+		if dated := map[string]string{"pulse": "create_ts", "high_five": "create_ts", "one_on_one": "for_date", "check_in": "due_date"}[name]; dated != "" {
 			from := since.Format(time.DateOnly)
-			for i, v := range m.Rows(t.name, dated) {
+			for i, v := range m.Rows(name, dated) {
 				if v >= from {
-					b.WriteString("  " + m.Rows(t.name)[i] + "\n")
+					b.WriteString("  " + m.Rows(name)[i] + "\n")
 				}
 			}
 			continue
 		}
 		var columns []string
-		for _, c := range m.Columns(t.name) {
+		for _, c := range m.Columns(name) {
 			columns = append(columns, c.Name)
 		}
 		slices.Sort(columns)
-		rows := m.Rows(t.name, columns...)
+		rows := m.Rows(name, columns...)
 		slices.Sort(rows)
 		for _, r := range rows {
 			b.WriteString("  " + r + "\n")
@@ -158,7 +163,7 @@ func TestStopAnywhere(t *testing.T) {
 	sim := company(simulator.Options{Users: 3, PageSize: 5, Now: func() time.Time { return now }})
 	open := func() connector.Source {
 		s := account(t, sim, simulator.DefaultKey)
-		s.details, s.pages = 4, 1
+		s.api.Every = 3
 		return s
 	}
 	m := connectortest.Run(t, open, func() { sim.Advance(30 * time.Hour) }, func() { sim.Advance(9 * day) })
@@ -181,18 +186,10 @@ func TestPartsOfCheckInsAreOfOneVersion(t *testing.T) {
 	var edited, added, whole int
 	for n := range 12 {
 		sim.Advance(26 * time.Hour)
-		var st state
-		if err := json.Unmarshal(m.State, &st); err != nil {
-			t.Fatal(err)
-		}
-		st.Paths["report"].Requests = 90_000 // as if there were many: five hours, at most every 80
-		m.State, _ = json.Marshal(st)
-		begun := st.Paths["report"].Whole
+		manyCheckIns(t, m)
+		begun := progress(t, m.State)["report/"]["whole"]
 		mustSync(t, m, src)
-		if err := json.Unmarshal(m.State, &st); err != nil {
-			t.Fatal(err)
-		}
-		isWhole := !st.Paths["report"].Whole.Equal(begun)
+		isWhole := progress(t, m.State)["report/"]["whole"] != begun
 		if isWhole {
 			whole++
 		}
@@ -218,6 +215,33 @@ func TestPartsOfCheckInsAreOfOneVersion(t *testing.T) {
 	if edited == 0 || added == 0 || whole == 0 || whole > 4 {
 		t.Errorf("%d edits were put off, %d check-ins were new, %d times all was read; the test is to see some of each", edited, added, whole)
 	}
+}
+
+// progress returns what a state says of each list.
+func progress(t *testing.T, state json.RawMessage) map[string]map[string]any {
+	t.Helper()
+	var st struct{ Resources map[string]map[string]any }
+	if err := json.Unmarshal(state, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Resources
+}
+
+// manyCheckIns makes a state as if there were so many check-ins that reading
+// them takes five hours, which may be done every 80 hours.
+func manyCheckIns(t *testing.T, m *connectortest.Model) {
+	t.Helper()
+	var st map[string]json.RawMessage
+	if err := json.Unmarshal(m.State, &st); err != nil {
+		t.Fatal(err)
+	}
+	all := progress(t, m.State)
+	if all["report/"] == nil { // nothing is known of them
+		all["report/"] = map[string]any{}
+	}
+	all["report/"]["requests"] = 90_000
+	st["resources"], _ = json.Marshal(all)
+	m.State, _ = json.Marshal(st)
 }
 
 func partsByCheckIn(m *connectortest.Model) map[string]string {
@@ -293,6 +317,23 @@ func TestListThatShrinks(t *testing.T) {
 	}
 	if pages != 8 {
 		t.Errorf("%d pages were read, want 2, 4 and 2", pages)
+	}
+}
+
+// A state of another shape, as sources of 15Five wrote once, has all read anew.
+func TestStateOfAnotherShape(t *testing.T) {
+	sim := company(simulator.Options{})
+	want, m := clocked(sim), clocked(sim)
+	mustSync(t, want, account(t, sim, simulator.DefaultKey))
+	mustSync(t, m, account(t, sim, simulator.DefaultKey))
+	m.State = json.RawMessage(`{"paths":{"pulse":{"whole":"2026-02-14T00:00:00Z","tables":["pulse"],"since":"2026-01-31T00:00:00Z","window":{"7":{"t":1769817600}},"last_id":7}},"done":["user"],"begun":"2026-02-14T00:00:00Z"}`)
+	src := account(t, sim, simulator.DefaultKey)
+	if raw, err := src.Forget(m.State, []schema.Name{{Table: "pulse"}}); err != nil || string(raw) != string(m.State) {
+		t.Errorf("%s: %v", raw, err)
+	}
+	mustSync(t, m, src)
+	if diff := cmp.Diff(want.Dump(), m.Dump()); diff != "" {
+		t.Errorf("rows (-history +from that state):\n%s", diff)
 	}
 }
 

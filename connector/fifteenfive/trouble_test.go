@@ -63,8 +63,9 @@ func TestReschedule(t *testing.T) {
 
 func requests(sim *simulator.Simulator) int {
 	n := 0
-	for _, p := range paths {
-		n += sim.Requests(p.path)
+	for _, l := range lists() {
+		path, _, _ := strings.Cut(l.Path, "/")
+		n += sim.Requests(path)
 	}
 	return n
 }
@@ -189,8 +190,8 @@ func TestPaceOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := company(simulator.Options{Users: 3, Limit: 5})
 		mustSync(t, clocked(sim), account(t, sim, simulator.DefaultKey))
-		if n := sim.Throttled(); n == 0 || n > ahead {
-			t.Errorf("15Five refused %d requests, want 1 to %d", n, ahead)
+		if n := sim.Throttled(); n == 0 || n > rest.Ahead {
+			t.Errorf("15Five refused %d requests, want 1 to %d", n, rest.Ahead)
 		}
 	})
 }

@@ -162,12 +162,12 @@ func (s *source) resources() *rest.API {
 	users := &rest.Resource{Path: "user", Found: 7 * day, Single: true, Whole: rest.Never, Tables: []rest.Table{{Name: "user", Columns: user}}}
 	s.users, s.found = []*rest.Resource{users}, newLookup()
 	repos := &rest.Resource{
-		Path: "user/repos", Keep: []string{"full_name", "default_branch"}, Met: s.meet, Finds: s.users,
+		Path: "user/repos", PerLogin: true, Keep: []string{"full_name", "default_branch"}, Met: s.meet, Finds: s.users,
 		Tables: []rest.Table{{Name: "repository", Columns: repository, Children: []rest.Table{
 			{Name: "repository_topic", Each: "topics", Columns: `name STRING key = ., repository_id LONG key = ^id`}}}},
 		Lists: s.inRepository(),
 	}
-	orgs := &rest.Resource{Path: "user/orgs", Keep: []string{"login"}, Empty: []int{404}, Lists: s.inOrganization()}
+	orgs := &rest.Resource{Path: "user/orgs", PerLogin: true, Keep: []string{"login"}, Empty: []int{404}, Lists: s.inOrganization()}
 	if s.app != nil {
 		repos.Path, repos.Items = "installation/repositories", "repositories"
 		orgs.Paths = []string{"orgs/" + url.PathEscape(s.Username)}

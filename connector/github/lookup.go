@@ -2,9 +2,13 @@ package github
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -109,6 +113,10 @@ func (s *source) funcs() map[string]rest.Func {
 		"on": func(_ context.Context, o *rest.Object) (*fastjson.Value, error) {
 			return rest.Bool(slices.Contains(turnedOn, o.Text("event"))), nil
 		},
+		"vulnerable": func(_ context.Context, o *rest.Object) (*fastjson.Value, error) {
+			return vulnerability(o.Get("security_vulnerability")), nil
+		},
+		"vulnerability": func(_ context.Context, o *rest.Object) (*fastjson.Value, error) { return vulnerability(o.Value), nil },
 		"reviewer": func(_ context.Context, o *rest.Object) (*fastjson.Value, error) {
 			if o.Get("requested_team.id") != nil {
 				return rest.String("Team"), nil
@@ -124,6 +132,40 @@ func (s *source) funcs() map[string]rest.Func {
 			return nil, nil
 		},
 	}
+}
+
+// vulnerability returns the id of a vulnerability, of which the API has none: a
+// hash of what it is.
+func vulnerability(v *fastjson.Value) *fastjson.Value {
+	if v == nil {
+		return nil
+	}
+	h := sha256.New()
+	for _, path := range [][]string{{"package", "ecosystem"}, {"package", "name"}, {"vulnerable_version_range"}, {"first_patched_version", "identifier"}, {"severity"}} {
+		h.Write(append(v.GetStringBytes(path...), 0))
+	}
+	return rest.String(base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:20]))
+}
+
+// items returns the path of a project's items, with all fields: without their
+// ids GitHub gives the title only ("REST API endpoints for Project items",
+// 2026-11).
+func items(ctx context.Context, o *rest.Object) ([]string, error) {
+	project := fmt.Sprintf("orgs/%s/projectsV2/%d/", url.PathEscape(o.Text("^login")), o.Int("number"))
+	var ids []string
+	err := o.ReadAll(ctx, project+"fields", func(f *fastjson.Value) { ids = append(ids, f.Get("id").String()) })
+	if ids == nil {
+		return []string{project + "items"}, err
+	}
+	return []string{project + "items?fields=" + strings.Join(ids, ",")}, err
+}
+
+// attempts returns the paths of a workflow run's attempts before the latest.
+func attempts(_ context.Context, o *rest.Object) (paths []string, err error) {
+	for n := range max(o.Int("run_attempt")-1, 0) {
+		paths = append(paths, fmt.Sprintf("repos/%s/actions/runs/%d/attempts/%d", o.Text("^full_name"), o.Int("id"), n+1))
+	}
+	return paths, nil
 }
 
 // number returns the number of an issue or pull request that an object is, is
@@ -144,15 +186,11 @@ func (s *source) milestone(ctx context.Context, o *rest.Object) (*fastjson.Value
 	s.found.in(o)
 	if _, read := s.found.ids["milestones"]; !read {
 		s.found.ids["milestones"] = 1
-		path := s.client.URL("repos/"+o.Text("^full_name")+"/milestones", url.Values{"state": {"all"}, "per_page": {"100"}})
-		list := rest.List{Client: s.client, Path: path, Next: rest.Link}
-		for page, err := range list.Pages(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range page {
-				s.found.ids["milestone "+string(m.GetStringBytes("title"))] = m.GetInt64("id")
-			}
+		err := o.ReadAll(ctx, "repos/"+o.Text("^full_name")+"/milestones?state=all", func(m *fastjson.Value) {
+			s.found.ids["milestone "+string(m.GetStringBytes("title"))] = m.GetInt64("id")
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	if id := s.found.ids["milestone "+o.Text("milestone.title")]; id != 0 {

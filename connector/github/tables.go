@@ -63,7 +63,7 @@ func (s *source) inRepository() []*rest.Resource {
 				{Name: "user_email", Only: has("commit.author.email"), Columns: `email STRING key = commit.author.email, user_id LONG = author.id,
 					name STRING = commit.author.name`}},
 			Details: inCommit},
-		{Path: repo + "releases", Whole: day, Tables: []rest.Table{
+		{Path: repo + "releases", PerLogin: true, Whole: day, Tables: []rest.Table{
 			{Name: "release", Columns: `id LONG key, author_id LONG = author.id, repository_id LONG = ^id, body STRING, created_at UTC_DATETIME,
 				draft BOOLEAN, name STRING, prerelease BOOLEAN, published_at UTC_DATETIME, tag_name STRING, target_commitish STRING, updated_at UTC_DATETIME`,
 				Children: []rest.Table{{Name: "asset", Each: "assets", Columns: `id LONG key, release_id LONG = ^id, uploader_id LONG = uploader.id,
@@ -82,13 +82,15 @@ func (s *source) inRepository() []*rest.Resource {
 				{Name: "workflow_run", Columns: run, Children: []rest.Table{
 					{Name: "workflow_run_pull_request", Each: "pull_requests", Fixed: true, Columns: `pull_request_id LONG key = id, workflow_run_id LONG key = ^id`}}},
 				{Name: "workflow_run_attempt", Columns: runAttempt}},
-			Details: []*rest.Resource{{Path: "repos/{^full_name}/actions/runs/{id}/jobs?filter=all", Items: "jobs", Tables: []rest.Table{
-				{Name: "workflow_run_job", Columns: `id LONG key, run_id LONG, check_run_url STRING, completed_at STRING, conclusion STRING, created_at STRING,
+			Details: []*rest.Resource{
+				{Path: "repos/{^full_name}/actions/runs/{id}/jobs?filter=all", Items: "jobs", Tables: []rest.Table{
+					{Name: "workflow_run_job", Columns: `id LONG key, run_id LONG, check_run_url STRING, completed_at STRING, conclusion STRING, created_at STRING,
 					head_branch STRING, head_sha STRING, html_url STRING, labels JSON, name STRING, node_id STRING, run_attempt INT, run_url STRING,
 					runner_group_id INT, runner_group_name STRING, runner_id INT, runner_name STRING, started_at STRING, status STRING, url STRING,
 					workflow_name STRING`,
-					Children: []rest.Table{{Name: "workflow_run_job_step", Each: "steps", Fixed: true, Columns: `number INT key,
-						workflow_run_job_id LONG key = ^id, completed_at STRING, conclusion STRING, name STRING, started_at STRING, status STRING`}}}}}}},
+						Children: []rest.Table{{Name: "workflow_run_job_step", Each: "steps", Fixed: true, Columns: `number INT key,
+						workflow_run_job_id LONG key = ^id, completed_at STRING, conclusion STRING, name STRING, started_at STRING, status STRING`}}}}},
+				{Path: "repos/{^full_name}/actions/runs/{id}/attempts", Single: true, For: attempts, Empty: []int{404}, Tables: []rest.Table{{Name: "workflow_run_attempt", Columns: runAttempt}}}}},
 		{Path: repo + "stargazers", Header: starred, Whole: day, Tables: []rest.Table{
 			{Name: "stargazer", Columns: `login STRING key = user.login, repository_id LONG key = ^id, starred_at UTC_DATETIME`}}},
 		{Path: repo + "teams", Whole: day, Empty: []int{404}, Tables: []rest.Table{ // 404: the repository is a person's
@@ -103,6 +105,10 @@ func (s *source) inRepository() []*rest.Resource {
 		{Path: repo + "traffic/clones", Items: "clones", Whole: rest.Never, Tables: []rest.Table{{Name: "repository_clone", Columns: traffic}}},
 	}
 }
+
+// closed are the answers of Copilot's metrics where nobody may have them, or
+// GitHub has closed the path (changelog, 2026-01-29).
+var closed = []int{404, 410, 422}
 
 // lookBack is for rows that come late into a list in order of their time.
 const lookBack = 5 * time.Minute
@@ -168,17 +174,17 @@ var events = []rest.Table{
 func (s *source) inOrganization() []*rest.Resource {
 	const org = "orgs/{login}/"
 	return []*rest.Resource{
-		{Path: org + "teams", Tables: []rest.Table{
+		{Path: org + "teams", PerLogin: true, Tables: []rest.Table{
 			{Name: "team", Columns: `id LONG key, org_id LONG = ^id, parent_id LONG = parent.id, description STRING, name STRING, privacy STRING, slug STRING`}},
 			Details: []*rest.Resource{
 				{Path: "orgs/{^login}/teams/{slug}/members", Tables: []rest.Table{
 					{Name: "team_membership", Columns: `team_id LONG key = ^id, user_id LONG key = id`}}},
-				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: []int{404, 422}, Tables: copilot("_team", "^^login", "^id")}}},
-		{Path: org + "members", Whole: day, Met: s.meet, Finds: s.users},
+				{Path: "orgs/{^login}/team/{slug}/copilot/metrics", Empty: closed, Tables: copilot("_team", "^^login", "^id")}}},
+		{Path: org + "members", PerLogin: true, Whole: day, Met: s.meet, Finds: s.users},
 		{Path: org + "dependabot/alerts?sort=updated&direction=desc", Whole: 7 * day, Cursor: &rest.Cursor{Field: "updated_at", ID: "url", LookBack: lookBack},
 			Tables: []rest.Table{
 				{Name: "security_alert", Columns: `number LONG key, repository_id LONG key = repository.id, dismissed_by LONG = dismissed_by.id,
-					security_advisory_ghsa_id STRING = security_advisory.ghsa_id, vulnerability_id STRING, created_at UTC_DATETIME,
+					security_advisory_ghsa_id STRING = security_advisory.ghsa_id, vulnerability_id STRING = @vulnerable, created_at UTC_DATETIME,
 					dependency_manifest_path STRING = dependency.manifest_path, dependency_package_ecosystem STRING = dependency.package.ecosystem,
 					dependency_package_name STRING = dependency.package.name, dependency_scope STRING = dependency.scope, dismissed_at UTC_DATETIME,
 					dismissed_comment STRING, dismissed_reason STRING, fixed_at UTC_DATETIME, state STRING, updated_at UTC_DATETIME`},
@@ -188,9 +194,12 @@ func (s *source) inOrganization() []*rest.Resource {
 					Children: []rest.Table{
 						{Name: "security_advisory_cwe", Each: "cwes", Columns: `cwe_id STRING key, security_advisory_id STRING key = ^ghsa_id`},
 						{Name: "security_cwe", Each: "cwes", Columns: `cwe_id STRING key, name STRING`},
+						{Name: "security_advisory_vulnerability", Each: "vulnerabilities", Columns: `security_advisory_id STRING key = ^ghsa_id, vulnerability_id STRING key = @vulnerability`},
+						{Name: "security_vulnerability", Each: "vulnerabilities", Columns: `_fivetran_id STRING key = @vulnerability, package_ecosystem STRING = package.ecosystem,
+							package_name STRING = package.name, patched_version_identifier STRING = first_patched_version.identifier, severity STRING, vulnerable_version_range STRING`},
 						{Name: "security_reference", Each: "references", Columns: `url STRING key, security_advisory_ghsa_id STRING key = ^ghsa_id`}}},
 			}},
-		{Path: org + "projectsV2", Empty: []int{404}, Tables: []rest.Table{
+		{Path: org + "projectsV2", PerLogin: true, Empty: []int{404}, Tables: []rest.Table{
 			{Name: "project_v_2", Columns: `id LONG key, creator_id LONG = creator.id, deleted_by_id LONG = deleted_by.id,
 				latest_status_update_creator_id LONG = latest_status_update.creator.id, owner_id LONG = owner.id, closed_at UTC_DATETIME,
 				created_at UTC_DATETIME, deleted_at UTC_DATETIME, description STRING, is_public BOOLEAN = public, is_template BOOLEAN,
@@ -199,13 +208,13 @@ func (s *source) inOrganization() []*rest.Resource {
 				latest_status_update_status STRING = latest_status_update.status, latest_status_update_target_date NAIVE_DATE = latest_status_update.target_date,
 				latest_status_update_updated_at UTC_DATETIME = latest_status_update.updated_at, number LONG, short_description STRING, state STRING,
 				title STRING, updated_at UTC_DATETIME`}},
-			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", Tables: []rest.Table{
+			Details: []*rest.Resource{{Path: "orgs/{^login}/projectsV2/{number}/items", For: items, Tables: []rest.Table{
 				{Name: "project_v_2_item", Columns: `id LONG key, creator_id LONG = creator.id, milestone_id LONG = content.milestone.id,
 					parent_issue_id LONG = content.parent.id, project_v_2_id LONG = ^id, repository_id LONG = content.repository.id, archived_at UTC_DATETIME,
-					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME`,
+					created_at UTC_DATETIME, status STRING = @status, updated_at UTC_DATETIME, content_* = content`,
 					Children: []rest.Table{{Name: "project_v_2_custom_field", Each: "fields", Columns: `project_v_2_field_id LONG key = id,
 						project_v_2_item_id LONG key = ^id, data_type STRING, name STRING, value STRING`}}}}}}},
-		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: []int{404, 422}, Tables: copilot("", "^login", "")},
+		{Path: org + "copilot/metrics", Whole: rest.Never, Empty: closed, Tables: copilot("", "^login", "")},
 	}
 }
 

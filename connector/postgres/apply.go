@@ -93,6 +93,7 @@ func (f *follower) apply(ctx context.Context, msg []byte) (ended bool, err error
 
 func (f *follower) beginTransaction(b begin) {
 	f.changes = 0
+	f.Mark(b.commit + 1)
 	f.Begin(sqlsource.Transaction[position]{ID: near(f.catalog.xmax, b.xid), Commit: b.commit, Time: b.time + epochMicros})
 }
 
@@ -117,6 +118,9 @@ func (f *follower) describe(ctx context.Context, d described) error {
 		return nil
 	}
 	older := l.catalog.sees(f.xid()) // the catalog that is known came later
+	if !older && !l.called(d) {
+		return f.changedSchema(ctx)
+	}
 	for i, c := range l.cols {
 		at := slices.IndexFunc(d.columns, func(dc describedColumn) bool { return dc.name == c.Name })
 		ok := at >= 0 && d.columns[at].typ == c.oid
@@ -132,10 +136,7 @@ func (f *follower) describe(ctx context.Context, d described) error {
 		if !ok && !older {
 			return f.changedSchema(ctx)
 		}
-		if !ok {
-			f.Heal(l, errAltered)
-			return nil
-		}
+		m.unfit = m.unfit || !ok
 		m.at = append(m.at, at)
 	}
 	if l.starts {
@@ -148,6 +149,14 @@ func (f *follower) describe(ctx context.Context, d described) error {
 	}
 	m.to = l
 	return nil
+}
+
+// called reports whether a relation that has rows of the table has the name
+// that the catalog knows.
+func (l *logged) called(d described) bool {
+	return !slices.ContainsFunc(append(l.rel.holders(), l.rel), func(r *relation) bool {
+		return r.OID == d.oid && (r.Schema != d.schema || r.Name != d.name)
+	})
 }
 
 // changedSchema ends the sync before the transaction that is being read: what
@@ -170,6 +179,10 @@ func (f *follower) changed(ctx context.Context, kind byte, size int) error {
 	}
 	l := m.to
 	if l == nil || f.Past() || !l.st.Log.Takes(f.Transaction()) {
+		return nil
+	}
+	if m.unfit {
+		f.Heal(l, errAltered)
 		return nil
 	}
 	for _, t := range [][]datum{c.old, c.now} {
@@ -298,6 +311,14 @@ func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error 
 		return err
 	}
 	defer f.conn.Exec(context.WithoutCancel(ctx), "rollback")
+	end, err := insertPosition(ctx, f.conn)
+	if err != nil {
+		return &connectionError{err}
+	}
+	f.Mark(end)
+	if err := f.SaveMark(ctx); err != nil { // the connection is busy when rows come
+		return err
+	}
 	var columns, rows, list []string
 	for _, i := range l.key {
 		columns = append(columns, pgx.Identifier{l.cols[i].Name}.Sanitize())
@@ -325,9 +346,10 @@ func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error 
 }
 
 // awaitSeen begins a transaction that sees all that was read from the log: a
-// commit is in it before others see what was committed.
+// commit is in it before others see what was committed. With synchronous
+// replication that is when a standby has it, which may be away.
 func (f *follower) awaitSeen(ctx context.Context) error {
-	for {
+	for deadline := time.Now().Add(f.run.source.patience); ; {
 		if _, err := f.conn.Exec(ctx, readOnly); err != nil {
 			return &connectionError{err}
 		}
@@ -344,6 +366,10 @@ func (f *follower) awaitSeen(ctx context.Context) error {
 		}
 		if _, err := f.conn.Exec(ctx, "rollback"); err != nil {
 			return &connectionError{err}
+		}
+		if time.Now().After(deadline) {
+			return &connectionError{fmt.Errorf(
+				"%s has had commits in its log for more than %s that others do not see; a standby of synchronous_standby_names may be away", f.run.source.address(), f.run.source.patience)}
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):

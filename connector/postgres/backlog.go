@@ -26,9 +26,9 @@ func (s *source) Follows() bool { return s.UpdateMethod == byLog }
 // has not sent yet, and whatever transactions need that have not ended.
 func (s *source) Keeps() bool { return s.UpdateMethod == byLog && s.ReplicationSlot != "" }
 
-// Backlog implements connector.Keeper. What the server's disk has left cannot
-// be asked with SQL.
+// Backlog implements connector.Keeper.
 func (s *source) Backlog(ctx context.Context, _ json.RawMessage) (b connector.Backlog, err error) {
+	b.Spilled = folderBytes(s.env.Folder)
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return b, err
@@ -54,10 +54,27 @@ func (s *source) Backlog(ctx context.Context, _ json.RawMessage) (b connector.Ba
 		return b, s.readError(ctx, err)
 	}
 	b.What, b.Retained = "replication slot "+s.ReplicationSlot, max(0, retained)
+	b.Lag = lag(ctx, conn, s.ReplicationSlot)
 	if safe != nil && !b.Lost {
 		b.Limit = max(1, b.Retained+*safe)
 	}
 	return b, nil
+}
+
+// lag returns how long ago something was last written to the file of the log in
+// which the first change is that the slot has not sent, so how old that is at
+// least; 0 if that cannot be told: the file is still being written, or the role
+// is no member of pg_monitor.
+func lag(ctx context.Context, conn *pgx.Conn, slot string) (d time.Duration) {
+	var seconds float64
+	err := conn.QueryRow(ctx, `
+		select coalesce(extract(epoch from clock_timestamp() - modification), 0)::float8
+		from pg_replication_slots join pg_ls_waldir() on name = pg_walfile_name(confirmed_flush_lsn)
+		where slot_name = $1 and not pg_is_in_recovery() and name < pg_walfile_name(pg_current_wal_lsn())`, slot).Scan(&seconds)
+	if err != nil {
+		return 0
+	}
+	return max(0, time.Duration(seconds*float64(time.Second)))
 }
 
 // Release implements connector.Keeper.
@@ -73,33 +90,44 @@ func (s *source) Release(ctx context.Context, raw json.RawMessage, force bool) (
 		}
 		slot = st.Log.Slot
 	}
+	had, err := s.drop(ctx, slot)
+	if refused(err) {
+		return "", &setup.Problem{Code: "slot_not_dropped", Message: fmt.Sprintf(
+			"the role may not drop replication slot %s of %s; a superuser can run: %s", slot, s.address(), dropStatement(slot))}
+	}
+	if err != nil {
+		return "", fmt.Errorf("replication slot %s was not dropped: %w; run in database %s: %s", slot, s.readError(ctx, err), s.Database, dropStatement(slot))
+	}
+	if err := (&spill{dir: s.env.Folder}).remove(); err != nil || !had {
+		return "", err
+	}
+	return "replication slot " + slot, nil
+}
+
+func dropStatement(slot string) string {
+	return "SELECT pg_drop_replication_slot('" + strings.ReplaceAll(slot, "'", "''") + "')"
+}
+
+// drop drops a slot, even while it is read, and reports whether it was there.
+func (s *source) drop(ctx context.Context, slot string) (had bool, err error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for {
 		tag, err := conn.Exec(ctx, "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", slot)
-		switch {
-		case err == nil && tag.RowsAffected() == 0:
-			return "", nil
-		case err == nil:
-			return "replication slot " + slot, nil
-		case refused(err):
-			return "", &setup.Problem{Code: "slot_not_dropped", Message: fmt.Sprintf(
-				"the role may not drop replication slot %s of %s; a superuser can run: SELECT pg_drop_replication_slot('%s')",
-				slot, s.address(), strings.ReplaceAll(slot, "'", "''"))}
-		case !busy(err):
-			return "", s.readError(ctx, err)
+		if !busy(err) {
+			return tag.RowsAffected() > 0, err
 		}
 		// A sync reads it, or one that is gone and that the server still waits for.
 		if _, err := conn.Exec(ctx, "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active", slot); err != nil {
-			return "", s.readError(ctx, err)
+			return false, err
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 	}
 }

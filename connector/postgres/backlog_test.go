@@ -108,6 +108,11 @@ func TestBacklog(t *testing.T) {
 	before := ask(m.State)
 	pgtest.Exec(t, dsn, "insert into item select g, repeat(md5(g::text), 100) from generate_series(1, 3000) g")
 	after := ask(m.State)
+	pgtest.Exec(t, dsn, "select pg_switch_wal()", "insert into item values (-1)")
+	if b := ask(m.State); b.Lag <= 0 || b.Lag > time.Minute {
+		t.Errorf("the first change that was not read is %v old", b.Lag)
+	}
+	pgtest.Exec(t, dsn, "delete from item where id = -1")
 	if before.What != slot || after.Retained-before.Retained < 5<<20 || after.Lost || after.Limit < 48<<20 || after.Limit > 200<<20 {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
@@ -134,7 +139,7 @@ func TestBacklog(t *testing.T) {
 
 	pgtest.Exec(t, dsn, "create role reader login", "grant select on item to reader", "select pg_create_logical_replication_slot('penstock', 'pgoutput')")
 	keeper = opener(t, dsn, viaLog, func(c *config) { c.User = "reader" })().(connector.Keeper)
-	if b := ask(nil); b.What != slot {
+	if b := ask(nil); b.What != slot || b.Lag != 0 {
 		t.Errorf("seen by a role without rights: %+v", b)
 	}
 	if _, err := keeper.Release(ctx, nil, true); err == nil || !strings.Contains(err.Error(), "SELECT pg_drop_replication_slot('penstock')") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -32,6 +33,7 @@ func (d *discard) Write(_ context.Context, b schema.Batch) error {
 	return nil
 }
 func (d *discard) Checkpoint(context.Context, any) error            { return nil }
+func (d *discard) Note(context.Context, any) error                  { return nil }
 func (d *discard) Fail(schema.Name, error)                          {}
 func (d *discard) Warn(setup.Warning)                               {}
 func (d *discard) Progress(schema.Name, int64)                      {}
@@ -91,6 +93,41 @@ func BenchmarkLoad(b *testing.B) {
 			b.ReportMetric(rows/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
+}
+
+// BenchmarkConnections reads lineitem from the server that
+// PENSTOCK_BENCH_POSTGRES names by one connection and by two, in turn, and
+// reports how much faster two are.
+func BenchmarkConnections(b *testing.B) {
+	dsn := os.Getenv("PENSTOCK_BENCH_POSTGRES")
+	if dsn == "" {
+		b.Skip("PENSTOCK_BENCH_POSTGRES names no server")
+	}
+	ctx := context.Background()
+	took := func(connections int) time.Duration {
+		src, err := open(configOf(b, dsn), connector.Env{Connections: connections})
+		if err != nil {
+			b.Fatal(err)
+		}
+		tables, err := src.Tables(ctx, func(setup.Warning) {})
+		if err != nil {
+			b.Fatal(err)
+		}
+		tables = slices.DeleteFunc(tables, func(t schema.Table) bool { return t.Table != "lineitem" })
+		began := time.Now()
+		if err := src.Sync(ctx, connector.Request{Tables: tables, Start: time.Unix(0, 0)}, &discard{}); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(began)
+	}
+	b.Run("lineitem", func(b *testing.B) {
+		var one, two time.Duration
+		for b.Loop() {
+			one += took(1)
+			two += took(2)
+		}
+		b.ReportMetric(one.Seconds()/two.Seconds(), "two-over-one")
+	})
 }
 
 // configOf returns the config for a server's URL.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/penstock-data/penstock/connector/sqlsource"
@@ -69,7 +68,7 @@ func (f *follower) Renew(ctx context.Context, err error) error {
 // has a gap. If it is known to have one, the slot is made anew.
 func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	r, name, log := f.run, f.run.source.ReplicationSlot, f.run.state.Log
-	slot, err := readSlot(ctx, f.conn, f.version, name)
+	slot, err := r.source.idleSlot(ctx, f.conn, f.version, name)
 	if err != nil {
 		return err
 	}
@@ -86,13 +85,21 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 	case log.Slot != name:
 		r.abandon(log)
 	case gap == "":
-		if gap = slot.gapAfter(log); gap == "" {
+		if gap, err = f.gap(slot, log); gap == "" || err != nil {
 			f.before = nil
-			return nil
+			return err
 		}
 	}
 	if log != nil {
 		clock = log.Clock
+	}
+	if gap != "" {
+		if err := r.mayHeal(fmt.Sprintf("Replication slot %s %s", name, gap)); err != nil {
+			return err
+		}
+	}
+	if err := f.spill.remove(); err != nil {
+		return err
 	}
 	if r.state.TakeAllBack() && gap != "" {
 		r.out.Warn(setup.Warning{Code: "log_gap", Message: fmt.Sprintf(
@@ -113,10 +120,36 @@ func (f *follower) claimSlot(ctx context.Context, gap string) error {
 		Place: sqlsource.Place[position]{Position: at, Clock: clock},
 	}
 	r.Touch()
+	end, err := insertPosition(ctx, f.conn)
+	if err != nil {
+		return err
+	}
+	f.Mark(end)
 	if slot != nil {
 		return nil
 	}
-	return r.Checkpoint(ctx) // whatever happens, the slot goes with the connection
+	return r.Checkpoint(ctx) // whatever happens, the slot that a sync made goes with the connection
+}
+
+// gap says why slot and spill do not go on where the state ends, or "".
+func (f *follower) gap(slot *slotState, log *logState) (gap string, err error) {
+	if f.spill, err = openSpill(f.run.source.env.Folder, spillOf{log.Slot, f.run.state.Origin}); err != nil {
+		return "", err
+	}
+	if gap = slot.gapAfter(log.Position); slot == nil || slot.lost {
+		return gap, nil
+	}
+	if gap == "" { // the server has all of it
+		return "", f.spill.remove()
+	}
+	if had := f.spill.bytes(); had > 0 {
+		f.spill.check()
+		if slot.gapAfter(f.spill.reach(log.Position)) == "" {
+			return "", nil
+		}
+		return "was read further than the files of changes in " + f.spill.dir + " go, or they are damaged", nil
+	}
+	return gap + ", or its changes were moved to files that are gone, or on another server of Penstock", nil
 }
 
 // beginning returns where a slot begins, and what had been seen to end there.
@@ -148,6 +181,5 @@ func (f *follower) dropSlot(ctx context.Context, name string) error {
 // abandon says that a slot is not read any more.
 func (r *run) abandon(log *logState) {
 	r.out.Warn(setup.Warning{Code: "slot_unused", Message: fmt.Sprintf(
-		"Replication slot %s is not read any more, and makes the server keep its log; run: SELECT pg_drop_replication_slot('%s')",
-		log.Slot, strings.ReplaceAll(log.Slot, "'", "''"))})
+		"Replication slot %s is not read any more, and makes the server keep its log; run: %s", log.Slot, dropStatement(log.Slot))})
 }

@@ -78,6 +78,7 @@ func copyOut(ctx context.Context, conn *pgconn.PgConn, sql string, buf []byte, o
 type frames struct {
 	r          io.Reader
 	buf        []byte
+	usual      int // size of buf, but for large messages
 	start, end int // what of buf is not yet read
 }
 
@@ -104,18 +105,21 @@ func (f *frames) next() (byte, []byte, error) {
 }
 
 // fill sees to it that n bytes can be read. A message larger than the buffer
-// gets a larger one for the time being.
+// gets a larger one until others have come that do not need it.
 func (f *frames) fill(n int) error {
 	if f.end-f.start >= n {
 		return nil
 	}
-	if n > len(f.buf) {
-		larger := make([]byte, n)
-		copy(larger, f.buf[f.start:f.end])
-		f.buf, f.start, f.end = larger, 0, f.end-f.start
-	} else if f.start+n > len(f.buf) {
-		copy(f.buf, f.buf[f.start:f.end])
-		f.start, f.end = 0, f.end-f.start
+	if f.usual == 0 {
+		f.usual = len(f.buf)
+	}
+	held := f.buf[f.start:f.end]
+	switch {
+	case n > len(f.buf) || len(f.buf) > f.usual && max(n, len(held)) <= f.usual:
+		f.buf = make([]byte, max(n, f.usual))
+		f.start, f.end = 0, copy(f.buf, held)
+	case f.start+n > len(f.buf):
+		f.start, f.end = 0, copy(f.buf, held)
 	}
 	got, err := io.ReadAtLeast(f.r, f.buf[f.end:], n-(f.end-f.start))
 	f.end += got

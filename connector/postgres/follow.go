@@ -39,6 +39,7 @@ type follower struct {
 
 	changes int64 // of rows, in the transaction that is being read
 
+	spill     *spill // what the slot has forgotten
 	spool     spool
 	part      *spooled // the transaction of which a part is being read that has not ended
 	unspooled bool     // the server keeps changes until transactions have ended
@@ -48,14 +49,15 @@ type follower struct {
 
 // A mapping is how the log describes a relation, and what that is to us.
 type mapping struct {
-	to *logged // nil: nothing
-	at []int   // where a row of the log has the table's columns; -1: not at all
+	to    *logged // nil: nothing
+	at    []int   // where a row of the log has the table's columns; -1: not at all
+	unfit bool    // the table's rows cannot be made of it
 }
 
 // startLog sees to it that there is a slot that goes on where the state ends.
 func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
-	f := &follower{run: r, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}}
-	f.Follower = sqlsource.NewFollower(r.Sync, f)
+	f := &follower{run: r, spill: &spill{dir: r.source.env.Folder}, holders: map[uint32]*logged{}, maps: map[uint32]*mapping{}}
+	f.Follower = sqlsource.NewFollower(r.Sync, f, &r.state.Mark)
 	if f.conn, err = r.source.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -77,7 +79,9 @@ func (r *run) startLog(ctx context.Context) (_ *follower, err error) {
 	if standby {
 		return nil, r.source.standby()
 	}
-	r.belongTo(origin(ctx, f.conn))
+	if err := r.inherit(ctx, origin(ctx, f.conn)); err != nil {
+		return nil, err
+	}
 	if err := f.claimPublication(ctx); err != nil {
 		return nil, err
 	}
@@ -149,6 +153,7 @@ func (f *follower) learn(ctx context.Context, snap *snapshot, cat *catalog) (err
 	if snap.end, err = insertPosition(ctx, snap.conn); err != nil {
 		return err
 	}
+	f.Mark(snap.end)
 	if err := cat.readLogged(ctx, snap.conn, snap.version); err != nil {
 		return err
 	}
@@ -168,17 +173,14 @@ func (f *follower) Target(ctx context.Context) (position, error) {
 func (f *follower) End(ctx context.Context) (at position, now time.Time, err error) {
 	var text string
 	if err := f.conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text, clock_timestamp()`).Scan(&text, &now); err != nil {
-		return 0, now, err
+		return 0, now, &connectionError{err}
 	}
 	at, err = parsePosition(text)
 	return at, now, err
 }
 
 // Idle implements sqlsource.Log.
-func (f *follower) Idle(ctx context.Context) (idle bool, err error) {
-	err = f.conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, f.stream.pid()).Scan(&idle)
-	return idle, err
-}
+func (f *follower) Idle(ctx context.Context) (bool, error) { return f.stream.idle(ctx, f.conn) }
 
 // consider decides whether changes of a table can be taken from the log, now
 // or after it was read by queries, and leaves it to them if not.
@@ -270,19 +272,23 @@ func (l *logged) Leave() {
 	}
 }
 
-// begin starts the stream.
-func (f *follower) begin(ctx context.Context) error {
-	log := f.run.state.Log
-	options := streamOptions(f.run.source.Publication, f.version >= 140000 && !f.unspooled)
-	st, err := f.run.source.slotStream(ctx, log.Slot, options, max(f.Position(), log.Position))
-	if err != nil {
+// begin starts to read the log, with what was spilled of it.
+func (f *follower) begin(ctx context.Context) (err error) {
+	log, src := f.run.state.Log, f.run.source
+	options := streamOptions(src.Publication, f.version >= 140000 && !f.unspooled)
+	at := max(f.Position(), log.Position)
+	from := f.spill.reach(at)
+	if f.stream, err = src.slotStream(ctx, log.Slot, options, from); err != nil {
 		return err
 	}
-	f.stream = st
-	if err := st.confirm(log.Position); err != nil {
+	if err := src.unmoved(ctx, f.conn, f.version, log.Slot, from); err != nil {
 		return err
 	}
-	st.ask(0)
+	f.stream.before = f.spill.reader(at)
+	if err := f.stream.confirm(log.Position); err != nil {
+		return err
+	}
+	f.stream.ask(0)
 	return nil
 }
 
@@ -299,9 +305,12 @@ func (f *follower) Next(ctx context.Context) (sqlsource.Event, error) {
 	}
 	if msg == nil {
 		if f.Within() || f.part != nil {
-			return sqlsource.Within, nil
+			return sqlsource.Still, nil
 		}
 		f.Reach(sent)
+		if f.stream.before != nil { // the server has not been asked for it
+			return sqlsource.Within, nil
+		}
 		return sqlsource.Quiet, nil
 	}
 	ended, err := f.apply(ctx, msg)
@@ -329,13 +338,14 @@ func (f *follower) Confirm(at position) error {
 	if f.stream == nil {
 		return nil
 	}
+	f.spill.applied(at)
 	return f.stream.confirm(at)
 }
 
 // News implements sqlsource.Log.
 func (f *follower) News() bool {
 	was := f.run.state.Log.Horizon
-	return f.horizon > was && f.horizon-was > staleHorizon
+	return len(f.spill.parts) > 0 || f.horizon > was && f.horizon-was > staleHorizon
 }
 
 // Note implements sqlsource.Log.

@@ -129,6 +129,8 @@ func (c *cursor) streamCommit() (begin, position, error) {
 // A described is what the log says of a relation before its rows.
 type described struct {
 	oid      uint32
+	schema   string
+	name     string
 	identity byte // relreplident: d default, n nothing, f full, i index
 	columns  []describedColumn
 }
@@ -140,9 +142,10 @@ type describedColumn struct {
 }
 
 func (c *cursor) relation() (described, error) {
-	d := described{oid: c.uint32()}
-	c.text()
-	c.text()
+	d := described{oid: c.uint32(), schema: c.text(), name: c.text()}
+	if d.schema == "" { // as the log writes pg_catalog
+		d.schema = "pg_catalog"
+	}
 	d.identity = c.uint8()
 	for range c.uint16() {
 		col := describedColumn{identity: c.uint8()&1 != 0, name: c.text(), typ: c.uint32()}

@@ -28,8 +28,8 @@
 // It does not hold for rows that come into a table without being written: by
 // attaching a partition or renaming a table over another. The state therefore
 // knows tables by oid, and an oid that it does not know is read whole. Nor
-// does it hold if the source's history changes: after a failover to another
-// timeline, or a restore, everything is read again.
+// does it hold if the source's history changes: after a restore everything is
+// read again, and after a failover unless the log shows better, see below.
 //
 // xmin has 32 bits and wraps. X is kept with its 64 bits; as long as fewer
 // than 2³¹ transactions have passed since, age(xmin) ≤ age(X) compares right.
@@ -104,10 +104,23 @@
 // if that is not enough. That may be a later state of the row than the change's;
 // then the log repeats what is later.
 //
+// What a slot has forgotten may be in files instead, see spill: they are read
+// before the slot goes on.
+//
 // A transaction whose rows are described otherwise than the catalog has them is
 // older than the catalog if S sees it: columns that it lacks were added later,
 // others were dropped. If S does not see it, the sync ends before it, and the
 // catalog is read again.
+//
+// # Failover
+//
+// A server that was promoted shares the log of the one before up to the place
+// where their timelines part. The state has a mark, a position before which
+// all was committed that was ever sent, and of which its positions, snapshots
+// and horizons speak. It is saved before rows are sent that were committed
+// later, also by syncs that broke off. If the mark is not behind the parting,
+// the new server has all of it, and the same transactions with the same ids:
+// the horizons hold, and the slot, which is not there, is lost like any other.
 package postgres
 
 import (
@@ -152,6 +165,9 @@ type config struct {
 	setup.Tunnel
 }
 
+// maxConnections bounds what a sync takes of a server's connections.
+const maxConnections = 16
+
 // A source is one database.
 type source struct {
 	config
@@ -161,16 +177,22 @@ type source struct {
 	rangeBytes      int64         // of a table that are read in one piece
 	checkpointBytes int64         // sent between two checkpoints within a table
 	roundTime       time.Duration // that loads may go on while the log waits
+	spillPart       int64         // bytes of a file of changes, about
+	spillStep       int64         // after which what was spilled is put on disk, and the server told
 	timeout         time.Duration // of connecting
+	patience        time.Duration // for transactions that are running, or that others do not see yet
 }
 
 func open(raw json.RawMessage, env connector.Env) (connector.Source, error) {
-	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, timeout: 20 * time.Second}
+	s := &source{env: env, workers: 2, rangeBytes: 64 << 20, checkpointBytes: 1 << 30, roundTime: 10 * time.Minute, spillPart: 256 << 20, spillStep: 32 << 20, timeout: 20 * time.Second, patience: 10 * time.Minute}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
 	}
 	if s.Port == 0 {
 		s.Port = 5432
+	}
+	if env.Connections > 0 {
+		s.workers = min(env.Connections, maxConnections)
 	}
 	if s.env.Memory == 0 {
 		s.env.Memory = 64 << 20

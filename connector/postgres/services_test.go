@@ -40,3 +40,15 @@ func TestServices(t *testing.T) {
 		}
 	}
 }
+
+func TestConnections(t *testing.T) {
+	for allowed, want := range map[int]int{0: 2, 1: 1, 99: maxConnections} {
+		src, err := open(json.RawMessage(`{}`), connector.Env{Connections: allowed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := src.(*source).workers; got != want {
+			t.Errorf("%d allowed: %d connections, want %d", allowed, got, want)
+		}
+	}
+}

@@ -18,21 +18,22 @@ type slotState struct {
 	here      bool // it is of the database that is read
 	phases    bool // it sends transactions when they are prepared
 	lost      bool // the server has thrown away what it has not sent yet
+	active    bool // somebody reads it
 	confirmed position
 }
 
 // ours reports whether the slot is of a kind that a sync can read.
 func (s *slotState) ours() bool { return s.plugin == "pgoutput" && s.here && !s.phases }
 
-// gapAfter says why the slot does not go on where a state ends, or "". It is nil
+// gapAfter says why the slot does not go on from a position, or "". It is nil
 // if there is none.
-func (s *slotState) gapAfter(log *logState) string {
+func (s *slotState) gapAfter(at position) string {
 	switch {
 	case s == nil:
 		return "is gone"
 	case s.lost:
 		return "was too far behind: the server has thrown away changes that it had not sent yet (max_slot_wal_keep_size)"
-	case s.confirmed > log.Position:
+	case s.confirmed > at:
 		return "was read by somebody else; give each connection a slot of its own"
 	}
 	return ""
@@ -55,8 +56,8 @@ func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*s
 	var s slotState
 	var at string
 	err := conn.QueryRow(ctx, fmt.Sprintf(`
-		select coalesce(plugin, ''), coalesce(database = current_database(), false), %s, %s, coalesce(confirmed_flush_lsn, '0/0')::text
-		from pg_replication_slots where slot_name = $1`, phases, lost), name).Scan(&s.plugin, &s.here, &s.phases, &s.lost, &at)
+		select coalesce(plugin, ''), coalesce(database = current_database(), false), %s, %s, active, coalesce(confirmed_flush_lsn, '0/0')::text
+		from pg_replication_slots where slot_name = $1`, phases, lost), name).Scan(&s.plugin, &s.here, &s.phases, &s.lost, &s.active, &at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -67,15 +68,31 @@ func readSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*s
 	return &s, err
 }
 
+// idleSlot is readSlot for a slot that somebody may still be reading: it waits
+// a while until they have let go.
+func (s *source) idleSlot(ctx context.Context, conn *pgx.Conn, version int, name string) (*slotState, error) {
+	for deadline := time.Now().Add(waitForSlot); ; {
+		slot, err := readSlot(ctx, conn, version, name)
+		if err != nil || slot == nil || !slot.active || time.Now().After(deadline) {
+			return slot, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 // makeSlot makes a logical slot. It returns from where on the slot has all
 // changes, and which transactions were seen as ended there: those that it will
 // not send. It waits for transactions that are running. A temporary slot is
 // gone when it returns.
 func (s *source) makeSlot(ctx context.Context, name string, temporary bool) (position, visibility, error) {
 	var seen visibility
-	ctx, cancel := context.WithTimeoutCause(ctx, waitForOthers, fmt.Errorf(
+	ctx, cancel := context.WithTimeoutCause(ctx, s.patience, fmt.Errorf(
 		"replication slot %s could not be made: %s waits for transactions that have been running for more than %s; pg_stat_activity and pg_prepared_xacts show them",
-		name, s.address(), waitForOthers))
+		name, s.address(), s.patience))
 	defer cancel()
 	conn, err := s.connectReplication(ctx)
 	if err != nil {
@@ -145,9 +162,6 @@ func (s *source) slotError(ctx context.Context, slot string, err error) error {
 
 // busy reports whether a slot is being read by somebody.
 func busy(err error) bool { return hasCode(err, "55006") }
-
-// waitForOthers is how long a new slot waits for transactions that are running.
-const waitForOthers = 10 * time.Minute
 
 // waitForSlot is how long a sync waits for somebody else to let go of the
 // slot: whoever it was may not know yet that they have gone.

@@ -130,6 +130,16 @@ func insertPosition(ctx context.Context, conn *pgx.Conn) (position, error) {
 	return parsePosition(at)
 }
 
+// flushPosition returns the end of the log that is on disk, which is all that
+// a slot sends.
+func flushPosition(ctx context.Context, conn *pgx.Conn) (position, error) {
+	var at string
+	if err := conn.QueryRow(ctx, `select pg_current_wal_flush_lsn()::text`).Scan(&at); err != nil {
+		return 0, err
+	}
+	return parsePosition(at)
+}
+
 func (s *snapshot) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }
 
 // origin returns what identifies the history of the server's transactions,

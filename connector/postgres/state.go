@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/penstock-data/penstock/connector"
 	"github.com/penstock-data/penstock/connector/sqlsource"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -12,7 +13,7 @@ import (
 // state is what a sync leaves for the next one. Its origin is the cluster's
 // identifier and timeline, which transaction ids belong to: horizons of another
 // origin mean nothing.
-type state = sqlsource.State[*tableState, *logState]
+type state = sqlsource.State[*tableState, *logState, position]
 
 // logState is how far the log was read, by WAL_PGOUTPUT.
 type logState struct {
@@ -111,7 +112,7 @@ type pageRange = sqlsource.Range[uint32]
 const endOfTable = math.MaxUint32
 
 func parseState(raw json.RawMessage) (*state, error) {
-	st, err := sqlsource.Parse[*tableState, *logState](raw)
+	st, err := sqlsource.Parse[*tableState, *logState, position](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -165,18 +166,12 @@ func leaveLog(s *state) {
 
 // Forget implements connector.Forgetter.
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := parseState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, name := range tables {
-		forgot = st.Forget(name) || forgot
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
+	return connector.ForgetIn(raw, parseState, func(st *state) (forgot bool) {
+		for _, name := range tables {
+			forgot = st.Forget(name) || forgot
+		}
+		return forgot
+	})
 }
 
 // finish adds a range to those done.

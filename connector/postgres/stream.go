@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -60,6 +61,7 @@ type stream struct {
 	nc     net.Conn
 	frames frames
 	stop   func() bool
+	before *spillReader // what comes before the slot's; nil: nothing, or it was read
 
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
@@ -154,6 +156,13 @@ func (s *stream) cause(err error) error {
 // next returns the next change, or nil with the place up to which all has
 // been sent. It is valid until the call after.
 func (s *stream) next() (change []byte, sent position, err error) {
+	if s.before != nil {
+		change, sent, err = s.before.next()
+		if err != io.EOF || s.ctx.Err() != nil {
+			return change, sent, s.cause(err)
+		}
+		s.before = nil
+	}
 	for {
 		kind, body, err := s.frames.next()
 		if err != nil {
@@ -196,6 +205,12 @@ func (s *stream) next() (change []byte, sent position, err error) {
 			return nil, 0, errProtocol
 		}
 	}
+}
+
+// idle reports whether the server has sent all there is and waits for more.
+func (s *stream) idle(ctx context.Context, conn *pgx.Conn) (idle bool, err error) {
+	err = conn.QueryRow(ctx, `select exists (select from pg_stat_activity where pid = $1 and wait_event ilike 'WalSenderWaitForWal')`, s.pid()).Scan(&idle)
+	return idle, err
 }
 
 // took notes how far the reader is, for the server's statistics.
@@ -271,6 +286,7 @@ func (s *stream) tell(ask bool) error {
 func (s *stream) pid() uint32 { return s.conn.PID() }
 
 func (s *stream) close() {
+	s.before.close()
 	s.cancel()
 	s.ended.Wait()
 	s.nc.Close() // what was confirmed has been written, and is read before the end

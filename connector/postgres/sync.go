@@ -47,6 +47,9 @@ func (r *run) query(ctx context.Context) error {
 		r.abandon(log)
 		leaveLog(r.state)
 		r.Touch()
+		if err := (&spill{dir: r.source.env.Folder}).remove(); err != nil {
+			return err
+		}
 	}
 	return sqlsource.Query(ctx, r.Sync, r)
 }

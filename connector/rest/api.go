@@ -20,8 +20,9 @@ import (
 // Lists. It remembers how far each list of each object is, so that it can be
 // broken off anywhere. One pass over everything is a round; it may take several
 // syncs. Rows that a list was read for as a whole and did not have are marked
-// as deleted at the end of the round, unless some list could not be read or
-// became shorter under way.
+// as deleted at the end of the round, unless some list could not be read. One
+// that becomes shorter under way is read again, as rows may have slipped past;
+// if it goes on, its rows are marked in the next round.
 type API struct {
 	Roots []*Resource
 	Next  Pager           // of lists that have none of their own; nil: [NextURL] of "next"
@@ -40,8 +41,18 @@ const Never = math.MaxInt64
 type Resource struct {
 	// Path is where it is below the Client's base, with its query. Braces hold
 	// fields of the object whose list it is: "repos/{full_name}/labels",
-	// "{^id}" for those of the one around that.
+	// "{^id}" for those of the one around that. "": the account itself, a root
+	// that is not asked for and has Lists only. A table of which one of these
+	// may not be read has failed.
 	Path string
+
+	// Each is the path of one object of a list whose rows only say which there
+	// are: "users/{id}". They are read one by one in the order of their ids, and
+	// one that is not found is gone. "": the rows are the objects. If all of
+	// them take more than a quarter of an hour, as the Client's Budget goes,
+	// they are read as a whole in at most a sixteenth of the time, and
+	// otherwise only new ids are, and what is in the Cursor's Window.
+	Each string
 
 	// Paths are those of a root's objects, each of which is asked for by
 	// itself. nil: Path is that of the list which has them.
@@ -56,6 +67,12 @@ type Resource struct {
 	// list is as it was by its ETag.
 	Cursor *Cursor
 
+	// PerLogin says that what the list has depends on who asks. Where the Client
+	// has several credentials each asks for it, and what any of them sees counts.
+	// The Lists of an object of a root are asked for by those who see it. It is
+	// not for lists with a Cursor.
+	PerLogin bool
+
 	// Whole is how often the list is read as a whole, for rows that are gone.
 	// 0: in every round.
 	Whole time.Duration
@@ -65,6 +82,10 @@ type Resource struct {
 
 	// Details are read for each object when it is sent.
 	Details []*Resource
+
+	// For returns the paths that a detail has for an object, where Path cannot
+	// say. nil: Path.
+	For func(ctx context.Context, o *Object) ([]string, error)
 
 	// Empty are statuses that say that there is nothing: 404 is not, as
 	// somebody may not be allowed to see what there is.
@@ -95,6 +116,18 @@ type Cursor struct {
 	// ascending order of Field then. "": the list is in descending order, and
 	// is read as far as rows are new.
 	Since string
+
+	// Window is set if the list has all rows from Since on, in whatever order.
+	// The look-back is then read in each sync, and rows that were in it and are
+	// not any more are deleted; the state keeps their ids, which are numbers.
+	Window bool
+
+	// Sorted says that a list with a Window is in ascending order nevertheless,
+	// so that a reading can go on in its middle.
+	Sorted bool
+
+	Format string        // of Since's value; "": RFC 3339
+	Margin time.Duration // how much earlier Since asks, where it is not known which zone it takes times for
 
 	// ID is the field that tells rows apart. "": "id".
 	ID string
@@ -148,13 +181,18 @@ func (a *API) all(visit func(*Resource)) {
 	}
 }
 
-// Tables returns the tables that the resources fill.
+// Tables returns the tables that the resources fill. One that several fill is
+// as the first has it.
 func (a *API) Tables() []schema.Table {
 	var out []schema.Table
 	var add func(*Resource)
 	add = func(r *Resource) {
 		for i := range r.Tables {
-			r.Tables[i].walk(func(t *Table) { out = append(out, t.Schema()) })
+			r.Tables[i].walk(func(t *Table) {
+				if !slices.ContainsFunc(out, func(s schema.Table) bool { return s.Name.Table == t.Name }) {
+					out = append(out, t.Schema())
+				}
+			})
 		}
 		for _, d := range r.Details {
 			add(d)

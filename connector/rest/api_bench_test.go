@@ -30,6 +30,7 @@ func (s *sampler) Write(ctx context.Context, b schema.Batch) error {
 	return s.discard.Write(ctx, b)
 }
 func (*sampler) Checkpoint(context.Context, any) error { return nil }
+func (*sampler) Note(context.Context, any) error       { return nil }
 
 // pagesOf serves n records of 468 bytes in pages of a thousand, each with ids
 // of its own.

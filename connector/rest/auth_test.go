@@ -196,6 +196,27 @@ func TestOAuth(t *testing.T) {
 	}
 }
 
+// A server that wants no requests for a while is obeyed as long as an exchange
+// may last; a longer pause ends the sync until then.
+func TestOAuthThrottled(t *testing.T) {
+	for after, pause := range map[string]bool{"90": false, "600": true} {
+		synctest.Test(t, func(t *testing.T) {
+			steps := []step{{Ask: "POST /token", Status: 429, Header: map[string]string{"Retry-After": after}}}
+			if !pause {
+				steps = append(steps, step{Ask: "POST /token", Answer: `{"access_token":"a1"}`})
+			}
+			k := &keeper{config: map[string]string{"refresh_token": "r1"}}
+			o := oauth(t, rest.OAuth{Refresh: &rest.Refresh{Token: "r1", Field: "refresh_token", Rotate: k.rotate}}, steps...)
+			began := time.Now()
+			_, err := o.Fetch(t.Context())
+			var until *setup.Reschedule
+			if errors.As(err, &until) != pause || pause && (!until.Until.Equal(began.Add(10*time.Minute)) || time.Since(began) > 0) {
+				t.Errorf("a pause of %s seconds: %v after %v", after, err, time.Since(began))
+			}
+		})
+	}
+}
+
 func TestJWT(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -282,6 +303,20 @@ func TestRotation(t *testing.T) {
 		}
 		fetch(t, o, "a2")
 		if got := strings.Join(k.stored, " "); got != "r2 r3" {
+			t.Errorf("stored %q", got)
+		}
+	})
+	t.Run("cannot be stored, and a person gives another", func(t *testing.T) {
+		k := &keeper{config: map[string]string{"refresh_token": "r1"}, fails: 2}
+		o := oauth(t, rest.OAuth{Refresh: &rest.Refresh{Token: "r1", Field: "refresh_token", Rotate: k.rotate}},
+			exchanged("r1", "a1", "r2"), exchanged("p1", "a2", "p2"), exchanged("p2", "a3", ""))
+		for range 2 {
+			o.Fetch(t.Context())
+		}
+		k.config["refresh_token"] = "p1"
+		fetch(t, o, "a2")
+		fetch(t, o, "a3")
+		if got := strings.Join(k.stored, " "); got != "p2" {
 			t.Errorf("stored %q", got)
 		}
 	})

@@ -10,20 +10,17 @@
 package rest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
+	"slices"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/valyala/fastjson"
 
 	"github.com/penstock-data/penstock/setup"
 )
@@ -42,7 +39,8 @@ type Client struct {
 	Now    func() time.Time // for dates that the vendor names; nil: time.Now
 
 	// Spare are Clients of the same API with credentials and Budgets of their
-	// own. A request goes by whichever may make it first.
+	// own. A request goes by whichever may make it first. What one may not read
+	// or does not see (403, 404) the others are asked for as well.
 	Spare []*Client
 
 	// Throttled returns how long the vendor wants no requests after a refusal
@@ -58,73 +56,6 @@ type Client struct {
 	// Patience is how long one request may wait in all because the vendor
 	// asks for it. 0: 15 minutes.
 	Patience time.Duration
-}
-
-// A Request is what an API is asked for.
-type Request struct {
-	Method string      // "": GET
-	URL    string      // may be relative to the Client's Base
-	Header http.Header // beside the Client's; nil: none
-	Body   []byte      // nil: none
-	Type   string      // of the body: "application/json", [Form]
-	ETag   string      // of an answer that is still known; "": none is
-
-	// Once is set if the request must not be made again when it is unknown
-	// whether the first one has arrived.
-	Once bool
-}
-
-func (q *Request) method() string { return cmp.Or(q.Method, http.MethodGet) }
-
-// Form is the type of a body that [url.Values.Encode] makes.
-const Form = "application/x-www-form-urlencoded"
-
-// A Reply is the answer to a request. It can be used for one request after
-// another; its Value is good until the next.
-type Reply struct {
-	Value  *fastjson.Value // nil: the answer has no body
-	Header http.Header
-
-	// Unchanged says that the answer is still what it was when it had the
-	// Request's ETag (304). There is no Value then.
-	Unchanged bool
-
-	body   bytes.Buffer
-	parser fastjson.Parser
-}
-
-// A StatusError is an answer that says no.
-type StatusError struct {
-	Status int
-	Method string // "": GET
-	URL    string // without the query
-	Detail string // what the vendor says about it; may be empty
-	Code   string // the vendor's word for it, where it has one: OAuth's "invalid_grant", an "errorCode"
-	Header http.Header
-}
-
-func (e *StatusError) Error() string {
-	s := fmt.Sprintf("%s %s: %d %s", cmp.Or(e.Method, http.MethodGet), e.URL, e.Status, http.StatusText(e.Status))
-	if e.Detail != "" {
-		s += ": " + e.Detail
-	}
-	return s
-}
-
-// Status returns the HTTP status of the StatusError in err's chain, or 0.
-func Status(err error) int {
-	var e *StatusError
-	if errors.As(err, &e) {
-		return e.Status
-	}
-	return 0
-}
-
-// URL returns the address of an object or a list.
-func (c *Client) URL(path string, query url.Values) string {
-	u := c.Base.JoinPath(path)
-	u.RawQuery = query.Encode()
-	return u.String()
 }
 
 const (
@@ -160,54 +91,16 @@ func (c *Client) Do(ctx context.Context, q Request, r *Reply) error {
 			return wait, err
 		}
 		defer res.Body.Close()
-		return r.read(res, q.method()+" "+where(u))
-	})
-}
-
-// Open makes a request as Do does and returns the answer as soon as it begins.
-// The caller closes the body, which may be of any length; it fails if nothing
-// of it comes for two minutes, or when ctx ends.
-func (c *Client) Open(ctx context.Context, q Request) (res *http.Response, err error) {
-	err = c.repeat(ctx, q, func(c *Client, u *url.URL) (wait time.Duration, err error) {
-		ctx, cancel := context.WithCancelCause(ctx)
-		idle := time.AfterFunc(attemptLimit, func() { cancel(errIdle) })
-		q.Header = q.Header.Clone() // the transport's own decompression takes twice as long
-		if q.Header == nil {
-			q.Header = http.Header{}
-		}
-		q.Header.Set("Accept-Encoding", "gzip")
-		if res, wait, err = c.send(ctx, u, q); err != nil {
-			idle.Stop()
-			cancel(nil)
+		if wait, err := r.read(res, q.method()+" "+where(u)); err != nil || q.Within == nil {
 			return wait, err
 		}
-		res.Body = &stream{ReadCloser: res.Body, ctx: ctx, idle: idle, cancel: cancel}
-		return 0, unzip(res)
+		if refused := q.Within(r); refused != nil {
+			refused.Header = res.Header
+			return c.refused(refused, res.Request)
+		}
+		return 0, nil
 	})
-	return res, err
 }
-
-// unzip lets the body of an answer be read as it was before it was compressed.
-func unzip(res *http.Response) error {
-	if res.Header.Get("Content-Encoding") != "gzip" {
-		return nil
-	}
-	z, err := gzip.NewReader(res.Body)
-	if err != nil {
-		res.Body.Close()
-		return err
-	}
-	res.Body = &unzipped{z, res.Body}
-	return nil
-}
-
-// unzipped is the body of an answer that came compressed.
-type unzipped struct {
-	*gzip.Reader
-	below io.Closer
-}
-
-func (u *unzipped) Close() error { return errors.Join(u.Reader.Close(), u.below.Close()) }
 
 // hopeless is a wait that says that another try is no use.
 const hopeless = -1
@@ -220,8 +113,10 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 	}
 	var waited time.Duration // because the vendor asked for it
 	failed, renewed, spare := 0, false, len(c.Spare) > 0
+	var refusal error                        // the most telling one so far
+	left := append([]*Client{c}, c.Spare...) // who were not refused
 	for {
-		c := c.idlest()
+		c := idlest(left, u)
 		if err := c.turn(ctx, &waited); err != nil {
 			return err
 		}
@@ -231,6 +126,7 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 		}
 		var asked *askedToWait
 		var refused *refusedError
+		var again func(context.Context) error
 		switch {
 		case errors.As(err, &asked):
 			if wait = asked.wait; waited+wait > c.patience() && !spare {
@@ -248,17 +144,32 @@ func (c *Client) repeat(ctx context.Context, q Request, try func(*Client, *url.U
 			}
 			renewed = true
 			continue
-		case wait < 0 || q.Once:
+		case wait < 0 && denied(err):
+			if refusal == nil || Status(err) == http.StatusForbidden {
+				refusal = err
+			}
+			left = slices.DeleteFunc(left, func(l *Client) bool { return l == c })
+			if len(left) == 0 {
+				return refusal
+			}
+			continue
+		case wait < 0:
 			return err
 		default:
-			if failed++; failed >= c.tries() {
+			if failed++; failed >= cmp.Or(q.Tries, c.tries()) {
 				return err
 			}
 			wait = min(firstBackOff<<(failed-1), longBackOff)
+			again = q.Again
 		}
 		c.log(ctx, "request will be repeated", "url", where(u), "wait", wait, "err", err)
 		if err := Sleep(ctx, wait); err != nil {
 			return err
+		}
+		if again != nil {
+			if err := again(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -283,33 +194,20 @@ func (c *Client) reschedule(wait time.Duration) error {
 	}
 }
 
-// idlest returns the Client that may make a request first.
-func (c *Client) idlest() *Client {
-	best := c
-	for _, s := range c.Spare {
-		if s.Budget.ready() < best.Budget.ready() {
-			best = s
+// idlest returns the Client that may ask for an address first. Of several it is
+// the same one each time, as ETags may be good for one credential only.
+func idlest(clients []*Client, u *url.URL) *Client {
+	h := fnv.New32a()
+	io.WriteString(h, u.Path)
+	first := int(h.Sum32() % uint32(len(clients)))
+	best := clients[first]
+	for _, c := range slices.Concat(clients[first+1:], clients[:first]) {
+		if c.Budget.ready() < best.Budget.ready() {
+			best = c
 		}
 	}
 	return best
 }
-
-// askedToWait says that the vendor named a time before which it wants no
-// more requests.
-type askedToWait struct {
-	StatusError
-	wait time.Duration
-}
-
-func (e *askedToWait) Unwrap() error { return &e.StatusError }
-
-// refusedError says that credentials were not accepted which c.Auth added.
-type refusedError struct {
-	StatusError
-	request *http.Request
-}
-
-func (e *refusedError) Unwrap() error { return &e.StatusError }
 
 // send makes one request, whose answer is 2xx or 304 if there is no error.
 func (c *Client) send(ctx context.Context, u *url.URL, q Request) (*http.Response, time.Duration, error) {
@@ -343,26 +241,6 @@ func (c *Client) send(ctx context.Context, u *url.URL, q Request) (*http.Respons
 	return nil, wait, err
 }
 
-func (c *Client) request(ctx context.Context, u *url.URL, q Request) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, q.method(), u.String(), bytes.NewReader(q.Body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	for _, h := range []http.Header{c.Header, q.Header} {
-		for name, values := range h {
-			req.Header[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-	if q.Type != "" {
-		req.Header.Set("Content-Type", q.Type)
-	}
-	if q.ETag != "" {
-		req.Header.Set("If-None-Match", q.ETag)
-	}
-	return req, nil
-}
-
 // heed stops requests before the vendor refuses them.
 func (c *Client) heed(res *http.Response) {
 	if c.Budget == nil {
@@ -371,155 +249,6 @@ func (c *Client) heed(res *http.Response) {
 	if wait, ok := exhausted(res.Header, c.now()); ok {
 		c.Budget.Pause(min(wait, longestWait))
 	}
-}
-
-// refusal returns what an answer that says no means for further tries.
-func (c *Client) refusal(req *http.Request, res *http.Response) (time.Duration, error) {
-	var r Reply
-	r.body.ReadFrom(io.LimitReader(res.Body, 1<<20)) // whatever there is of it
-	refused := StatusError{Status: res.StatusCode, Method: req.Method, URL: where(req.URL), Header: res.Header}
-	refused.Detail, refused.Code = detail(&r)
-	if wait, ok := c.throttled(&refused); ok {
-		return 0, &askedToWait{refused, max(shortestWait, min(wait, longestWait))}
-	}
-	switch code := res.StatusCode; {
-	case code == http.StatusUnauthorized && c.Auth != nil:
-		return hopeless, &refusedError{refused, req}
-	case code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests:
-		return 0, &refused
-	}
-	return hopeless, &refused
-}
-
-// throttled returns how long the vendor wants no requests, if that is what a
-// refusal says: by its headers, as most vendors do, or by its own account.
-func (c *Client) throttled(e *StatusError) (time.Duration, bool) {
-	switch e.Status {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
-		if wait, ok := retryAfter(e.Header.Get("Retry-After"), c.now()); ok {
-			return wait, true
-		}
-		if wait, ok := exhausted(e.Header, c.now()); ok {
-			return wait, true
-		}
-	}
-	if c.Throttled != nil {
-		if wait := c.Throttled(e); wait > 0 {
-			return wait, true
-		}
-	}
-	return 0, false
-}
-
-// read reads the answer to what was asked as JSON.
-func (r *Reply) read(res *http.Response, what string) (time.Duration, error) {
-	r.Header, r.Value, r.Unchanged = res.Header, nil, res.StatusCode == http.StatusNotModified
-	r.body.Reset()
-	_, err := r.body.ReadFrom(io.LimitReader(res.Body, bodyLimit+1))
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("%s: %w", what, err)
-	case r.body.Len() > bodyLimit:
-		return hopeless, fmt.Errorf("%s: the answer has more than %d bytes", what, bodyLimit)
-	case r.body.Len() == 0 && (r.Unchanged || res.StatusCode == http.StatusNoContent):
-		return 0, nil
-	}
-	if r.Value, err = r.parser.ParseBytes(r.body.Bytes()); err != nil {
-		return 0, fmt.Errorf("%s: the answer is no JSON: %w", what, err)
-	}
-	return 0, nil
-}
-
-// errIdle ends an answer of which nothing comes any more.
-var errIdle = fmt.Errorf("nothing came for %v", attemptLimit)
-
-// A stream is the body of an answer that may take as long as it likes, while
-// something comes.
-type stream struct {
-	io.ReadCloser
-	ctx    context.Context
-	idle   *time.Timer
-	cancel context.CancelCauseFunc
-}
-
-func (s *stream) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	s.idle.Reset(attemptLimit)
-	if err != nil && err != io.EOF && context.Cause(s.ctx) != nil {
-		err = context.Cause(s.ctx)
-	}
-	return n, err
-}
-
-func (s *stream) Close() error {
-	s.idle.Stop()
-	s.cancel(nil)
-	return s.ReadCloser.Close()
-}
-
-// where returns an address without its query, which may have secrets.
-func where(u *url.URL) string { return u.Scheme + "://" + u.Host + u.Path }
-
-// detail returns what a refusal says about itself, as far as it is short, and
-// its code. Some vendors put both into a list of one error.
-func detail(r *Reply) (text, code string) {
-	v, err := r.parser.ParseBytes(r.body.Bytes())
-	if err != nil {
-		return "", ""
-	}
-	if list := v.GetArray(); len(list) > 0 {
-		v = list[0]
-	}
-	return short(v, "detail", "message", "error_description", "error"), short(v, "errorCode", "code", "error")
-}
-
-func short(v *fastjson.Value, names ...string) string {
-	for _, name := range names {
-		if s := string(v.GetStringBytes(name)); s != "" && len(s) <= 300 {
-			return s
-		}
-	}
-	return ""
-}
-
-// otherHostError reports an address that credentials must not be sent to.
-type otherHostError struct {
-	address string
-	base    *url.URL
-}
-
-func (e *otherHostError) Error() string {
-	return fmt.Sprintf("%s is not an address of %s://%s and was not followed", e.address, e.base.Scheme, e.base.Host)
-}
-
-// sameHost returns the address as a URL if it is one of c.Base's host.
-func (c *Client) sameHost(address string) (*url.URL, error) {
-	u, err := c.Base.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	if u.Scheme != c.Base.Scheme || !strings.EqualFold(u.Host, c.Base.Host) {
-		u.RawQuery = ""
-		return nil, &otherHostError{u.Redacted(), c.Base}
-	}
-	return u, nil
-}
-
-// client returns the HTTP client, which follows redirects on the same host.
-func (c *Client) client() *http.Client {
-	h := http.DefaultClient
-	if c.HTTP != nil {
-		h = c.HTTP
-	}
-	own := *h
-	own.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		if len(via) >= 10 {
-			return errors.New("10 redirects one after another")
-		}
-		_, err := c.sameHost(req.URL.String())
-		return err
-	}
-	return &own
 }
 
 func (c *Client) now() time.Time {

@@ -2,8 +2,6 @@ package rest
 
 import (
 	"bytes"
-	"math"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -240,8 +238,8 @@ func (c *column) appendNumber(s []byte) bool {
 		}
 	}
 	if c.near && c.doubles != nil {
-		v, err := strconv.ParseFloat(string(s), 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		v, ok := nearest(s)
+		if !ok {
 			return false
 		}
 		c.doubles.Append(v)

@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -26,8 +27,9 @@ type List struct {
 	Header http.Header // nil: none
 	ETag   string      // of the first page when it was read before; "": none
 
-	// Check has pages asked for once more when all are read, which costs next
-	// to nothing where they have ETags, to find out whether the list is Shrunk.
+	// Check has each page asked for once more when the next is read, which costs
+	// next to nothing where they have ETags, to find out whether the list is
+	// Shrunk. Pages that say how many rows there are tell by themselves.
 	Check bool
 
 	Next  Pager    // nil: [NextURL] of "next"
@@ -48,9 +50,10 @@ type List struct {
 	// already: what the list does not have may exist all the same.
 	Shrunk bool
 
-	more  bool // there is a page after the latest
-	pages int  // read so far
-	known []known
+	more  bool  // there is a page after the latest
+	pages int   // read so far
+	known known // the latest; without an address: it is not to be checked
+	again Reply // of the page before
 }
 
 // A known is a page as it was read.
@@ -63,7 +66,7 @@ type known struct {
 // next page. An error ends it; pages that come a second time are one.
 func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 	return func(yield func([]*fastjson.Value, error) bool) {
-		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk, l.known = 0, 0, "", false, false, nil
+		l.Count, l.Rows, l.Tag, l.Unchanged, l.Shrunk, l.known = 0, 0, "", false, false, known{}
 		at := Page{Reply: &Reply{}}
 		address := l.Path
 		if l.Query != nil || !strings.ContainsAny(address, "?:") {
@@ -76,47 +79,61 @@ func (l *List) Pages(ctx context.Context) iter.Seq2[[]*fastjson.Value, error] {
 			if l.Unchanged || err == nil && at.URL == nil {
 				return
 			}
+			err = l.judge(ctx, err)
+			l.known = known{}
+			if err == nil && next != "" && l.Check && l.Count == 0 {
+				l.known = known{at.URL.String(), at.Reply.Header.Get("ETag"), identities(rows)}
+			}
 			if !yield(rows, err) || err != nil {
 				return
 			}
-			if address = next; address != "" && l.Check && !l.Shrunk {
-				l.known = append(l.known, known{at.URL.String(), at.Reply.Header.Get("ETag"), identities(rows)})
-			}
-		}
-		if err := l.check(ctx, at.Reply); err != nil {
-			yield(nil, err)
+			address = next
 		}
 	}
 }
 
-// check asks once more for all pages but the last. Where a page ends with
-// another row than those that it had, that row may have come from a later page
-// before that was read.
-func (l *List) check(ctx context.Context, r *Reply) error {
-	for _, p := range l.known {
-		if l.Shrunk {
-			break
-		}
-		err := l.Client.Do(ctx, Request{URL: p.address, Header: l.Header, ETag: p.tag}, r)
-		switch {
-		case Status(err) == http.StatusNotFound:
-			l.Shrunk = true
-			continue
-		case err != nil:
-			return err
-		case r.Unchanged:
-			continue
-		}
-		rows, err := l.rows(r.Value, false)
-		if err != nil {
-			return err
-		}
-		if ids := identities(rows); len(ids) > 0 {
-			l.Shrunk = !slices.Contains(p.rows, ids[len(ids)-1])
+// errTwice says that a page is one that came before.
+var errTwice = errors.New("came twice")
+
+// judge finds out whether the list changed before the page that was just read
+// with err, if it is to be checked. A page that came twice is no error then.
+func (l *List) judge(ctx context.Context, err error) error {
+	if err != nil && err != errTwice {
+		return err
+	}
+	changed := l.Shrunk
+	if l.known.address != "" && !changed {
+		var failed error
+		if changed, failed = l.check(ctx, l.known); failed != nil {
+			return failed
 		}
 	}
-	l.known = nil
+	if err == errTwice && !changed {
+		return fmt.Errorf("%s: a page of %s %w", l.Client.Name, l.Path, err)
+	}
 	return nil
+}
+
+// check asks for the page before once more, when the one after it is read.
+// Where it ends with another row than those that it had, that row may have come
+// from the later page before that was read. It reports whether the page has
+// changed at all.
+func (l *List) check(ctx context.Context, p known) (changed bool, err error) {
+	r := &l.again
+	err = l.Client.Do(ctx, Request{URL: p.address, Header: l.Header, ETag: p.tag}, r)
+	switch {
+	case Status(err) == http.StatusNotFound:
+		l.Shrunk = true
+		return true, nil
+	case err != nil || r.Unchanged:
+		return false, err
+	}
+	rows, err := l.rows(r.Value, false)
+	ids := identities(rows)
+	if len(ids) > 0 {
+		l.Shrunk = !slices.Contains(p.rows, ids[len(ids)-1])
+	}
+	return !slices.Equal(ids, p.rows), err
 }
 
 // identities returns hashes of what tells rows apart, which is all of them
@@ -191,7 +208,7 @@ func (l *List) read(ctx context.Context, at *Page, address string, seen map[uint
 	}
 	body := maphash.Bytes(seed, at.Reply.body.Bytes())
 	if seen[body] {
-		return rows, "", fmt.Errorf("%s: a page of %s came twice", l.Client.Name, l.Path)
+		return rows, next, errTwice
 	}
 	seen[body] = true
 	return rows, next, nil

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"math"
 	"math/bits"
 	"strconv"
@@ -165,12 +166,13 @@ func (n number) append(dst []byte) []byte {
 
 // float64 returns n as a double if that loses no digit of s, its text.
 func (n number) float64(s []byte) (float64, bool) {
-	v, err := strconv.ParseFloat(string(s), 64)
-	if err != nil {
+	v, ok := nearest(s)
+	if !ok {
 		return 0, false
 	}
 	n = n.trim()
-	if len(n.digits) <= 15 {
+	const smallestNormal = 0x1p-1022 // below, doubles have fewer digits
+	if len(n.digits) <= 15 && (v == 0 || math.Abs(v) >= smallestNormal) {
 		return v, true
 	}
 	var a, b [64]byte
@@ -180,4 +182,25 @@ func (n number) float64(s []byte) (float64, bool) {
 	}
 	back = back.trim()
 	return v, back.scale == n.scale && string(back.digits) == string(n.digits)
+}
+
+// nearest returns the double that is nearest to a number. It is not ok if there
+// is none: if it were infinite, or 0 although the number is not.
+func nearest(s []byte) (v float64, ok bool) {
+	if bytes.ContainsAny(s, "nNxX") { // as in Infinity, NaN and 0x10
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(s), 64)
+	if err != nil {
+		return 0, false
+	}
+	return v, v != 0 || isZero(s)
+}
+
+// isZero reports whether a number has no digit but zeros before its exponent.
+func isZero(s []byte) bool {
+	if i := bytes.IndexAny(s, "eE"); i >= 0 {
+		s = s[:i]
+	}
+	return !bytes.ContainsAny(s, "123456789")
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,9 @@ type OAuth struct {
 }
 
 // Fetch gets a token. A login that the server does not accept is a
-// [setup.Problem] with the code authentication_failed.
+// [setup.Problem] with the code authentication_failed; a server that wants no
+// request for more than two minutes is a [setup.Reschedule], whatever the
+// Client's own patience.
 func (o *OAuth) Fetch(ctx context.Context) (token Token, err error) {
 	if o.Refresh == nil {
 		return o.ask(ctx, nil, &Reply{})
@@ -87,7 +90,9 @@ func (o *OAuth) ask(ctx context.Context, form url.Values, r *Reply) (Token, erro
 		setUnlessEmpty(form, "client_secret", o.Secret)
 	}
 	q.Body = []byte(form.Encode())
-	if err := o.Client.Do(ctx, q, r); err != nil {
+	client := *o.Client
+	client.Patience = min(client.patience(), exchangePatience)
+	if err := client.Do(ctx, q, r); err != nil {
 		return Token{}, o.explain(err)
 	}
 	return o.token(r)
@@ -144,15 +149,16 @@ type Refresh struct {
 	// as long as the Refresh is.
 	Rotate connector.Rotate
 
-	mu      sync.Mutex // guards what follows and Token; held during an exchange
-	unsaved bool       // Token took another's place and is not stored yet
+	mu       sync.Mutex // guards what follows and Token; held during an exchange
+	replaced string     // the stored token, whose place Token has taken and is not stored yet; "": Token is stored
 }
 
 // exchange has use use the token, and keeps the one that it returns instead,
 // if there is one. It succeeds only when that is stored. A token that could
-// not be stored is not forgotten: the next exchange stores it first. Once
-// begun, an exchange is not given up because ctx ends: the token that is on its
-// way may be the only one that is good.
+// not be stored is not forgotten: the next exchange stores it first, unless
+// what is stored by then is not the token that it replaces: somebody has given
+// another, which counts. Once begun, an exchange is not given up because ctx
+// ends: the token that is on its way may be the only one that is good.
 //
 // A token that is refused is not the end if another was stored meanwhile, by
 // another process or a person: then that one is used.
@@ -167,7 +173,7 @@ func (r *Refresh) exchange(ctx context.Context, use func(ctx context.Context, to
 	if r.Rotate == nil {
 		return r.use(ctx, use)
 	}
-	if r.unsaved {
+	if r.replaced != "" {
 		if err := r.rotate(ctx, func(context.Context, string) (string, error) { return r.Token, nil }); err != nil {
 			return err
 		}
@@ -185,22 +191,26 @@ func (r *Refresh) exchange(ctx context.Context, use func(ctx context.Context, to
 	return err
 }
 
-// exchangeLimit is how long an exchange may take.
-const exchangeLimit = 5 * time.Minute
+// exchangeLimit is how long an exchange may take, and exchangePatience how much
+// of that a request for a token may wait because the server asks for it.
+const (
+	exchangeLimit    = 5 * time.Minute
+	exchangePatience = 2 * time.Minute
+)
 
 // rotate does one exchange with the token that is stored.
 func (r *Refresh) rotate(ctx context.Context, use func(ctx context.Context, token string) (string, error)) error {
 	err := r.Rotate(ctx, func(config json.RawMessage) (setup.Secrets, error) {
-		if token, ok := stored(config, r.Field); ok && !r.unsaved {
-			r.Token = token
+		if token, ok := stored(config, r.Field); ok && token != r.replaced {
+			r.Token, r.replaced = token, ""
 		}
-		if err := r.use(ctx, use); err != nil || !r.unsaved {
+		if err := r.use(ctx, use); err != nil || r.replaced == "" {
 			return nil, err
 		}
 		return setup.Secrets{r.Field: r.Token}, nil
 	})
 	if err == nil {
-		r.unsaved = false
+		r.replaced = ""
 	}
 	return err
 }
@@ -208,7 +218,7 @@ func (r *Refresh) rotate(ctx context.Context, use func(ctx context.Context, toke
 func (r *Refresh) use(ctx context.Context, use func(ctx context.Context, token string) (string, error)) error {
 	next, err := use(ctx, r.Token)
 	if err == nil && next != "" && next != r.Token {
-		r.Token, r.unsaved = next, true
+		r.Token, r.replaced = next, cmp.Or(r.replaced, r.Token)
 	}
 	return err
 }

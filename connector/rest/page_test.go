@@ -1,6 +1,8 @@
 package rest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -155,13 +157,13 @@ func TestRateLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var budgets rest.Budgets
 		make := func() *rest.Budget { return rest.OnDemand(1000, time.Second) }
-		one := scripted(t, step{Ask: "GET /v1/a", With: authorized("Bearer 1"), Status: 403, Header: used("0", in(time.Hour))})
+		one := scripted(t, step{Ask: "GET /v1/b", With: authorized("Bearer 1"), Status: 403, Header: used("0", in(time.Hour))})
 		one.Auth, one.Budget = rest.Bearer("1"), budgets.Of("1", make)
-		two := scripted(t, step{Ask: "GET /v1/a", With: authorized("Bearer 2"), Answer: "{}"},
-			step{Ask: "GET /v1/b", With: authorized("Bearer 2"), Header: used("0", in(2*time.Hour)), Answer: "{}"})
+		two := scripted(t, step{Ask: "GET /v1/b", With: authorized("Bearer 2"), Answer: "{}"},
+			step{Ask: "GET /v1/a", With: authorized("Bearer 2"), Header: used("0", in(2*time.Hour)), Answer: "{}"})
 		two.Auth, two.Budget = rest.Bearer("2"), budgets.Of("2", make)
 		one.Spare = []*rest.Client{two}
-		for _, path := range []string{"a", "b"} {
+		for _, path := range []string{"b", "a"} { // b is the first one's
 			if err := one.Get(t.Context(), path, &rest.Reply{}); err != nil {
 				t.Error(err)
 			}
@@ -186,6 +188,7 @@ func TestOpen(t *testing.T) {
 		step{Ask: "POST /v1/q", Status: 502, Body: "{}"},
 		step{Ask: "POST /v1/q", With: map[string]string{"Content-Type": "application/json", "Accept": "text/csv"}, Body: "{}", Answer: "a,b\n1,2\n"},
 		step{Ask: "DELETE /v1/q", Status: 204},
+		step{Ask: "POST /v1/jobs", Status: 502}, step{Ask: "DELETE /v1/jobs", Status: 204}, step{Ask: "POST /v1/jobs", Answer: "{}"},
 		step{Ask: "POST /v1/once", Status: 502})
 	res, err := cl.Open(t.Context(), rest.Request{Method: "POST", URL: "q", Body: []byte("{}"), Type: "application/json", Header: map[string][]string{"Accept": {"text/csv"}}})
 	if err != nil {
@@ -201,7 +204,14 @@ func TestOpen(t *testing.T) {
 	if err := cl.Do(t.Context(), rest.Request{Method: "DELETE", URL: "q"}, &r); err != nil || r.Value != nil {
 		t.Errorf("got %v, %v", r.Value, err)
 	}
-	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "once", Once: true}, &r); rest.Status(err) != 502 {
+	undo := func(ctx context.Context) error {
+		return cl.Do(ctx, rest.Request{Method: "DELETE", URL: "jobs"}, &rest.Reply{})
+	}
+	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "jobs", Again: undo}, &r); err != nil {
+		t.Error(err)
+	}
+	once := errors.New("not again")
+	if err := cl.Do(t.Context(), rest.Request{Method: "POST", URL: "once", Again: func(context.Context) error { return once }}, &r); err != once {
 		t.Errorf("got %v", err)
 	}
 }

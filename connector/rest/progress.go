@@ -32,12 +32,22 @@ type progress struct {
 
 	// Found are paths that wait to be read.
 	Found map[string]bool `json:"found,omitempty"`
+
+	Requests int       `json:"requests,omitempty"` // that the last whole reading took
+	Spent    int       `json:"spent,omitempty"`    // that the one under way took so far
+	Begun    time.Time `json:"begun,omitzero"`     // start of a whole reading that began after the round
+
+	// Stale says that parts of an object have changed and were not sent.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // A mark is how far a list is.
 type mark struct {
 	At  time.Time `json:"at,omitzero"`   // of the latest row
 	Tag string    `json:"tag,omitempty"` // ETag of its first page, read from At on
+
+	ID   int64         `json:"id,omitempty"`   // the highest of the objects that were read one by one
+	Rows map[int64]row `json:"rows,omitempty"` // those in a Cursor's Window, by id
 }
 
 // A round is one pass over all resources.
@@ -49,26 +59,34 @@ type round struct {
 	Whole []string `json:"whole,omitempty"`
 	Full  []string `json:"full,omitempty"`
 
-	// Partial are resources of which something may not have been met.
+	// Partial are resources of which something may not have been met; Again
+	// those that are to be read as a whole in the next round because of it.
 	Partial []string `json:"partial,omitempty"`
+	Again   []string `json:"again,omitempty"`
 
-	Done  map[string]int64 `json:"done,omitempty"`  // by root: objects up to this id are done
-	Lists int              `json:"lists,omitempty"` // of the next object: that many lists are done
-	From  time.Time        `json:"from,omitzero"`   // the next list is read up to here
-	Top   time.Time        `json:"top,omitzero"`    // or, in descending order, from here
-	Last  string           `json:"last,omitempty"`  // to this row
-	Ended []string         `json:"ended,omitempty"` // roots that are done
+	Done   map[string]int64 `json:"done,omitempty"`   // by root: objects up to this id are done
+	Object int64            `json:"object,omitempty"` // the next
+	Lists  int              `json:"lists,omitempty"`  // of that: so many are done
+	Ended  []string         `json:"ended,omitempty"`  // roots that are done
+	place                   // in the next list
+}
+
+// A place is how far a list has been read.
+type place struct {
+	From time.Time `json:"from,omitzero"`  // up to here
+	Top  time.Time `json:"top,omitzero"`   // or, in descending order, from here
+	Last string    `json:"last,omitempty"` // to this row
+
+	After  int64         `json:"after,omitempty"`  // objects up to this id, one by one
+	Latest time.Time     `json:"latest,omitzero"`  // of the rows' times
+	Newest int64         `json:"newest,omitempty"` // the highest id
+	Seen   map[int64]row `json:"seen,omitempty"`   // rows that may be in the next Window
+	Shrunk bool          `json:"shrunk,omitempty"` // rows may have slipped past
 }
 
 func readState(raw json.RawMessage) (*state, error) {
-	s := &state{}
-	if err := connector.ReadState(raw, s); err != nil {
-		return nil, err
-	}
-	if s.Resources == nil {
-		s.Resources = map[string]*progress{}
-	}
-	return s, nil
+	s := &state{Resources: map[string]*progress{}}
+	return s, connector.ReadState(raw, s)
 }
 
 // of returns the progress of a resource.
@@ -84,29 +102,23 @@ func (s *state) of(r *Resource) *progress {
 // Forget implements [connector.Forgetter] for a source that is read by
 // [API.Sync]. Tables of one list are read together.
 func (a *API) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	s, err := readState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	a.all(func(r *Resource) {
-		p := s.Resources[r.name()]
-		if p == nil || !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
-			return
-		}
-		delete(s.Resources, r.name())
-		forgot = true
+	return connector.ForgetIn(raw, readState, func(s *state) (forgot bool) {
+		a.all(func(r *Resource) {
+			p := s.Resources[r.name()]
+			if p == nil || !slices.ContainsFunc(tables, func(n schema.Name) bool { return p.Tables[n.Table] != nil }) {
+				return
+			}
+			delete(s.Resources, r.name())
+			s.Round, forgot = nil, true
+		})
+		return forgot
 	})
-	if !forgot {
-		return raw, nil
-	}
-	s.Round = nil
-	return json.Marshal(s)
 }
 
 // begin makes s the state at the start of a sync, and returns the resources
 // that have something to read.
-func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
+// pace is how long each request takes of what the vendor allows.
+func (s *state) begin(a *API, req connector.Request, pace time.Duration) map[*Resource]bool {
 	wanted := map[*Resource]bool{}
 	var due []*Resource
 	a.all(func(r *Resource) {
@@ -125,7 +137,7 @@ func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
 			*p, s.Round = progress{}, nil
 		}
 		p.Tables = asked
-		if p.Whole.IsZero() || r.Whole == 0 || req.Start.Sub(p.Whole) >= r.Whole {
+		if p.due(r, req.Start, pace) {
 			due = append(due, r)
 		}
 	})
@@ -134,6 +146,7 @@ func (s *state) begin(a *API, req connector.Request) map[*Resource]bool {
 	}
 	s.Round = &round{Start: req.Start}
 	for _, r := range due {
+		s.of(r).Spent, s.of(r).Begun = 0, time.Time{}
 		s.Round.Whole = append(s.Round.Whole, r.name())
 		if s.of(r).Whole.IsZero() {
 			s.Round.Full = append(s.Round.Full, r.name())
@@ -188,11 +201,19 @@ func (o *round) miss(r *Resource) {
 	}
 }
 
+// unsure notes that rows of a resource may have been passed by unseen.
+func (o *round) unsure(r *Resource) {
+	o.miss(r)
+	if !slices.Contains(o.Again, r.name()) {
+		o.Again = append(o.Again, r.name())
+	}
+}
+
 // swept returns the tables whose rows from before the round are gone if it did
 // not meet them. Details are read for what has changed only.
 func (o *round) swept(r *Resource) []string {
 	switch {
-	case slices.Contains(o.Partial, r.name()) || !o.whole(r) || r.Found > 0 && !o.full(r):
+	case slices.Contains(o.Partial, r.name()) || !o.whole(r) || r.Found > 0 && !o.full(r) || r.Found == 0 && r.Whole == Never:
 		return nil
 	case r.Cursor != nil && !o.full(r):
 		return r.own()

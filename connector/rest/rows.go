@@ -37,8 +37,9 @@ type Rows struct {
 	Fresh bool
 
 	// Nearest keeps DOUBLE columns what they are: they take the double that is
-	// nearest to a value. It is for vendors whose numbers are doubles, with
-	// digits that they do not have.
+	// nearest to a value, unless that is infinite, or 0 for a value that is
+	// not. It is for vendors whose numbers are doubles, with digits that they
+	// do not have.
 	Nearest bool
 
 	// Infer says which fields that have no column get one, and its name.

@@ -106,6 +106,11 @@ func TestValues(t *testing.T) {
 		{"DOUBLE", `1 2.5 1e-7 0.1 123456789.123456 -0.25`, "1|2.5|0.0000001|0.1|123456789.123456|-0.25", "DOUBLE"},
 		{"DOUBLE", `0.5 0.12345678901234567890`, "0.5|0.12345678901234567890", "DECIMAL"},
 		{"DOUBLE", `9007199254740993`, "9007199254740993", "DECIMAL"},
+		{"DOUBLE", `0 0.0 0e-400 5e-324 -2.5e-308 1e308`, "0|0|0|" + small(324, "5") + "|-" + small(309, "25") + "|1" + strings.Repeat("0", 308), "DOUBLE"},
+		{"DOUBLE", `0.5 1e-400`, "0.5|" + small(400, "1"), "DECIMAL"},
+		{"DOUBLE", `0.5 4.94e-324`, "0.5|" + small(326, "494"), "DECIMAL"},
+		{"DOUBLE", `0.5 1e-20000`, "0.5|1e-20000", "STRING"},
+		{"DOUBLE", `0.5 1e400`, "0.5|1" + strings.Repeat("0", 400), "DECIMAL"},
 		{"DECIMAL(10,2)", `1.25 -99999999.99 0.10 7`, "1.25|-99999999.99|0.1|7", "DECIMAL(10,2)"},
 		{"DECIMAL(10,2)", `1.25 1.255 123456789.5`, "1.25|1.255|123456789.5", "DECIMAL(12,3)"},
 		{"DECIMAL(38,0)", `99999999999999999999999999999999999999 -1`, "99999999999999999999999999999999999999|-1", "DECIMAL(38,0)"},
@@ -149,6 +154,11 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s of %s: became %s, want %s", c.typ, c.values, got, c.wantType)
 		}
 	}
+}
+
+// small returns a number of that many decimals, which end in digits.
+func small(scale int, digits string) string {
+	return "0." + strings.Repeat("0", scale-len(digits)) + digits
 }
 
 // values splits JSON values that stand one after another.

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,15 @@ import (
 //	#        its index in the list
 //	^a       a field of the object around it, ^^a of the one around that
 //	@f       what the function f of [API.Funcs] returns
+//
+// A name that ends with * and has neither type nor key stands for columns that
+// are not known before: "custom_*" for the fields that begin so, and
+// "content_* = content" for those of the field content.
+//
+// A table whose rows are elements of a list, and that has no key, has parts of
+// the object around: where that changes, all that was sent of it must go first,
+// so its list needs a Cursor with a Window, or has to be read as a whole each
+// time.
 type Table struct {
 	Name    string
 	Columns string
@@ -52,6 +62,7 @@ type Object struct {
 	Index  int     // in the list
 
 	reader *reader
+	logins []*Client // that see an object of a root; nil: it is asked for by all
 }
 
 // Get returns a value by a source as the columns of a [Table] have it, without
@@ -112,16 +123,21 @@ type origin struct {
 // Schema returns the table as the contract describes it. It panics if the text
 // of its columns is wrong.
 func (t *Table) Schema() schema.Table {
-	s, _ := t.parse()
+	s, _, _ := t.parse()
 	return s
 }
 
-func (t *Table) parse() (schema.Table, []origin) {
+func (t *Table) parse() (schema.Table, []origin, []wildcard) {
 	out := schema.Table{Name: schema.Name{Table: t.Name}}
 	var sources []origin
+	var free []wildcard
 	for _, spec := range columnSpecs(t.Columns) {
 		spec, from, derived := strings.Cut(spec, "=")
 		f := strings.Fields(spec)
+		if len(f) == 1 && strings.HasSuffix(f[0], "*") {
+			free = append(free, wildcard{strings.TrimSuffix(f[0], "*"), strings.TrimSpace(from)})
+			continue
+		}
 		if len(f) != 2 && (len(f) != 3 || f[2] != "key") {
 			panic(fmt.Sprintf("rest: table %s: the column %q is not \"name TYPE [key] [= source]\"", t.Name, spec))
 		}
@@ -134,7 +150,7 @@ func (t *Table) parse() (schema.Table, []origin) {
 			sources = append(sources, parseSource(f[0], strings.TrimSpace(from)))
 		}
 	}
-	return out, sources
+	return out, sources, free
 }
 
 // columnSpecs cuts a text at its commas, but for those of types: DECIMAL(10,2).
@@ -219,12 +235,13 @@ type Filler struct {
 	*Rows
 	origins []origin
 	columns []int // of the origins
+	free    []wildcard
 }
 
 // Filler returns a Filler for what is asked for of t.
 func (t *Table) Filler(out connector.Output, asked schema.Table) *Filler {
 	f := &Filler{Rows: NewRows(out, asked)}
-	_, f.origins = t.parse()
+	_, f.origins, f.free = t.parse()
 	for _, o := range f.origins {
 		f.columns = append(f.columns, f.Column(o.column))
 	}
@@ -244,6 +261,9 @@ func (f *Filler) Set(ctx context.Context, o *Object, funcs map[string]Func) erro
 		}
 		f.Value(f.columns[i], v, f.origins[i].cut)
 	}
+	for _, w := range f.free {
+		w.set(f.Rows, o)
+	}
 	return nil
 }
 
@@ -262,6 +282,8 @@ type filler struct {
 	table    *Table
 	rows     *Filler // nil: nobody wants the table
 	children []*filler
+	part     bool // the rows are parts of an object
+	byID     bool // the key has the id of the resource's object
 
 	// Of a child whose key is the parent's and one column more: keys that are
 	// to be deleted, and the index and the name of that column in them.
@@ -270,8 +292,12 @@ type filler struct {
 	own    string
 }
 
-// newFiller returns nil if neither the table nor a child is wanted.
-func newFiller(t *Table, req connector.Request, out connector.Output) *filler {
+// newFiller returns nil if neither the table nor a child is wanted. own says
+// that the resource is no detail, and up how far up its objects are.
+func newFiller(t *Table, req connector.Request, out connector.Output, own bool, up string) *filler {
+	if t.Each != "" {
+		up += "^"
+	}
 	f := &filler{table: t, member: -1}
 	for _, asked := range req.Tables {
 		if asked.Name.Table != t.Name {
@@ -279,9 +305,11 @@ func newFiller(t *Table, req connector.Request, out connector.Output) *filler {
 		}
 		f.rows = t.Filler(out, asked)
 		f.keys(asked, out)
+		f.part = t.Each != "" && len(asked.Key()) == 0
+		f.byID = own && slices.ContainsFunc(asked.Key(), func(k int) bool { return f.source(asked.Columns[k].Name) == up+"id" })
 	}
 	for i := range t.Children {
-		if c := newFiller(&t.Children[i], req, out); c != nil {
+		if c := newFiller(&t.Children[i], req, out, own, up); c != nil {
 			f.children = append(f.children, c)
 		}
 	}
@@ -293,7 +321,7 @@ func newFiller(t *Table, req connector.Request, out connector.Output) *filler {
 
 // keys finds out whether rows of a list can be deleted by what was met before.
 func (f *filler) keys(t schema.Table, out connector.Output) {
-	if f.table.Each == "" || f.table.Fixed {
+	if f.table.Fixed {
 		return
 	}
 	key := schema.Table{Name: t.Name}
@@ -311,7 +339,7 @@ func (f *filler) keys(t schema.Table, out connector.Output) {
 		}
 		f.member, f.own = i, c.Name
 	}
-	if f.member >= 0 && inherits {
+	if f.member >= 0 && inherits == (f.table.Each != "") {
 		f.gone = NewRows(out, key)
 		f.gone.Op = schema.Delete
 	}
@@ -341,7 +369,40 @@ func (f *filler) send(ctx context.Context, o *Object, funcs map[string]Func) err
 	if err := f.rows.Set(ctx, o, funcs); err != nil {
 		return err
 	}
+	f.rows.Fresh = f.byID && o.reader.fresh
 	return f.rows.End(ctx)
+}
+
+// delete sends the keys of the rows that were sent of an object which is gone.
+func (f *filler) delete(ctx context.Context, o *Object, funcs map[string]Func) error {
+	for _, c := range f.children {
+		if err := c.delete(ctx, o, funcs); err != nil {
+			return err
+		}
+	}
+	switch {
+	case f.part:
+		o.reader.state.of(o.reader.list).Stale = true
+		return nil
+	case f.gone == nil:
+		return nil
+	case f.table.Each != "":
+		return o.reader.forgetMembers(ctx, f, o, nil, funcs)
+	}
+	f.gone.Value(f.member, o.Get(f.own), nil)
+	return f.gone.End(ctx)
+}
+
+// source returns where a column's values come from.
+func (f *filler) source(column string) string {
+	o := f.rows.origin(column)
+	switch {
+	case o == nil:
+		return column
+	case o.kind == 0 && len(o.paths) == 1:
+		return o.paths[0]
+	}
+	return ""
 }
 
 // sendAll sends the rows of a list inside an object. What the list had before
@@ -351,6 +412,9 @@ func (f *filler) sendAll(ctx context.Context, around *Object, funcs map[string]F
 	met := map[string]bool{}
 	for i, v := range list {
 		o := &Object{Value: v, Parent: around, Index: i, reader: around.reader}
+		if f.part && !around.reader.parts.wants(f.table.Each, v) {
+			continue
+		}
 		if f.gone != nil {
 			m, err := f.memberOf(ctx, o, funcs)
 			if err != nil {

@@ -27,10 +27,15 @@ type api struct {
 	version  string            // of the API
 	identity string            // the address that says who is logged in
 	who      map[string]string // the config's fields that say it; nil: not asked for
-	ahead    time.Duration     // of Salesforce's clock before ours
+	zone     string            // that user's time zone; "": not known
+	clock    clock
 	usage    usage
 	calls    []call // since they were last sent; see FIVETRAN_API_CALL
 	quiet    bool   // calls are not noted
+
+	// early are answers that are there before they are asked for, by their
+	// addresses.
+	early map[string]*fastjson.Value
 }
 
 // A usage is how many requests the organization has made in the last 24 hours.
@@ -95,19 +100,26 @@ func (a *api) path(parts ...string) string {
 	return "services/data/" + a.version + "/" + strings.Join(parts, "/")
 }
 
-// do makes a request and notes what the answer says about all requests.
+// do makes a request, unless the answer is there, and notes what that says about
+// all requests.
 func (a *api) do(ctx context.Context, q rest.Request, r *rest.Reply) error {
+	if v := a.early[q.URL]; v != nil {
+		delete(a.early, q.URL)
+		r.Value = v
+		return nil
+	}
 	if err := a.allowed(); err != nil {
 		return err
 	}
 	a.note(q)
 	err := a.client.Do(ctx, q, r)
-	header := r.Header
 	var refused *rest.StatusError
-	if errors.As(err, &refused) {
-		header = refused.Header
+	switch {
+	case err == nil:
+		a.heed(r.Header)
+	case errors.As(err, &refused) && refused.Header != nil:
+		a.heed(refused.Header)
 	}
-	a.heed(header)
 	return a.explain(err)
 }
 
@@ -116,9 +128,7 @@ func (a *api) heed(h http.Header) {
 	if u, ok := parseUsage(h.Get("Sforce-Limit-Info")); ok {
 		a.usage = u
 	}
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
-		a.ahead = at.Sub(a.env.Now()) // or a little less: rows may be read twice, but none is passed over
-	}
+	a.clock.heed(h.Get("Date"), a.env.Now())
 }
 
 // open makes a request whose answer is read as it comes.
@@ -150,62 +160,43 @@ func (a *api) send(ctx context.Context, method, address string, body any, r *res
 	return a.do(ctx, q, r)
 }
 
-// query asks for rows, deleted ones among them, or counts them. A query that
-// is too long for an address goes into the body of a batch of one ("Maximum
-// number of rows returned by SOQL queries over the REST API", Salesforce Help,
-// 2022-10).
-func (a *api) query(ctx context.Context, soql string, r *rest.Reply) (*fastjson.Value, error) {
-	address := a.path("queryAll") + "?q=" + strings.ReplaceAll(url.QueryEscape(soql), "%2C", ",")
-	if len(address) <= a.longQuery {
-		if err := a.get(ctx, address, r); err != nil {
+// mostRows is how many rows Salesforce has on a page, and fewestRows how many at
+// least if one asks for fewer (REST API Developer Guide, "Query Options
+// Header", 2026-07).
+const mostRows, fewestRows = 2000, 200
+
+// paged returns the header that asks for pages of that many rows, about.
+func paged(rows int) http.Header {
+	if rows >= mostRows {
+		return nil
+	}
+	return http.Header{"Sforce-Query-Options": {"batchSize=" + strconv.Itoa(max(rows, fewestRows))}}
+}
+
+// queryAddress returns the address of the answer to a query, deleted rows among
+// the others.
+func (a *api) queryAddress(soql string) string {
+	return a.path("queryAll") + "?q=" + strings.ReplaceAll(url.QueryEscape(soql), "%2C", ",")
+}
+
+// query asks for rows, deleted ones among them, in pages of that many, or counts
+// them. A query that is too long for an address goes into the body of a request
+// for one ("Maximum number of rows returned by SOQL queries over the REST API",
+// Salesforce Help, 2022-10).
+func (a *api) query(ctx context.Context, soql string, rows int, r *rest.Reply) (*fastjson.Value, error) {
+	address := a.queryAddress(soql)
+	if len(address) <= a.longQuery || a.early[address] != nil {
+		if err := a.do(ctx, rest.Request{URL: address, Header: paged(rows)}, r); err != nil {
 			return nil, err
 		}
 		return r.Value, nil
 	}
 	var result *fastjson.Value
-	err := a.batch(ctx, []string{strings.TrimPrefix(address, "services/data/")}, r, func(_ int, v *fastjson.Value, err error) error {
+	err := a.together(ctx, []subrequest{{address, paged(rows)}}, r, func(_ int, v *fastjson.Value, err error) error {
 		result = v
 		return err
 	})
 	return result, err
-}
-
-// batch makes up to 25 requests in one, and gives what each is answered with
-// to each.
-func (a *api) batch(ctx context.Context, addresses []string, r *rest.Reply, each func(i int, v *fastjson.Value, err error) error) error {
-	type request struct {
-		Method string `json:"method"`
-		URL    string `json:"url"`
-	}
-	var body struct {
-		Requests []request `json:"batchRequests"`
-	}
-	for _, at := range addresses {
-		body.Requests = append(body.Requests, request{http.MethodGet, at})
-	}
-	if err := a.send(ctx, http.MethodPost, a.path("composite", "batch"), body, r); err != nil {
-		return err
-	}
-	results := r.Value.GetArray("results")
-	if len(results) != len(addresses) {
-		return fmt.Errorf("%s answered %d of %d requests of a batch", a.name, len(results), len(addresses))
-	}
-	for i, v := range results {
-		var err error
-		if status := v.GetInt("statusCode"); status/100 != 2 {
-			said := v.Get("result", "0")
-			refused := &rest.StatusError{Status: status, URL: strings.Split(addresses[i], "?")[0],
-				Detail: string(said.GetStringBytes("message")), Code: string(said.GetStringBytes("errorCode"))}
-			if wait := throttled(refused); wait > 0 {
-				return &setup.Reschedule{Until: a.env.Now().Add(hour), Reason: a.name + " accepts no more requests for now"}
-			}
-			err = a.explain(refused)
-		}
-		if err := each(i, v.Get("result"), err); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // code returns Salesforce's word for what is wrong, or "".

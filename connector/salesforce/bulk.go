@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/valyala/fastjson"
 
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/setup"
@@ -23,11 +26,18 @@ func (e *errJobLost) Error() string { return e.why }
 
 // readBulk reads the rows by Bulk API 2.0. The state knows of a job before it
 // is made, so that none is left behind, and how much of its results was read.
+//
+// An organization may have a number of jobs in a day. When they are used up the
+// rows come by REST, as far as that is allowed.
 func (t *reader) readBulk(ctx context.Context) error {
 	for n := 1; ; n++ {
 		err := t.readJob(ctx)
 		var lost *errJobLost
-		if !errors.As(err, &lost) {
+		switch {
+		case code(err) == noJobsLeft:
+			t.noBulk = true
+			return t.readPages(ctx)
+		case !errors.As(err, &lost):
 			return err
 		}
 		if n == tries {
@@ -80,8 +90,8 @@ func (t *reader) makeJob(ctx context.Context) error {
 		return nil
 	}
 	if rd.Job != nil { // its id was lost
-		if err := t.dropLostJobs(ctx, rd.Job.Asked); err != nil {
-			return err
+		if err := t.dropLostJobs(ctx); err != nil {
+			return vendor(err)
 		}
 	} else {
 		rd.Job = &job{Asked: t.now()}
@@ -89,30 +99,42 @@ func (t *reader) makeJob(ctx context.Context) error {
 			return err
 		}
 	}
-	var body struct {
-		Operation string `json:"operation"`
-		Query     string `json:"query"`
-	}
-	body.Operation, body.Query = "queryAll", t.query().unordered()
-	err := t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+	err := t.askForJob(ctx)
 	if code(err) == invalidField {
 		changed, lerr := t.lost(ctx)
 		if lerr != nil {
 			return lerr
 		}
 		if changed {
-			body.Query = t.query().unordered()
-			err = t.api.send(ctx, http.MethodPost, t.api.path("jobs", "query"), body, &t.reply)
+			err = t.askForJob(ctx)
 		}
+	}
+	var refused *rest.StatusError
+	if errors.As(err, &refused) && refused.Method == http.MethodPost && refused.Status/100 == 4 && refused.Status != http.StatusRequestTimeout {
+		rd.Job = nil // there is none
 	}
 	if err != nil {
-		if status := rest.Status(err); status/100 == 4 {
-			rd.Job = nil
-		}
 		return vendor(err)
 	}
-	rd.Job.ID = string(t.reply.Value.GetStringBytes("id"))
 	return t.saveReading(ctx)
+}
+
+// askForJob asks for a job for the reading. Where the answer is lost there may
+// be a job all the same: it is dropped before another is asked for.
+func (t *reader) askForJob(ctx context.Context) error {
+	body, err := json.Marshal(map[string]string{"operation": "queryAll", "query": t.query().unordered()})
+	if err != nil {
+		return err
+	}
+	j := t.progress.Reading.Job
+	err = t.api.do(ctx, rest.Request{Method: http.MethodPost, URL: t.api.path("jobs", "query"), Body: body, Type: "application/json", Again: t.dropLostJobs}, &t.reply)
+	if err != nil {
+		return err
+	}
+	if j.ID = string(t.reply.Value.GetStringBytes("id")); j.ID == "" {
+		return t.odd("Salesforce made a bulk job and does not say which")
+	}
+	return nil
 }
 
 // longPoll is the longest time between two looks at a job.
@@ -156,7 +178,7 @@ func (t *reader) lostJob(err error) error {
 // again from its beginning.
 func (t *reader) readPart(ctx context.Context) (next string, err error) {
 	for n := 1; ; n++ {
-		var broken *brokenPart
+		var broken *brokenAnswer
 		next, err = t.tryPart(ctx)
 		if !errors.As(err, &broken) {
 			return next, err
@@ -174,17 +196,15 @@ func (t *reader) readPart(ctx context.Context) (next string, err error) {
 // partTries is how often a part of the results is asked for.
 const partTries = 6
 
-// A brokenPart is a part of the results that did not arrive whole.
-type brokenPart struct {
-	job string
+// A brokenAnswer is one that is not all that it should be.
+type brokenAnswer struct {
+	of  string // what was asked for
 	err error
 }
 
-func (e *brokenPart) Error() string {
-	return fmt.Sprintf("results of bulk job %s: %v", e.job, e.err)
-}
+func (e *brokenAnswer) Error() string { return e.of + ": " + e.err.Error() }
 
-func (e *brokenPart) Unwrap() error { return e.err }
+func (e *brokenAnswer) Unwrap() error { return e.err }
 
 func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	j := t.progress.Reading.Job
@@ -196,19 +216,32 @@ func (t *reader) tryPart(ctx context.Context) (next string, err error) {
 	defer res.Body.Close()
 	before := t.progress.Reading.Rows
 	n, err := t.readCSV(ctx, res.Body)
-	want, werr := strconv.ParseInt(res.Header.Get("Sforce-NumberOfRecords"), 10, 64)
-	if err == nil && werr == nil && n != want {
-		err = &brokenPart{err: fmt.Errorf("it has %d rows and should have %d", n, want)}
+	if err == nil {
+		next, err = following(res.Header, n)
 	}
-	var broken *brokenPart
+	var broken *brokenAnswer
 	if errors.As(err, &broken) {
-		broken.job = j.ID
+		broken.of = "results of bulk job " + j.ID
 		t.progress.Reading.Rows = before
 	}
-	if next = res.Header.Get("Sforce-Locator"); next == "null" {
-		next = ""
-	}
 	return next, err
+}
+
+// following returns the locator of the part after one of n rows by the headers
+// of that, "" if it was the last.
+func following(h http.Header, n int64) (next string, err error) {
+	want, werr := strconv.ParseInt(h.Get("Sforce-NumberOfRecords"), 10, 64)
+	switch next = h.Get("Sforce-Locator"); {
+	case werr != nil:
+		return "", &brokenAnswer{err: errors.New("a part does not say how many rows it has")}
+	case n != want:
+		return "", &brokenAnswer{err: fmt.Errorf("a part has %d rows and should have %d", n, want)}
+	case next == "":
+		return "", &brokenAnswer{err: errors.New("a part does not say whether it is the last")}
+	case next == "null":
+		return "", nil
+	}
+	return next, nil
 }
 
 func partQuery(rows int64, locator string) string {
@@ -224,7 +257,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	csv := rest.NewCSV(body)
 	header, err := csv.Next()
 	if err != nil {
-		return 0, &brokenPart{err: unexpected(err)}
+		return 0, &brokenAnswer{err: unexpected(err)}
 	}
 	at := func(name string) int {
 		return slices.IndexFunc(header, func(h []byte) bool { return string(h) == name })
@@ -237,7 +270,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 	}
 	key, deleted := at(t.object.key), at("IsDeleted")
 	if missing := t.missing(header); missing != "" {
-		return 0, &brokenPart{err: fmt.Errorf("column %s is missing", missing)}
+		return 0, &brokenAnswer{err: fmt.Errorf("column %s is missing", missing)}
 	}
 	for ; ; n++ {
 		cells, err := csv.Next()
@@ -245,7 +278,7 @@ func (t *reader) readCSV(ctx context.Context, body io.Reader) (n int64, err erro
 			return n, nil
 		}
 		if err != nil {
-			return n, &brokenPart{err: err}
+			return n, &brokenAnswer{err: err}
 		}
 		if err := t.rows.Line(ctx, cells, from); err != nil {
 			return n, err
@@ -286,45 +319,60 @@ func (t *reader) leaveJob() {
 	rd.Job = nil
 }
 
-// dropLostJobs deletes jobs that this connection may have made at a time or
-// later, and whose ids it does not know.
-func (t *reader) dropLostJobs(ctx context.Context, asked time.Time) error {
+// lostWithin is how much later than it was asked for a job may have been made.
+const lostWithin = time.Hour
+
+// dropLostJobs deletes jobs that the reading may have made and whose ids it
+// does not know.
+func (t *reader) dropLostJobs(ctx context.Context) error {
+	asked := t.progress.Reading.Job.Asked
 	at := t.api.path("jobs", "query") + "?jobType=V2Query"
 	for at != "" {
-		if err := t.api.get(ctx, at, &t.reply); err != nil {
-			return vendor(err)
+		var r rest.Reply
+		if err := t.api.get(ctx, at, &r); err != nil {
+			return err
 		}
-		var ids []string
-		for _, j := range t.reply.Value.GetArray("records") {
+		for _, j := range r.Value.GetArray("records") {
 			made, err := parseTime(string(j.GetStringBytes("createdDate")))
-			if err == nil && !made.Before(asked) && string(j.GetStringBytes("object")) == t.object.name &&
-				string(j.GetStringBytes("operation")) == "queryAll" && string(j.GetStringBytes("createdById")) == t.api.user() {
-				ids = append(ids, string(j.GetStringBytes("id")))
+			if err != nil || made.Before(asked) || made.Sub(asked) > lostWithin || !t.mine(j) {
+				continue
+			}
+			if err := t.api.deleteJob(ctx, string(j.GetStringBytes("id"))); err != nil {
+				return err
 			}
 		}
-		at = string(t.reply.Value.GetStringBytes("nextRecordsUrl"))
-		for _, id := range ids {
-			if err := t.api.deleteJob(ctx, id); err != nil {
-				return vendor(err)
-			}
-		}
+		at = string(r.Value.GetStringBytes("nextRecordsUrl"))
 	}
 	return nil
 }
 
-// tidy deletes the jobs that nobody needs any more.
+// mine reports whether an entry of the list of jobs is as one of the reader's.
+func (t *reader) mine(j *fastjson.Value) bool {
+	return string(j.GetStringBytes("object")) == t.object.name && string(j.GetStringBytes("operation")) == "queryAll" &&
+		string(j.GetStringBytes("createdById")) == t.api.user()
+}
+
+// tidy deletes the jobs that nobody needs any more, as far as that is possible:
+// one that Salesforce has trouble with waits for the next sync.
 func (r *run) tidy(ctx context.Context) error {
-	for len(r.state.Left) > 0 {
-		if err := r.api.deleteJob(ctx, r.state.Left[0]); err != nil {
+	for len(r.state.Left) > r.stuck {
+		err := r.api.deleteJob(ctx, r.state.Left[r.stuck])
+		var refused *rest.StatusError
+		switch {
+		case err == nil:
+			r.state.Left = slices.Delete(r.state.Left, r.stuck, r.stuck+1)
+		case setup.AsProblem(err) == nil && errors.As(err, &refused):
+			r.stuck++
+		default:
 			return vendor(err)
 		}
-		r.state.Left = r.state.Left[1:]
 	}
 	return nil
 }
 
-// deleteJob deletes a job, which is ended first if it runs. One that is not
-// there is none to delete.
+// deleteJob deletes a job, which is ended first if it runs. There is none to
+// delete if it is not there, or another user's: Salesforce deletes it after
+// seven days.
 func (a *api) deleteJob(ctx context.Context, id string) error {
 	at := a.path("jobs", "query", id)
 	var r rest.Reply
@@ -335,7 +383,7 @@ func (a *api) deleteJob(ctx context.Context, id string) error {
 		}
 		err = a.send(ctx, http.MethodDelete, at, nil, &r)
 	}
-	if status := rest.Status(err); status == http.StatusNotFound || status == http.StatusBadRequest {
+	if status := rest.Status(err); setup.AsProblem(err) == nil && (status == http.StatusNotFound || status == http.StatusBadRequest || status == http.StatusForbidden) {
 		return nil
 	}
 	return err

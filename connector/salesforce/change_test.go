@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 	"github.com/penstock-data/penstock/connector/simulate"
+	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
 // Rows that are deleted are marked, come back when they are undeleted, and have
@@ -45,6 +48,35 @@ func TestDeletes(t *testing.T) {
 	})
 }
 
+// A row that was undeleted is there, although the log of deletes may still have
+// it.
+func TestUndeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{LogKeeps: true, PageSize: 10})
+		m := o.model()
+		sync := func(after time.Duration) {
+			t.Helper()
+			o.Advance(after)
+			o.mustSync(t, m, "Account")
+			o.equal(t, m, "Account", "IsDeleted")
+		}
+		sync(0)
+		back, gone := o.IDs("Account", false)[3], o.IDs("Account", false)[4]
+		for _, id := range []string{back, gone} {
+			check(t, o.Delete("Account", id))
+		}
+		sync(time.Hour)
+		check(t, o.Undelete("Account", back))
+		check(t, o.Purge("Account", gone))
+		sync(time.Hour)
+		sync(24 * time.Hour)
+		if !slices.Contains(m.Deleted("salesforce.Account"), gone) {
+			t.Error("the row that was purged is not marked")
+		}
+		sync(time.Hour)
+	})
+}
+
 // Where it is not known what was deleted, the table is read as a whole.
 func TestDeletesUnknown(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -52,9 +84,13 @@ func TestDeletesUnknown(t *testing.T) {
 		setUp  func(*org)
 		tables []string // that are read as a whole
 	}{
-		"the log was purged": {time.Hour, func(o *org) { o.PurgeLog("UserRole") }, []string{"UserRole"}},
+		"the log was purged":  {time.Hour, func(o *org) { o.PurgeLog("UserRole") }, []string{"UserRole"}},
+		"that of cursors was": {24 * time.Hour, func(o *org) { o.PurgeLog("Account") }, []string{"Account"}},
+		"too many of cursors were": {24 * time.Hour, func(o *org) {
+			o.Break(simulate.Fault{Path: "Account/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT", Count: -1})
+		}, []string{"Account"}},
 		"too many were": {time.Hour, func(o *org) {
-			o.Break(simulate.Fault{Path: "UserRole/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT"})
+			o.Break(simulate.Fault{Path: "UserRole/deleted", Status: 400, Code: "EXCEEDED_ID_LIMIT", Count: -1})
 		}, []string{"UserRole"}},
 		"it is too long ago":    {16 * 24 * time.Hour, func(o *org) {}, []string{"UserRole", "Account", "User"}},
 		"it is nearly too long": {15*24*time.Hour - time.Hour, func(o *org) {}, []string{"UserRole", "Account", "User"}},
@@ -67,8 +103,12 @@ func TestDeletesUnknown(t *testing.T) {
 				all := []string{"Account", "User", "UserRole"}
 				o.mustSync(t, m, all...)
 				o.Advance(time.Hour)
+				gone := o.Delete
+				if c.after >= 24*time.Hour { // which is how often the log is read of objects whose deleted rows can be
+					gone = o.Purge
+				}
 				for _, table := range all {
-					check(t, o.Delete(table, o.IDs(table, false)[2]))
+					check(t, gone(table, o.IDs(table, false)[2]))
 				}
 				o.Advance(c.after)
 				c.setUp(o)
@@ -117,6 +157,97 @@ func TestLateAndSkewed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A row that was deleted before it was read, and showed as deleted after, is
+// marked by the next sync.
+func TestLateDeletes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{VisibleAfter: 9 * time.Minute})
+		m := o.model()
+		tables := []string{"Account", "User", "UserRole", "AccountHistory"}
+		for range 3 {
+			for _, name := range tables {
+				check(t, o.Delete(name, o.IDs(name, false)[1]))
+			}
+			o.Advance(time.Minute)
+			o.mustSync(t, m, tables...)
+			o.Advance(20 * time.Minute)
+			o.mustSync(t, m, tables...)
+			for _, name := range tables {
+				o.equal(t, m, name)
+			}
+		}
+	})
+}
+
+// A Date that cannot be Salesforce's time moves no cursor. If no answer has
+// another, nothing is read.
+func TestAbsurdDates(t *testing.T) {
+	at := func(d time.Duration) string { return began.Add(d).Format(http.TimeFormat) }
+	for name, date := range map[string]string{
+		"years ahead": at(20 * 365 * 24 * time.Hour), "years back": at(-20 * 365 * 24 * time.Hour), "hours ahead": at(12 * time.Hour),
+		"none": "", "no date": "tomorrow", "another format": began.Format(time.RFC3339),
+	} {
+		for _, all := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, all), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					o := newOrg(t, simulator.Options{})
+					m := o.model()
+					o.mustSync(t, m, "Account", "UserRole")
+					o.Advance(time.Hour)
+					id := o.IDs("Account", false)[0]
+					check(t, o.Update("Account", id, simulator.Values{"Site": "before"}))
+					o.Advance(time.Minute)
+					n := 0
+					o.after = func(res *http.Response) {
+						if n++; all || n%2 == 0 {
+							res.Header.Set("Date", date)
+						}
+					}
+					err := o.sync(t, m, "Account", "UserRole")
+					if p := setup.AsProblem(err); all && (p == nil || p.Code != "clock_differs" || !strings.Contains(p.Message, "Set this server's clock")) || !all && err != nil {
+						t.Errorf("got %v", err)
+					}
+					if results := o.open(t).Test(t.Context()); all && (results[0].Title != testConnect || results[0].Status != setup.Failed) {
+						t.Errorf("the setup tests say %+v", results)
+					}
+					check(t, o.Update("Account", o.IDs("Account", false)[1], simulator.Values{"Site": "meanwhile"}))
+					check(t, o.Delete("UserRole", o.IDs("UserRole", false)[1]))
+					o.Advance(time.Hour)
+					o.after = nil
+					o.mustSync(t, m, "Account", "UserRole")
+					o.equal(t, m, "Account", "Site")
+					o.equal(t, m, "UserRole")
+				})
+			})
+		}
+	}
+}
+
+// Of two times that are possible the earlier counts.
+func TestDoubtfulDates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		n := 0
+		o.after = func(res *http.Response) {
+			if n++; n > 2 {
+				res.Header.Set("Date", o.Now().Add(2*time.Hour).Format(http.TimeFormat))
+			}
+		}
+		for range 3 {
+			n = 0
+			o.mustSync(t, m, "Account", "UserRole")
+			o.Advance(time.Hour)
+			check(t, o.Update("Account", o.IDs("Account", false)[1], simulator.Values{"Site": fmt.Sprint(o.Now())}))
+			check(t, o.Delete("UserRole", o.IDs("UserRole", false)[1]))
+			o.Advance(time.Minute)
+		}
+		o.mustSync(t, m, "Account", "UserRole")
+		o.equal(t, m, "Account", "Site")
+		o.equal(t, m, "UserRole")
+	})
 }
 
 // Many rows with one time are read page by page.
@@ -194,20 +325,83 @@ func TestFormulas(t *testing.T) {
 				t.Errorf("wanted %v, has a column %v", wanted, has)
 			}
 			rows := m.Rows("salesforce.FIVETRAN_FORMULA", "object", "field", "formula")
-			if !slices.Contains(rows, "Invoice__c|Double__c|"+text) {
+			if !slices.Contains(rows, "invoice_c|double_c|"+text) {
 				t.Errorf("formulas %q", rows)
 			}
-			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "Invoice__c") {
+			if models := m.Rows("salesforce.FIVETRAN_FORMULA_MODEL", "object"); !slices.Contains(models, "invoice_c") {
 				t.Errorf("models %q", models)
 			}
 			o.Advance(time.Hour)
 			check(t, o.RemoveField("Invoice__c", "Double__c"))
 			o.mustSync(t, m, "Invoice__c", formulaTable, modelTable)
-			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "Invoice__c|Double__c") {
+			if gone := m.Deleted("salesforce.FIVETRAN_FORMULA"); !slices.Contains(gone, "invoice_c|double_c") {
 				t.Errorf("gone %q", gone)
 			}
 		}
 	})
+}
+
+// The SQL of formulas is about what is synced only, and changes with it; who is
+// logged in is asked for when a formula depends on it.
+func TestFormulasAreOfWhatIsSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{})
+		m := o.model()
+		formulas := []string{formulaTable, modelTable, failureTable}
+		look := func(columns ...string) []string {
+			return m.Rows("salesforce.FIVETRAN_FORMULA_FAILURE_REASON", columns...)
+		}
+
+		o.mustSync(t, m, append(formulas, "Invoice__c")...)
+		if got := look("field", "failure_reason"); !slices.Contains(got, "customer_c|LOOKUP_FIELD_NOT_SYNCED") || !slices.Contains(got, "limit_c|UNSUPPORTED_REFERENCE") || len(got) != 3 {
+			t.Errorf("failures %q", got)
+		}
+		if n := len(m.Warnings); n != 1 || m.Warnings[0].Code != "formula_not_translated" || !strings.HasPrefix(m.Warnings[0].Message, "3 of 10 formulas") {
+			t.Errorf("warnings %v", m.Warnings)
+		}
+		if n := o.Requests("identity"); n != 1 {
+			t.Errorf("%d requests for the user's time zone", n)
+		}
+
+		o.Advance(time.Hour)
+		o.mustSync(t, m, append(formulas, "Invoice__c", "Account", "User")...)
+		if got := look("field"); !slices.Equal(got, []string{"limit_c"}) {
+			t.Errorf("failures %q", got)
+		}
+		views := m.Rows("salesforce.FIVETRAN_FORMULA", "field", "sql", "view_sql")
+		if !slices.ContainsFunc(views, func(row string) bool { return strings.HasPrefix(row, "customer_c|NULL|select main__table.id, ") }) {
+			t.Errorf("formulas %q", views)
+		}
+
+		o.Advance(time.Hour)
+		o.mustSync(t, m, append(formulas, "Invoice__c", "Account", "User")...)
+		if len(m.Warnings) > 0 {
+			t.Errorf("warnings although nothing has changed: %v", m.Warnings)
+		}
+	})
+}
+
+// People are told of objects that have no table.
+func TestLeftOut(t *testing.T) {
+	o := newOrg(t, simulator.Options{})
+	for _, name := range []string{"Old__b", "Older__b", "Elsewhere__x"} {
+		check(t, o.AddObject(simulator.Object{Name: name, Fields: []simulator.Field{{Name: "Id", Type: "id"}}}, 0))
+	}
+	var got []string
+	tables, err := o.open(t).Tables(t.Context(), func(w setup.Warning) { got = append(got, w.Message) })
+	check(t, err)
+	want := []string{
+		"The big objects Old__b, Older__b were left out: Salesforce gives their rows only to queries that name values of their index, without ids, counts or deletes.",
+		"The external objects Elsewhere__x were left out: their rows are in another system, which is asked for them each time: connect that system itself.",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("warnings %q", got)
+	}
+	if slices.ContainsFunc(tables, func(t schema.Table) bool {
+		return strings.HasSuffix(t.Table, "__b") || strings.HasSuffix(t.Table, "__x")
+	}) {
+		t.Error("they have tables")
+	}
 }
 
 // A row that is not even in the recycle bin any more is marked within a day.

@@ -5,40 +5,39 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/penstock-data/penstock/connector/rest"
 	"github.com/penstock-data/penstock/schema"
+	"github.com/penstock-data/penstock/setup"
 )
 
-// The tables that are no objects (seeds of fivetran/dbt_salesforce_formula_utils
-// for the first two; "FIVETRAN_API_CALL" in Fivetran's Salesforce
-// documentation, which names the column uri).
+// The tables that are no objects: the first two as in the seeds of
+// fivetran/dbt_salesforce_formula_utils (0.11); the third, of which Fivetran
+// names only the table and one of its reasons, with columns of ours;
+// "FIVETRAN_API_CALL" in Fivetran's Salesforce documentation, which names the
+// column uri.
 const (
 	formulaTable = "FIVETRAN_FORMULA"
 	modelTable   = "FIVETRAN_FORMULA_MODEL"
+	failureTable = "FIVETRAN_FORMULA_FAILURE_REASON"
 	callTable    = "FIVETRAN_API_CALL"
 )
 
 var ownTables = []schema.Table{
-	{Name: tableName(formulaTable), Columns: []schema.Column{
-		{Name: "object", Type: schema.Type{Kind: schema.String}, Key: true},
-		{Name: "field", Type: schema.Type{Kind: schema.String}, Key: true},
-		{Name: "formula", Type: schema.Type{Kind: schema.String}},
-		{Name: "sql", Type: schema.Type{Kind: schema.String}},
-		{Name: "view_sql", Type: schema.Type{Kind: schema.String}},
-	}},
-	{Name: tableName(modelTable), Columns: []schema.Column{
-		{Name: "object", Type: schema.Type{Kind: schema.String}, Key: true},
-		{Name: "model", Type: schema.Type{Kind: schema.String}},
-	}},
-	{Name: tableName(callTable), Columns: []schema.Column{
-		{Name: "id", Type: schema.Type{Kind: schema.String}, Key: true},
-		{Name: "method", Type: schema.Type{Kind: schema.String}},
-		{Name: "uri", Type: schema.Type{Kind: schema.String}},
-		{Name: "called_at", Type: schema.Type{Kind: schema.Instant}},
-	}},
+	{Name: tableName(formulaTable), Columns: append(texts(true, "object", "field"), texts(false, "formula", "sql", "view_sql")...)},
+	{Name: tableName(modelTable), Columns: append(texts(true, "object"), texts(false, "model")...)},
+	{Name: tableName(failureTable), Columns: append(texts(true, "object", "field"), texts(false, "failure_reason", "message")...)},
+	{Name: tableName(callTable), Columns: append(append(texts(true, "id"), texts(false, "method", "uri")...),
+		schema.Column{Name: "called_at", Type: schema.Type{Kind: schema.Instant}})},
+}
+
+// texts returns columns of texts.
+func texts(key bool, names ...string) (columns []schema.Column) {
+	for _, n := range names {
+		columns = append(columns, schema.Column{Name: n, Type: schema.Type{Kind: schema.String}, Key: key})
+	}
+	return columns
 }
 
 // own reports whether a table is no object.
@@ -55,35 +54,40 @@ func (r *run) wanted(table string) *schema.Table {
 	return &r.req.Tables[i]
 }
 
-// sendFormulas sends what fields are computed from, if that has changed. What
-// is no more is marked as deleted.
+// sendFormulas sends what fields are computed from, in SQL as well where that
+// can be said, if it has changed. What is no more is marked as deleted.
 func (r *run) sendFormulas(ctx context.Context) error {
-	var fields, objects [][]string
-	for _, name := range slices.Sorted(maps.Keys(r.objects)) {
-		o := r.objects[name]
-		for _, f := range o.formulas {
-			fields = append(fields, []string{"object", name, "field", f.field, "formula", f.text})
-		}
-		if len(o.formulas) > 0 {
-			objects = append(objects, []string{"object", name})
-		}
+	tables := []*schema.Table{r.wanted(formulaTable), r.wanted(modelTable), r.wanted(failureTable)}
+	if tables[0] == nil && tables[1] == nil && tables[2] == nil {
+		return nil
 	}
-	if err := r.sendIfNew(ctx, r.wanted(formulaTable), fields); err != nil {
+	t, err := r.translate(ctx)
+	if err != nil {
 		return err
 	}
-	return r.sendIfNew(ctx, r.wanted(modelTable), objects)
+	for i, rows := range [][][]string{t.formulas, t.models, t.failures} {
+		sent, err := r.sendIfNew(ctx, tables[i], rows)
+		if err != nil {
+			return err
+		}
+		if sent && i != 1 && t.first != "" {
+			r.out.Warn(setup.Warning{Code: "formula_not_translated", Message: fmt.Sprintf(
+				"%d of %d formulas of tables that are synced have no SQL, such as that of %s. %s has all of them, and why.", t.failed, t.tried, t.first, failureTable)})
+		}
+	}
+	return nil
 }
 
 // sendIfNew sends all rows of a table, each as names and values in turn, unless
-// they are those of the last time.
-func (r *run) sendIfNew(ctx context.Context, table *schema.Table, all [][]string) error {
+// they are those of the last time. A value that is "" is null.
+func (r *run) sendIfNew(ctx context.Context, table *schema.Table, all [][]string) (sent bool, err error) {
 	if table == nil {
-		return nil
+		return false, nil
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", all))
 	hash := base64.RawStdEncoding.EncodeToString(sum[:12])
 	if p := r.state.Tables[table.Table]; p != nil && p.Hash == hash {
-		return nil
+		return false, nil
 	}
 	rows := rest.NewRows(r.out, *table)
 	for _, row := range all {
@@ -91,19 +95,19 @@ func (r *run) sendIfNew(ctx context.Context, table *schema.Table, all [][]string
 			set(rows, row[i], row[i+1])
 		}
 		if err := rows.End(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := rows.Flush(ctx); err != nil {
-		return err
+		return false, err
 	}
 	r.state.Tables[table.Table] = &progress{Hash: hash}
 	r.state.Deferred.Add(table.Name, r.req.Start)
-	return nil
+	return true, nil
 }
 
 func set(rows *rest.Rows, column, value string) {
-	if i := rows.Column(column); i >= 0 {
+	if i := rows.Column(column); i >= 0 && value != "" {
 		rows.Text(i, []byte(value))
 	}
 }

@@ -107,7 +107,7 @@ func (s *source) audience() string {
 
 // login logs in, and returns the way to the organization.
 func (s *source) login(ctx context.Context) (*api, error) {
-	a := &api{source: s, version: version}
+	a := &api{source: s, version: version, clock: clock{any: s.anyTime}}
 	var instance string
 	o, err := s.grant(func(v *fastjson.Value) error {
 		at := string(v.GetStringBytes("instance_url"))

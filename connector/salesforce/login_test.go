@@ -141,6 +141,7 @@ func TestUsageTest(t *testing.T) {
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrg(t, simulator.Options{RotateTokens: true, SessionRequests: 2})
+		o.adapt = single
 		auth := o.config[".auth"].(map[string]any)
 		stores := 0
 		o.rotate = func(ctx context.Context, exchange func(json.RawMessage) (setup.Secrets, error)) error {

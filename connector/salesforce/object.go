@@ -6,6 +6,7 @@ import (
 
 	"github.com/valyala/fastjson"
 
+	"github.com/penstock-data/penstock/connector/salesforce/formula"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -21,7 +22,7 @@ type object struct {
 	key           string // the field whose values tell rows apart; "": none does
 	cursor        string // the field by which changes are found; "": none
 	fields        []field
-	formulas      []formula
+	all           []formula.Field // those without a column too, for formulas
 }
 
 // A field is one that can be selected and has a column.
@@ -30,9 +31,6 @@ type field struct {
 	typ  schema.Type
 	sort bool // rows can be filtered and ordered by it
 }
-
-// A formula is what a field is computed from.
-type formula struct{ field, text string }
 
 // cursors are the fields by which changes are found, the best first
 // ("fivetran-synced-update-logic", Fivetran's documentation, 2026-07).
@@ -50,12 +48,9 @@ func describe(v *fastjson.Value, formulas bool) *object {
 			continue
 		}
 		name := string(f.GetStringBytes("name"))
-		text := string(f.GetStringBytes("calculatedFormula"))
-		if text != "" {
-			o.formulas = append(o.formulas, formula{name, text})
-		}
+		o.all = append(o.all, formulaField(f))
 		typ, ok := typeOf(f)
-		if !ok || f.GetBool("calculated") && text != "" && !formulas {
+		if !ok || f.GetBool("calculated") && o.all[len(o.all)-1].Formula != "" && !formulas {
 			continue
 		}
 		o.fields = append(o.fields, field{name, typ, f.GetBool("filterable") && f.GetBool("sortable")})
@@ -107,6 +102,9 @@ func (o *object) first(fit func(*field) bool, names ...string) string {
 	}
 	return ""
 }
+
+// by returns what rows are told apart by and found to have changed.
+func (o *object) by() string { return o.cursor + "," + o.key }
 
 // A way is how a table is kept up to date.
 type way uint8

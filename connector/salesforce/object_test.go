@@ -1,16 +1,14 @@
 package salesforce
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/valyala/fastjson"
 
+	"github.com/penstock-data/penstock/connector/connectortest"
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 	"github.com/penstock-data/penstock/schema"
 )
@@ -87,49 +85,16 @@ func TestWays(t *testing.T) {
 // The recorded describes give the columns that a published model reads, with
 // types.
 func TestColumnsThatModelsRead(t *testing.T) {
-	raw, err := os.ReadFile(reference + "services/dbt_required_columns.json")
-	if err != nil {
-		t.Skipf("the shared reference is absent: %v", err)
-	}
-	var required map[string]struct {
-		Sources map[string]map[string]struct{ Columns []string }
-	}
-	check(t, json.Unmarshal(raw, &required))
 	o := newOrg(t, simulator.Options{})
-	s := o.open(t)
-	tables, err := s.Tables(t.Context(), nil)
+	tables, err := o.open(t).Tables(t.Context(), nil)
 	check(t, err)
-	named := map[string]schema.Table{}
-	for _, table := range tables {
-		named[schema.ApplicationNaming.Table(table.Table)] = table
-	}
-	// What an organization has only with a setting or an edition.
-	optional := []string{"who_count", "what_count", "billing_country_code", "billing_state_code", "shipping_country_code", "shipping_state_code",
-		"mailing_country_code", "mailing_state_code", "country_code", "state_code", "synced_quote_id", "territory_2_id", "is_excluded_from_territory_2_filter",
-		"record_type_id", "pricebook_2_id", "do_not_call", "has_opted_out_of_email", "has_opted_out_of_fax", "type"}
-	for name, table := range required["dbt_salesforce"].Sources["salesforce"] {
-		have, ok := named[name]
-		if !ok {
-			t.Errorf("there is no table %s", name)
-			continue
-		}
-		columns := map[string]schema.Type{}
-		for _, c := range have.Columns {
-			columns[schema.ApplicationNaming.Column(c.Name)] = c.Type
-		}
-		for _, c := range table.Columns {
-			if strings.HasPrefix(c, "_fivetran") || schema.ApplicationNaming.Column(c) != c {
-				continue
-			}
-			typ, ok := columns[c]
-			switch {
-			case !ok && !slices.Contains(optional, c):
-				t.Errorf("%s has no column %s", name, c)
-			case ok && (strings.HasPrefix(c, "is_") && typ.Kind != schema.Boolean || strings.HasSuffix(c, "_modstamp") && typ.Kind != schema.Instant || c == "amount" && typ.Kind != schema.Decimal):
-				t.Errorf("%s.%s is a %s", name, c, typ)
-			}
-		}
-	}
+	connectortest.Published(t, reference+"services/dbt_required_columns.json", "dbt_salesforce", "salesforce", tables, schema.ApplicationNaming,
+		// What an organization has only with a setting or an edition.
+		"account.billing_country_code", "account.billing_state_code", "account.shipping_country_code", "account.shipping_state_code",
+		"contact.mailing_country_code", "contact.mailing_state_code", "lead.country_code", "lead.state_code",
+		"contact.do_not_call", "contact.has_opted_out_of_email", "contact.has_opted_out_of_fax", "lead.has_opted_out_of_email",
+		"event.type", "event.what_count", "event.who_count", "opportunity.is_excluded_from_territory_2_filter", "opportunity.record_type_id",
+		"opportunity.synced_quote_id", "opportunity.territory_2_id")
 }
 
 // The list of all objects of a real organization.

@@ -24,7 +24,8 @@ import (
 // An org is a simulated organization, whose time stands still but for Advance.
 type org struct {
 	*simulator.Simulator
-	before func(*http.Request) // is told of each request; nil: nothing is
+	before func(*http.Request)  // is told of each request; nil: nothing is
+	after  func(*http.Response) // is told of each answer, and may change it; nil: nothing is
 	config map[string]any
 	adapt  func(*source) // how sources read; nil: as for small orgs
 	rotate connector.Rotate
@@ -65,6 +66,7 @@ func (o *org) open(t testing.TB, change ...func(map[string]any)) *source {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.anyTime = false
 	if o.adapt != nil {
 		o.adapt(s)
 	}
@@ -100,11 +102,18 @@ func (o *org) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	o.ServeHTTP(w, in)
 	res = w.Result()
 	res.Request = r
+	if o.after != nil {
+		o.after(res)
+	}
 	return res, nil
 }
 
 // small makes a source read in small pieces, large objects in bulk.
 func small(s *source) { s.bulkFrom, s.bulkPart, s.save = 60, 25, 1 }
+
+// single makes a source ask for one thing at a time, so that a test can say at
+// which.
+func single(s *source) { s.queries = 1 }
 
 // only restricts a source to some tables, and describes no others.
 type only struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/valyala/fastjson"
 
@@ -16,21 +17,22 @@ const (
 	invalidField   = "INVALID_FIELD"
 	invalidLocator = "INVALID_QUERY_LOCATOR"
 	queryTimeout   = "QUERY_TIMEOUT"
+	noJobsLeft     = "LIMIT_EXCEEDED"
 )
 
 // readPages reads the rows by REST from where the reading is.
 func (t *reader) readPages(ctx context.Context) error {
 	rd := t.progress.Reading
-	restarts := 0
+	restarts, read := 0, int64(0)
 	next := ""
 	for first := true; ; first = false {
 		v, err := t.getPage(ctx, next)
 		switch {
 		case code(err) == invalidLocator && restarts < tries: // only without an order; else there is no locator
 			restarts++
-			next, t.rows.Fresh = "", false
+			next, read, t.rows.Fresh = "", 0, false
 			continue
-		case code(err) == queryTimeout && t.object.bulk():
+		case code(err) == queryTimeout && t.object.bulk() && !t.noBulk:
 			return t.readBulk(ctx)
 		case err != nil:
 			return vendor(err)
@@ -44,20 +46,26 @@ func (t *reader) readPages(ctx context.Context) error {
 				return err
 			}
 		}
-		if v.GetBool("done") {
+		if read += int64(len(records)); t.query().keyset() {
+			read = int64(len(records)) // total is as of this page
+		}
+		switch done := v.GetBool("done"); {
+		case done && read < total:
+			return vendor(t.odd("Salesforce sends %d of %d rows and says that there are no more", read, total))
+		case done:
 			return nil
 		}
 		if len(records) == 0 {
-			return vendor(fmt.Errorf("%s: %s says that there are more rows and sends none", t.object.name, t.name))
+			return vendor(t.odd("Salesforce says that there are more rows and sends none"))
 		}
 		if next = string(v.GetStringBytes("nextRecordsUrl")); t.query().keyset() {
 			next = ""
 			at := t.placeOf(records[len(records)-1])
 			if at == rd.After {
-				return vendor(fmt.Errorf("%s: %s sends the same rows again", t.object.name, t.name))
+				return vendor(t.odd("Salesforce sends the same rows again"))
 			}
 			rd.After = at
-			if total-int64(len(records)) >= t.bulkFrom && t.object.bulk() {
+			if t.largely(total - int64(len(records))) {
 				return t.readBulk(ctx)
 			}
 			if err := t.page(ctx); err != nil {
@@ -65,6 +73,29 @@ func (t *reader) readPages(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// odd returns the error of an answer to a query that cannot be right.
+func (t *reader) odd(format string, args ...any) error {
+	return &brokenAnswer{of: "query", err: fmt.Errorf(format, args...)}
+}
+
+// pageValues is how many values a page may have, which is in memory as a whole,
+// and bulkPages for how many pages Bulk API is worth its requests.
+const pageValues, bulkPages = 100_000, 5
+
+// pageRows returns how many rows a page is to have.
+func (t *reader) pageRows() int {
+	return min(max(pageValues/max(len(t.fields), 1), fewestRows), mostRows)
+}
+
+// largely reports whether that many rows are better read by Bulk API.
+func (t *reader) largely(rows int64) bool {
+	from := t.bulkFrom
+	if from == 0 {
+		from = int64(bulkPages * t.pageRows())
+	}
+	return t.object.bulk() && !t.noBulk && rows >= from
 }
 
 // tries is how often something that Salesforce gave up is begun again.
@@ -76,7 +107,7 @@ func (t *reader) getPage(ctx context.Context, next string) (*fastjson.Value, err
 		err := t.api.get(ctx, next, &t.reply)
 		return t.reply.Value, err
 	}
-	v, err := t.api.query(ctx, t.query().ordered(), &t.reply)
+	v, err := t.api.query(ctx, t.query().ordered(), t.pageRows(), &t.reply)
 	if code(err) != invalidField {
 		return v, err
 	}
@@ -87,7 +118,7 @@ func (t *reader) getPage(ctx context.Context, next string) (*fastjson.Value, err
 	case !changed:
 		return nil, err
 	}
-	return t.api.query(ctx, t.query().ordered(), &t.reply)
+	return t.api.query(ctx, t.query().ordered(), t.pageRows(), &t.reply)
 }
 
 // placeOf returns the place of a row.
@@ -114,6 +145,11 @@ func errGone(object string) error { return &goneError{object} }
 
 // explainTable says what a person can do about an object that cannot be read.
 func explainTable(object string, err *rest.StatusError) error {
+	if _, why, ok := strings.Cut(err.Detail, "\nERROR at Row:"); ok { // what comes before is the query
+		_, why, _ = strings.Cut(why, "\n")
+		short := *err
+		short.Detail, err = why, &short
+	}
 	switch {
 	case err.Code == "INVALID_TYPE" || err.Status == http.StatusNotFound:
 		return errGone(object)

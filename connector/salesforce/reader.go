@@ -22,27 +22,33 @@ type reader struct {
 	saved    *progress // as of the last checkpoint
 
 	fields []string   // to be selected
+	log    *logRead   // of deletes; nil: the reading does not need it
 	rows   *rest.Rows // whole rows
 	gone   *rest.Rows // keys of deleted ones; nil: the table has no key
 	start  int        // the column that says since when a row holds, or -1
 	marked int        // rows in gone
 	sent   bool       // rows were sent that may be sent again
 	wrote  bool       // anything was sent
+	noBulk bool       // Bulk API takes no more jobs
 	reply  rest.Reply
 }
 
 func newReader(r *run, o *object, table schema.Table) *reader {
 	p := r.state.Tables[table.Table]
 	t := &reader{run: r, object: o, table: table, progress: p, saved: p.clone()}
-	t.rows = rest.NewRows(r.out, table)
-	t.rows.Nearest = true
-	t.start = t.rows.Column(schema.Start)
-	if i := table.Index(o.key); i >= 0 {
-		t.gone = rest.NewRows(r.out, schema.Table{Name: table.Name, Columns: table.Columns[i : i+1]})
-		t.gone.Op = schema.Delete
-	}
 	t.choose()
 	return t
+}
+
+// open makes what rows are gathered in.
+func (t *reader) open() {
+	t.rows = rest.NewRows(t.out, t.table)
+	t.rows.Nearest = true
+	t.start = t.rows.Column(schema.Start)
+	if i := t.table.Index(t.object.key); i >= 0 {
+		t.gone = rest.NewRows(t.out, schema.Table{Name: t.table.Name, Columns: t.table.Columns[i : i+1]})
+		t.gone.Op = schema.Delete
+	}
 }
 
 // choose says which fields are selected: those that have a column, and those
@@ -66,35 +72,50 @@ const kept = 14 * 24 * time.Hour
 // and limits", 2026-07).
 const lookBack = 10 * time.Minute
 
-// read reads what the table needs.
-func (t *reader) read(ctx context.Context) error {
+// idle reports whether nothing is to be read.
+func (t *reader) idle() bool {
+	return t.progress.Reading == nil && !t.outgrown() && t.upToDate()
+}
+
+// outgrown reports whether rows that have not changed must be read again: what
+// is new has values in them, and another cursor has other changes.
+func (t *reader) outgrown() bool {
 	p := t.progress
-	if !p.Fields.covers(t.fields) {
-		t.begin(true) // what is new has values in rows that have not changed
+	return !p.Fields.covers(t.fields) || p.By != "" && p.By != t.object.by()
+}
+
+// plan begins the reading, unless it is under way, and says whether it needs the
+// log of deletes.
+func (t *reader) plan() {
+	p := t.progress
+	switch {
+	case t.outgrown():
+		t.begin(true)
+	case p.Reading == nil:
+		t.begin(t.object.way() == again || p.Since.IsZero() || t.object.way() == byCursor && t.now().Sub(p.Since) > kept)
 	}
-	if p.Reading == nil {
-		if t.upToDate() {
-			return nil
-		}
-		whole := t.object.way() == again || p.Since.IsZero() || t.object.way() == byCursor && t.now().Sub(p.Since) > kept
-		t.begin(whole)
-	}
-	t.api.quiet = p.Reading.Whole
 	if t.looksAtLog() {
+		if t.log = t.logRead(); t.log == nil {
+			t.begin(true)
+		}
+	}
+}
+
+// read reads what was planned.
+func (t *reader) read(ctx context.Context) error {
+	t.open()
+	t.api.quiet = t.progress.Reading.Whole
+	if t.log != nil {
 		known, err := t.readDeletes(ctx)
 		if err != nil {
 			return err
 		}
-		switch {
-		case known:
-		case t.object.way() == byLog:
+		if !known {
 			t.begin(true)
 			t.api.quiet = true
-		default:
-			p.DeletesSince = p.Reading.Until
 		}
 	}
-	t.rows.Fresh = p.Reading.Whole && !t.sent
+	t.rows.Fresh = t.progress.Reading.Whole && !t.sent
 	if err := t.readRows(ctx); err != nil {
 		return err
 	}
@@ -137,8 +158,10 @@ func (t *reader) begin(whole bool) {
 		t.leaveJob()
 	}
 	t.progress.Reading = &reading{Whole: whole, Until: t.now()}
-	if whole {
-		t.progress.Fields = fieldsOf(t.fields)
+	if !whole {
+		t.progress.Reading.From = t.progress.Since.Add(-lookBack)
+	} else {
+		t.progress.Fields, t.progress.By = fieldsOf(t.fields), t.object.by()
 		t.state.Deferred.Add(t.table.Name, t.req.Start)
 	}
 }
@@ -146,7 +169,7 @@ func (t *reader) begin(whole bool) {
 // finish ends the reading.
 func (t *reader) finish() {
 	p := t.progress
-	p.Since, p.Fields = p.Reading.Until, fieldsOf(t.fields)
+	p.Since, p.Fields, p.By = p.Reading.Until, fieldsOf(t.fields), t.object.by()
 	if p.Reading.Whole {
 		p.Whole, p.DeletesSince = p.Reading.Until, p.Reading.Until
 	}
@@ -158,7 +181,7 @@ func (t *reader) query() *query {
 	rd := t.progress.Reading
 	q := &query{object: t.object, fields: t.fields, after: rd.After}
 	if !rd.Whole {
-		q.from, q.to = t.progress.Since.Add(-lookBack), rd.Until
+		q.from, q.to = rd.From, rd.Until
 	}
 	return q
 }
@@ -169,11 +192,8 @@ func (t *reader) readRows(ctx context.Context) error {
 	if rd.Job != nil {
 		return t.readBulk(ctx)
 	}
-	// Whole readings are counted first, so that nothing large is sorted for
-	// nothing. For increments, and tables read as a whole day by day, the
-	// first page says how many rows there are.
-	if rd.Whole && t.object.way() != again && rd.After == (place{}) {
-		v, err := t.api.query(ctx, t.query().count(), &t.reply)
+	if t.counts() {
+		v, err := t.api.query(ctx, t.query().count(), mostRows, &t.reply)
 		n := v.GetInt64("totalSize")
 		switch {
 		case code(err) == queryTimeout && t.object.bulk():
@@ -184,11 +204,19 @@ func (t *reader) readRows(ctx context.Context) error {
 			return nil
 		}
 		t.out.Progress(t.table.Name, n)
-		if n >= t.bulkFrom && t.object.bulk() {
+		if t.largely(n) {
 			return t.readBulk(ctx)
 		}
 	}
 	return t.readPages(ctx)
+}
+
+// counts reports whether the rows are to be counted, so that nothing large is
+// sorted for nothing. For increments, and tables read as a whole day by day, the
+// first page says how many rows there are.
+func (t *reader) counts() bool {
+	rd := t.progress.Reading
+	return rd.Whole && t.object.way() != again && rd.After == (place{})
 }
 
 // record sends a row that came by REST.

@@ -7,7 +7,8 @@
 // with a column for each field but those that are made of others (addresses,
 // places) or hold files. Fields that are computed from others by a formula are
 // left out unless the config wants them: nothing tells when they change. What
-// they are computed from is in FIVETRAN_FORMULA.
+// they are computed from is in FIVETRAN_FORMULA, as SQL too, which package
+// formula makes of it.
 //
 // # What is read when
 //
@@ -27,15 +28,16 @@
 // field, is read as a whole: its rows may have had values before they changed.
 //
 // Few rows come by REST, many by Bulk API 2.0. For a first reading they are
-// counted; later the first page says how many there are.
+// counted; later the first page says how many there are. What several tables
+// need first is asked for in one request.
 //
 // # Deletes
 //
 // Rows of most objects can be read after they were deleted: they get is_deleted
 // and are marked as deleted. For others Salesforce keeps a log of deletes for
-// 15 days. If the last sync is longer ago than that, or the log has been cut,
-// the object is read as a whole again. Once a day the log is read for all
-// objects: rows may leave the recycle bin between two syncs.
+// 15 days. Once a day the log is read for all objects: rows may leave the
+// recycle bin between two syncs. If the last sync is more than 14 days ago, or
+// the log has been cut, the object is read as a whole again.
 package salesforce
 
 import (
@@ -109,6 +111,7 @@ func service(id, name, login string) connector.Service {
 type source struct {
 	config  config
 	env     connector.Env
+	anyTime bool   // Salesforce's clock may say anything
 	name    string // of the service, for people
 	address string // where to log in
 	key     *signer
@@ -117,8 +120,9 @@ type source struct {
 	objects map[string]*object
 
 	// How it reads; tests have smaller figures.
-	bulkFrom  int64         // rows for which Bulk API is worth its requests
+	bulkFrom  int64         // rows for which Bulk API is worth its requests; 0: those of bulkPages pages
 	bulkPart  int64         // rows in one part of a job's results
+	queries   int           // in one request
 	longQuery int           // bytes of a query that go into an address
 	save      int           // pages read between two checkpoints
 	poll      time.Duration // the first wait for a job
@@ -128,7 +132,7 @@ type source struct {
 func open(raw json.RawMessage, env connector.Env, name, login string) (*source, error) {
 	s := &source{
 		env: env, name: name, address: login, objects: map[string]*object{},
-		bulkFrom: 10_000, bulkPart: 100_000, longQuery: 12_000, save: 10, poll: time.Second, pause: time.Second,
+		bulkPart: 100_000, queries: mostQueries, longQuery: 12_000, save: 10, poll: time.Second, pause: time.Second,
 	}
 	if err := json.Unmarshal(raw, &s.config); err != nil {
 		return nil, err
@@ -140,7 +144,7 @@ func open(raw json.RawMessage, env connector.Env, name, login string) (*source, 
 		s.address = s.config.BaseURL
 	}
 	if env.Endpoint != "" {
-		s.address = env.Endpoint
+		s.address, s.anyTime = env.Endpoint, true
 	}
 	s.address = strings.TrimRight(s.address, "/")
 	if s.env.HTTP == nil {
@@ -177,7 +181,7 @@ func (s *source) Close() error {
 func (s *source) now() time.Time {
 	now := s.env.Now()
 	if s.api != nil {
-		now = now.Add(s.api.ahead)
+		now = now.Add(s.api.clock.ahead)
 	}
 	return now.UTC().Truncate(time.Second)
 }

@@ -35,11 +35,16 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 		s.api.client.Tries, s.api.client.Patience = 2, time.Minute // somebody sits and waits
 		err = s.api.identify(ctx)
 	}
+	if err == nil {
+		err = s.api.timed(ctx)
+	}
 	var pause *setup.Reschedule
 	switch problem := setup.AsProblem(err); {
 	case problem != nil && problem.Code == "permission_denied":
 		results.Add(passed(testConnect), passed(testLogin))
 		return results.Add(failed(testPermission, problem.Message))
+	case problem != nil && problem.Code == "clock_differs":
+		return results.Add(failed(testConnect, problem.Message))
 	case problem != nil:
 		return results.Add(passed(testConnect), failed(testLogin, problem.Message))
 	case errors.As(err, &pause):
@@ -56,6 +61,8 @@ func (s *source) Test(ctx context.Context) []setup.TestResult {
 	}
 	return results.Add(s.testUsage(ctx))
 }
+
+const noObjects = "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\"."
 
 func passed(title string) setup.TestResult {
 	return setup.TestResult{Title: title, Status: setup.Passed}
@@ -78,14 +85,14 @@ func (s *source) testCertificate() setup.TestResult {
 
 // testPermission looks for objects that the user may read.
 func (s *source) testPermission(ctx context.Context) setup.TestResult {
-	names, err := s.api.objectNames(ctx)
+	names, _, err := s.api.objectNames(ctx)
 	switch problem := setup.AsProblem(err); {
 	case problem != nil:
 		return failed(testPermission, problem.Message)
 	case err != nil:
 		return failed(testPermission, "The list of objects could not be read: "+cause(err))
 	case len(names) == 0:
-		return failed(testPermission, "The user of this connection may not read any object. In Salesforce give it a permission set with read access to the objects that you want, best of all \"View All Data\".")
+		return failed(testPermission, noObjects)
 	}
 	return passed(testPermission)
 }
@@ -116,6 +123,7 @@ func (a *api) identify(ctx context.Context) error {
 	if err := a.get(ctx, strings.TrimPrefix(u.Path, "/"), &r); err != nil {
 		return err
 	}
+	a.zone = string(r.Value.GetStringBytes("timezone"))
 	a.who = map[string]string{
 		"connecting_user":       string(r.Value.GetStringBytes("username")),
 		"connecting_user_email": string(r.Value.GetStringBytes("email")),
@@ -126,6 +134,12 @@ func (a *api) identify(ctx context.Context) error {
 
 // user returns the id of the user who is logged in, or "".
 func (a *api) user() string { return a.identity[strings.LastIndexByte(a.identity, '/')+1:] }
+
+// organization returns the id of the organization, or "".
+func (a *api) organization() string {
+	parts := strings.Split(a.identity, "/")
+	return parts[max(len(parts)-2, 0)]
+}
 
 // Learned implements [connector.Learner].
 func (s *source) Learned() map[string]string {

@@ -18,14 +18,16 @@ type state struct {
 	// Deferred are truncates of tables that are read as a whole.
 	Deferred connector.Deferred `json:"deferred,omitempty"`
 
+	// Zone is the time zone of the user who is logged in, "" if Salesforce does
+	// not tell, as of Zoned. It is asked for once a day, if it is needed.
+	Zone  string    `json:"zone,omitempty"`
+	Zoned time.Time `json:"zoned,omitzero"`
+
 	// Left are ids of jobs of Bulk API that nobody needs and somebody should
 	// delete.
 	Left []string `json:"left,omitempty"`
 
-	// A sync that goes on after one that was broken off leaves out the tables
-	// that are done.
-	Done  []string  `json:"done,omitempty"`
-	Begun time.Time `json:"begun,omitzero"` // when the first of these syncs began
+	connector.Pass // of tables
 }
 
 // progress is how far one table has got.
@@ -39,8 +41,10 @@ type progress struct {
 	// DeletesSince is the same for the log of deletes.
 	DeletesSince time.Time `json:"deletes_since,omitzero"`
 
-	// Fields are those that the rows have been read with.
+	// Fields are those that the rows have been read with, and By the ones that
+	// they are told apart by and found to have changed; "": it is not known.
 	Fields fieldSet `json:"fields,omitempty"`
+	By     string   `json:"by,omitempty"`
 
 	// Hash is that of the rows of a table that is no object.
 	Hash string `json:"hash,omitempty"`
@@ -92,7 +96,8 @@ func (p *progress) clone() *progress {
 
 // A reading goes through the rows of a table once.
 type reading struct {
-	Whole bool      `json:"whole,omitempty"` // all rows, not those from Since on
+	Whole bool      `json:"whole,omitempty"` // all rows, whenever they changed
+	From  time.Time `json:"from,omitzero"`   // of others, those that changed from then on; zero: until Until
 	Until time.Time `json:"until"`           // what changes from then on is for the next sync
 	After place     `json:"after,omitzero"`  // where it is
 	Rows  int64     `json:"rows,omitempty"`  // sent so far
@@ -106,16 +111,6 @@ type job struct {
 	ID      string    `json:"id,omitempty"`
 	Asked   time.Time `json:"asked"`             // when
 	Locator string    `json:"locator,omitempty"` // of the next part of the results
-}
-
-// goOn is how much later a sync may be and still go on with another.
-const goOn = 6 * time.Hour
-
-// begin makes s the state at the start of a sync.
-func (s *state) begin(start time.Time) {
-	if s.Done == nil || start.Sub(s.Begun) > goOn {
-		s.Done, s.Begun = nil, start
-	}
 }
 
 // keep takes out what is about tables that nobody wants any more.
@@ -137,39 +132,27 @@ func (s *state) drop(table string) {
 		s.Left = append(s.Left, p.Reading.Job.ID)
 	}
 	delete(s.Tables, table)
-	s.Done = slices.DeleteFunc(s.Done, func(done string) bool { return done == table })
+	s.Redo(table)
 }
 
 func tableName(object string) schema.Name { return schema.Name{Schema: sourceSchema, Table: object} }
 
 // Forget implements [connector.Forgetter].
 func (s *source) Forget(raw json.RawMessage, tables []schema.Name) (json.RawMessage, error) {
-	st, err := readState(raw)
-	if err != nil {
-		return nil, err
-	}
-	forgot := false
-	for _, n := range tables {
-		if _, known := st.Tables[n.Table]; !known || n.Schema != sourceSchema {
-			continue
+	return connector.ForgetIn(raw, readState, func(st *state) (forgot bool) {
+		for _, n := range tables {
+			if _, known := st.Tables[n.Table]; !known || n.Schema != sourceSchema {
+				continue
+			}
+			st.drop(n.Table)
+			st.Deferred.Forget([]schema.Name{n})
+			forgot = true
 		}
-		st.drop(n.Table)
-		st.Deferred.Forget([]schema.Name{n})
-		forgot = true
-	}
-	if !forgot {
-		return raw, nil
-	}
-	return json.Marshal(st)
+		return forgot
+	})
 }
 
 func readState(raw json.RawMessage) (*state, error) {
-	s := &state{}
-	if err := connector.ReadState(raw, s); err != nil {
-		return nil, err
-	}
-	if s.Tables == nil {
-		s.Tables = map[string]*progress{}
-	}
-	return s, nil
+	s := &state{Tables: map[string]*progress{}}
+	return s, connector.ReadState(raw, s)
 }

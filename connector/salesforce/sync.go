@@ -21,9 +21,11 @@ type run struct {
 	state *state
 
 	failed  []schema.Name
-	unsaved int // pages since the last checkpoint
-	columns int // of the tables with rows since then
-	called  int // rows of FIVETRAN_API_CALL so far
+	unsaved int  // pages since the last checkpoint
+	columns int  // of the tables with rows since then
+	called  int  // rows of FIVETRAN_API_CALL so far
+	stuck   int  // of state.Left, the first that cannot be deleted now
+	single  bool // requests are made one by one
 }
 
 // A vendorError is one of Salesforce. What was read before it can be kept.
@@ -51,7 +53,7 @@ func (s *source) Sync(ctx context.Context, req connector.Request, out connector.
 		return err
 	}
 	st.keep(req)
-	st.begin(req.Start)
+	st.Begin(req.Start)
 	r := &run{source: s, req: req, out: out, state: st}
 	err = r.all(ctx)
 	var v *vendorError
@@ -80,20 +82,8 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.tidy(ctx); err != nil {
 		return err
 	}
-	broken := 0
-	for _, t := range r.req.Tables {
-		if own(t.Table) || slices.Contains(r.state.Done, t.Table) {
-			continue
-		}
-		err := r.table(ctx, t)
-		if status := rest.Status(err); status >= http.StatusInternalServerError {
-			broken++
-		} else if err == nil {
-			broken = 0
-		}
-		if err != nil && (!r.fails(t.Name, err) || broken == allBroken) {
-			return err
-		}
+	if err := r.tables(ctx); err != nil {
+		return err
 	}
 	if err := r.sendFormulas(ctx); err != nil {
 		return err
@@ -105,6 +95,64 @@ func (r *run) all(ctx context.Context) error {
 	return r.checkpoint(ctx)
 }
 
+// tables reads the tables that are objects and not done, some at a time.
+func (r *run) tables(ctx context.Context) error {
+	left := r.readers()
+	if len(left) == 0 {
+		return nil
+	}
+	if err := r.api.timed(ctx); err != nil {
+		return err
+	}
+	broken := 0
+	for len(left) > 0 {
+		var some []*reader
+		some, left = r.some(left)
+		if err := r.askAhead(ctx, some); err != nil {
+			return err
+		}
+		for _, t := range some {
+			err := r.table(ctx, t)
+			var odd *brokenAnswer
+			switch {
+			case err == nil:
+				broken = 0
+			case rest.Passing(rest.Status(err)) || errors.As(err, &odd):
+				broken++
+			}
+			if err != nil && (!r.fails(t.table.Name, err) || broken == allBroken) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readers returns a reader for each table that has something to read.
+func (r *run) readers() (readers []*reader) {
+	for _, table := range r.req.Tables {
+		name := table.Table
+		if own(name) || slices.Contains(r.state.Done, name) {
+			continue
+		}
+		o := r.objects[name]
+		if o == nil {
+			r.out.Fail(table.Name, errGone(name))
+			r.failed = append(r.failed, table.Name)
+			continue
+		}
+		if r.state.Tables[name] == nil {
+			r.state.Tables[name] = &progress{}
+		}
+		if t := newReader(r, o, table); t.idle() {
+			r.state.Done = append(r.state.Done, name)
+		} else {
+			readers = append(readers, t)
+		}
+	}
+	return readers
+}
+
 // allBroken is for how many tables one after another Salesforce may have
 // nothing but trouble before it is taken for that of all.
 const allBroken = 3
@@ -113,10 +161,13 @@ const allBroken = 3
 func (r *run) fails(table schema.Name, err error) bool {
 	var own *connector.TableError
 	var refused *rest.StatusError
+	var odd *brokenAnswer
 	var v *vendorError
 	switch {
 	case errors.As(err, &own):
 		err = own
+	case errors.As(err, &odd):
+		err = fmt.Errorf("%s: %w", table.Table, odd)
 	case setup.AsProblem(err) != nil || !errors.As(err, &v) || !errors.As(err, &refused):
 		return false
 	case refused.Status == http.StatusBadRequest && slices.Contains(unreadable, refused.Code) && r.state.Tables[table.Table].Whole.IsZero():
@@ -150,37 +201,24 @@ func (r *run) checkpoint(ctx context.Context) error {
 }
 
 // table reads what one table needs.
-func (r *run) table(ctx context.Context, table schema.Table) error {
-	o := r.objects[table.Table]
-	if o == nil {
-		r.out.Fail(table.Name, errGone(table.Table))
-		r.failed = append(r.failed, table.Name)
-		return nil
-	}
-	if r.state.Tables[table.Table] == nil {
-		r.state.Tables[table.Table] = &progress{}
-	}
-	t := newReader(r, o, table)
+func (r *run) table(ctx context.Context, t *reader) error {
 	err := t.read(ctx)
 	r.api.quiet = false
 	var own *connector.TableError
 	var v *vendorError
 	switch {
 	case errors.As(err, &own):
-		r.state.Tables[table.Table] = t.saved
-		if t.saved == nil {
-			delete(r.state.Tables, table.Table)
-		}
+		r.state.Tables[t.table.Table] = t.saved
 	case errors.As(err, &v):
 		if ferr := t.flush(ctx); ferr != nil {
 			return ferr
 		}
 	case err == nil:
-		r.state.Done = append(r.state.Done, table.Table)
+		r.state.Done = append(r.state.Done, t.table.Table)
 		if t.wrote {
-			r.columns += len(table.Columns)
+			r.columns += len(t.table.Columns)
 		}
-		if r.unsaved >= r.save || r.columns >= mostColumns || len(r.state.Left) > 0 {
+		if r.unsaved >= r.save || r.columns >= mostColumns || len(r.state.Left) > r.stuck {
 			if err := r.checkpoint(ctx); err != nil {
 				return err
 			}

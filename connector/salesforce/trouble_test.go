@@ -3,11 +3,14 @@ package salesforce
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/penstock-data/penstock/connector/connectortest"
 
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
 	"github.com/penstock-data/penstock/connector/simulate"
@@ -36,13 +39,19 @@ func TestPassingTrouble(t *testing.T) {
 		fail   []string // messages of jobs that fail; "": aborted
 		before func(o *org) func(*http.Request)
 		warns  string // part of a warning
+		bulk   bool   // of Bulk API only
 	}{
 		{name: "server errors", faults: []simulate.Fault{{Path: "query", Status: 500, Count: 3}, {Path: "deleted", Status: 502}, {Path: "jobs", Status: 503, RetryAfter: "20"}}},
+		{name: "several in one are refused", faults: []simulate.Fault{{Path: "composite", After: 1, Status: 503}}},
+		{name: "several in one are cut", faults: []simulate.Fault{{Path: "composite", After: 1, Half: true}}},
+		{name: "one object is not described", faults: []simulate.Fault{{Path: "Contact/describe", Status: 500, Count: 3}, {Path: "User/describe", Status: 429, Count: 2}}},
 		{name: "throttled", faults: []simulate.Fault{{Path: "query", Status: 429, RetryAfter: "30", Count: 3}}},
 		{name: "too many at once", faults: []simulate.Fault{{Path: "query", Status: 503, Count: 2}}},
 		{name: "connections are cut", faults: []simulate.Fault{{Path: "query", Cut: true, Count: 2}, {Path: "composite", Cut: true}, {Path: "token", Cut: true}}},
 		{name: "answers are cut", faults: []simulate.Fault{{Path: "queryAll", Half: true, Count: 2}, {Path: "composite", Half: true}, {Path: "results", Half: true, Count: 3}}},
 		{name: "answers end early", faults: []simulate.Fault{{Path: "queryAll", Short: true, Count: 2}, {Path: "results", Short: true, Count: 3}}},
+		{name: "answers about a new job are lost", faults: []simulate.Fault{{Path: "jobs/query", Half: true}, {Path: "jobs/query", After: 1, Half: true, Count: 2}}},
+		{name: "answers about new jobs and lists of them are lost", faults: []simulate.Fault{{Path: "jobs/query", Short: true, Count: 3}}},
 		{name: "results vanish", faults: []simulate.Fault{{Path: "results", After: 1, Status: 404, Code: "NOT_FOUND"}}},
 		{name: "locators expire", faults: []simulate.Fault{{Path: "results", After: 1, Status: 400, Code: "INVALID_QUERY_LOCATOR"}}},
 		{name: "a job vanishes", before: func(o *org) func(*http.Request) {
@@ -66,21 +75,32 @@ func TestPassingTrouble(t *testing.T) {
 		{name: "a field vanishes", before: func(o *org) func(*http.Request) {
 			return on("/", 3, func() { o.RemoveField("Contact", "Title"); o.RemoveField("Account", "Site") })
 		}, warns: "Field Title of Contact"},
+		{name: "a field vanishes while a job runs", before: func(o *org) func(*http.Request) {
+			return on("/jobs/query/", 1, func() { o.RemoveField("Contact", "Title") })
+		}, warns: "Field Title of Contact", bulk: true},
+		{name: "no jobs are left today", before: func(o *org) func(*http.Request) { o.SetJobUsage(10_000); return nil }},
 		{name: "a field becomes another", before: func(o *org) func(*http.Request) {
 			return on("/", 3, func() {
 				o.RetypeField("Account", simulator.Field{Name: "NumberOfEmployees", Type: "string", Length: 80})
 			})
 		}},
 	} {
-		for _, how := range []string{"REST", "Bulk"} {
+		for _, how := range []string{"REST", "Bulk", "both, together"} {
+			if how == "REST" && c.bulk {
+				continue
+			}
 			t.Run(c.name+" by "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					opt := c.opt
 					opt.PageSize = 30
 					o := newOrg(t, opt)
-					o.adapt = func(s *source) { s.bulkPart = 20 }
-					if how == "Bulk" {
-						o.adapt = small
+					o.adapt = func(s *source) {
+						if how != "REST" {
+							small(s)
+						}
+						if s.bulkPart = 20; how != "both, together" {
+							single(s)
+						}
 					}
 					for _, f := range c.faults {
 						o.Break(f)
@@ -135,14 +155,18 @@ func TestProblems(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOrg(t, simulator.Options{})
+				o.adapt = single
 				c.setUp(o)
 				m := o.model()
 				p := setup.AsProblem(o.sync(t, m, "Account", "Contact", "User", "UserLicense", "Opportunity"))
 				if p == nil || p.Code != c.code || !strings.Contains(p.Message, c.words) {
 					t.Errorf("got %v, want %s with %q", p, c.code, c.words)
 				}
-				if strings.Contains(c.name, "meanwhile") && len(m.Rows("salesforce.Account")) == 0 {
-					t.Error("what was read before is lost")
+				if strings.Contains(c.name, "meanwhile") {
+					if len(m.Rows("salesforce.Account")) == 0 {
+						t.Error("what was read before is lost")
+					}
+					o.mended(t, m)
 				}
 				if c.test == "" {
 					return
@@ -154,6 +178,23 @@ func TestProblems(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// mended gives the user and the login back what they lost, and syncs on.
+func (o *org) mended(t *testing.T, m *connectortest.Model) {
+	t.Helper()
+	o.before = nil
+	o.SetUser(simulator.Active)
+	o.Restore()
+	o.Advance(time.Hour)
+	check(t, o.Delete("Account", o.IDs("Account", false)[7]))
+	o.Advance(time.Hour)
+	for range 2 { // the first goes on with the one that was broken off
+		o.mustSync(t, m, "Account", "Contact", "User", "UserLicense", "Opportunity")
+	}
+	for _, name := range []string{"Account", "Contact", "User", "UserLicense", "Opportunity"} {
+		o.equal(t, m, name)
 	}
 }
 
@@ -195,18 +236,193 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// An object that vanishes fails alone.
-func TestObjectVanishes(t *testing.T) {
+// An object that vanishes, or of which what readings need does, fails alone,
+// and its rows stay.
+func TestVanishes(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		at    string // part of the address, at which
+		what  func(o *org) error
+		words string
+		stays bool // the object: the next sync has its rows
+	}{
+		{"object, REST", "queryAll", func(o *org) error { return o.RemoveObject("Lead") }, "no object Lead", false},
+		{"object, job", "jobs/query", func(o *org) error { return o.RemoveObject("Lead") }, "no object Lead", false},
+		{"cursor", "queryAll", func(o *org) error { return o.RemoveField("Lead", "SystemModstamp") }, "No such column 'SystemModstamp'", true},
+		{"values", "jobs/query", func(o *org) error {
+			return o.RetypeField("Lead", simulator.Field{Name: "Title", Type: "address"})
+		}, "compound data", true},
+		{"key", "queryAll", func(o *org) error { return o.RemoveField("Lead", "Id") }, "No such column 'Id'", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrg(t, simulator.Options{PageSize: 10})
+				m := o.model()
+				o.mustSync(t, m, "Account", "Lead", "User")
+				rows := m.Rows("salesforce.Lead")
+				o.Advance(time.Hour)
+				for _, id := range o.IDs("Lead", false) {
+					check(t, o.Update("Lead", id, nil))
+				}
+				o.Advance(time.Hour)
+				if c.at == "jobs/query" {
+					o.adapt = func(s *source) { s.bulkFrom = 20 }
+				}
+				o.before = on(c.at, 1, func() { check(t, c.what(o)) })
+				check(t, o.sync(t, m, "Account", "Lead", "User"))
+				if err := m.Failed[tableName("Lead")]; len(m.Failed) != 1 || err == nil || !strings.Contains(err.Error(), c.words) {
+					t.Errorf("failed: %v", m.Failed)
+				}
+				if n := len(m.Rows("salesforce.Lead")); n != len(rows) {
+					t.Errorf("%d of %d rows are left", n, len(rows))
+				}
+				o.equal(t, m, "Account")
+				o.equal(t, m, "User")
+				if o.before = nil; !c.stays {
+					return
+				}
+				o.Advance(time.Hour)
+				o.mustSync(t, m, "Account", "Lead", "User")
+				o.equal(t, m, "Lead")
+			})
+		})
+	}
+}
+
+// A reading that was broken off and whose order is not possible any more begins
+// again.
+func TestOrderVanishes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrg(t, simulator.Options{PageSize: 10})
+		o.adapt = func(s *source) { s.save = 1 }
+		m := o.model()
+		o.mustSync(t, m, "Lead")
+		o.Advance(time.Hour)
+		for _, id := range o.IDs("Lead", false) {
+			check(t, o.Update("Lead", id, simulator.Values{"Title": "new"}))
+		}
+		o.Advance(time.Hour)
+		o.before = on("queryAll", 3, o.Revoke)
+		if o.sync(t, m, "Lead") == nil {
+			t.Fatal("the sync was not broken off")
+		}
+		o.before = nil
+		o.Restore()
+		for _, name := range []string{"SystemModstamp", "LastModifiedDate"} {
+			check(t, o.RemoveField("Lead", name))
+		}
+		o.mustSync(t, m, "Lead")
+		o.equal(t, m, "Lead", "Title")
+	})
+}
+
+// A user who may see no object at all is a problem, not an organization without
+// tables.
+func TestNoObjects(t *testing.T) {
+	o := newOrg(t, simulator.Options{})
+	for _, name := range o.Names() {
+		check(t, o.RemoveObject(name))
+	}
+	_, err := o.open(t).Tables(t.Context(), nil)
+	if p := setup.AsProblem(err); p == nil || p.Code != "permission_denied" || !strings.Contains(p.Message, "View All Data") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Answers that do not say what they must are none, however well they look.
+func TestIncompleteAnswers(t *testing.T) {
+	var ids []string
+	for i := range 7 {
+		ids = append(ids, fmt.Sprintf(`{"Id":"0035g000000000%dAAA"}`, i+1))
+	}
+	for _, c := range []struct {
+		name, path, words string
+		change            func(*http.Response)
+	}{
+		{"no locator", "/results", "does not say whether it is the last", func(res *http.Response) { res.Header.Del("Sforce-Locator") }},
+		{"no number of rows", "/results", "does not say how many rows it has", func(res *http.Response) { res.Header.Del("Sforce-NumberOfRecords") }},
+		{"rows missing", "/queryAll", "sends 7 of 30 rows", func(res *http.Response) {
+			res.Body = io.NopCloser(strings.NewReader(`{"totalSize":30,"done":true,"records":[` + strings.Join(ids, ",") + `]}`))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOrg(t, simulator.Options{})
+				if c.path == "/results" {
+					o.adapt = small
+				}
+				m := o.model()
+				o.after = func(res *http.Response) {
+					if q := res.Request.URL; strings.Contains(q.Path, c.path) && !strings.Contains(q.RawQuery, "COUNT") && !strings.Contains(q.RawQuery, "FROM+User") {
+						c.change(res)
+					}
+				}
+				err := o.sync(t, m, "Contact", "User")
+				if f := m.Failed[tableName("Contact")]; f != nil {
+					err = f
+				}
+				if err == nil || !strings.Contains(err.Error(), c.words) {
+					t.Errorf("got %v, want %q", err, c.words)
+				}
+				o.after = nil
+				for range 2 {
+					o.mustSync(t, m, "Contact", "User")
+				}
+				o.equal(t, m, "Contact")
+				o.equal(t, m, "User")
+				if o.Jobs() > 0 {
+					t.Error("a job is left")
+				}
+			})
+		})
+	}
+}
+
+// A job that cannot be deleted keeps no sync from going on.
+func TestJobStays(t *testing.T) {
+	for _, status := range []int{403, 500} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOrg(t, simulator.Options{})
+			o.adapt = small
+			m := o.model()
+			o.after = func(res *http.Response) {
+				if res.Request.Method == http.MethodDelete {
+					res.StatusCode = status
+				}
+			}
+			for range 2 {
+				o.mustSync(t, m, "Contact", "User")
+				o.equal(t, m, "Contact")
+				o.equal(t, m, "User")
+				o.Advance(time.Hour)
+			}
+		})
+	}
+}
+
+// An object that Salesforce cannot describe for now is not taken for gone: the
+// sync fails, and the next one goes on.
+func TestNotDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrg(t, simulator.Options{})
-		o.before = on("queryAll", 1, func() { check(t, o.RemoveObject("Lead")) })
 		m := o.model()
-		check(t, o.sync(t, m, "Account", "Lead", "User"))
-		if err := m.Failed[tableName("Lead")]; len(m.Failed) != 1 || err == nil || !strings.Contains(err.Error(), "no object Lead") {
-			t.Errorf("failed: %v", m.Failed)
+		o.mustSync(t, m, "Account", "Contact")
+		o.Break(simulate.Fault{Path: "Contact/describe", Status: 503, Count: -1})
+		if _, err := o.open(t).Tables(t.Context(), m.Warn); err == nil || !strings.Contains(err.Error(), "Contact/describe: 503") {
+			t.Errorf("got %v", err)
 		}
-		o.equal(t, m, "Account")
-		o.equal(t, m, "User")
+		if err := o.sync(t, m, "Account", "Contact"); err == nil {
+			t.Error("the sync succeeded")
+		}
+		o.Mend()
+		o.Advance(time.Hour)
+		check(t, o.Update("Contact", o.IDs("Contact", false)[0], nil))
+		o.Advance(time.Hour)
+		o.mustSync(t, m, "Account", "Contact")
+		o.equal(t, m, "Contact")
+		if n := m.Expected[tableName("Contact")]; n > 10 {
+			t.Errorf("%d rows of Contact were expected: it was read again", n)
+		}
 	})
 }
 
@@ -237,6 +453,7 @@ func TestJobsFail(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOrg(t, simulator.Options{})
+		o.adapt = single
 		o.Break(simulate.Fault{Path: "queryAll", Status: 400, Code: "MALFORMED_QUERY"})
 		m := o.model()
 		o.mustSync(t, m, "Account", "User")

@@ -67,7 +67,7 @@ func (s *Faults) All() []Fault {
 // to write the answer, or nil if there is nothing left to answer. It panics
 // with http.ErrAbortHandler to cut the connection.
 func (s *Faults) Strike(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	f := s.take(r.URL.Path)
+	f := s.take(r.URL.Path, func(*Fault) bool { return true })
 	switch {
 	case f == nil:
 		return w
@@ -85,11 +85,19 @@ func (s *Faults) Strike(w http.ResponseWriter, r *http.Request) http.ResponseWri
 	return nil
 }
 
-func (s *Faults) take(path string) *Fault {
+// Within returns the fault that strikes one of several requests that came as one,
+// nil if none does: one with a status, as they share a connection.
+func (s *Faults) Within(path string) *Fault {
+	return s.take(path, func(f *Fault) bool { return f.Status > 0 })
+}
+
+// take returns a copy of the fault that strikes a request for a path, of those
+// that fit. It counts as having struck.
+func (s *Faults) take(path string, fit func(*Fault) bool) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.list {
-		if f.Count == 0 || !strings.Contains(path, f.Path) {
+		if f.Count == 0 || !strings.Contains(path, f.Path) || !fit(f) {
 			continue
 		}
 		if f.After > 0 {

@@ -25,6 +25,7 @@ type destination struct {
 
 	durable map[place]row
 	state   json.RawMessage
+	mark    lsn // of the state
 	known   known
 }
 
@@ -58,6 +59,9 @@ func (d *destination) Write(_ context.Context, b schema.Batch) error {
 		p := place{table, value("id", i)}
 		switch b.Op {
 		case schema.Upsert:
+			if n := d.game.written[value("v", i)]; n > d.mark {
+				return d.game.breached("%v is sent, of transaction %d, and the mark is %d", p, n, d.mark)
+			}
 			d.rows[p] = row{value("v", i), value("w", i)}
 		case schema.Update:
 			if r, ok := d.rows[p]; ok {
@@ -86,10 +90,23 @@ func (d *destination) Checkpoint(_ context.Context, state any) error {
 	if how == 1 {
 		return d.crash()
 	}
+	d.mark = d.game.marked(raw)
 	d.durable, d.state, d.known = maps.Clone(d.rows), raw, d.game.known.at(d.game.log, position)
 	if how == 2 {
 		return d.crash()
 	}
+	return nil
+}
+
+func (d *destination) Note(_ context.Context, state any) error {
+	if d.dead {
+		return d.game.breached("the sync goes on after it has failed, with a note")
+	}
+	if d.game.choose(20) == 1 {
+		return d.crash()
+	}
+	d.state = state.(json.RawMessage)
+	d.mark = d.game.marked(d.state)
 	return nil
 }
 

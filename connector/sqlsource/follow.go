@@ -17,7 +17,7 @@ type Log[P any] interface {
 	Next(ctx context.Context) (Event, error)
 
 	// Ask has the server asked, after a while, to say where it is. Next
-	// returns Quiet when it does.
+	// returns Quiet or Still when it does.
 	Ask(after time.Duration)
 
 	// Confirm lets the server forget what is before a position.
@@ -54,6 +54,7 @@ const (
 	Within Event = iota // a transaction, which has not ended
 	Ended               // the end of one
 	Quiet               // nothing: the server said where it is, between transactions
+	Still               // the same, within one
 )
 
 // Logged is a table that was handed over to the log.
@@ -86,8 +87,10 @@ type Follower[P Position[P]] struct {
 	position P
 
 	tables  map[schema.Name]Logged[P]
-	healed  map[schema.Name]int
+	healed  map[schema.Name]healing
 	waiters bool // tables were handed over before the round
+	reads   bool // the log; else tables are read
+	marks   marks[P]
 
 	tx      Transaction[P] // that is being read
 	within  bool
@@ -103,8 +106,12 @@ type Follower[P Position[P]] struct {
 }
 
 // NewFollower returns a follower of a log, which says by From where it begins.
-func NewFollower[P Position[P]](s *Sync, log Log[P]) *Follower[P] {
-	return &Follower[P]{sync: s, log: log, tables: map[schema.Name]Logged[P]{}, healed: map[schema.Name]int{}}
+// mark is that of the state.
+func NewFollower[P Position[P]](s *Sync, log Log[P], mark *P) *Follower[P] {
+	f := &Follower[P]{sync: s, log: log, tables: map[schema.Name]Logged[P]{}, healed: map[schema.Name]healing{}}
+	f.marks = marks[P]{state: mark, needs: *mark, saved: *mark, last: s.req.State}
+	s.log = f
+	return f
 }
 
 // From has the log read from a place, and that kept up to date.
@@ -130,7 +137,6 @@ func (f *Follower[P]) Past() bool { return f.past }
 
 // Begin is told of a transaction.
 func (f *Follower[P]) Begin(tx Transaction[P]) {
-	tx.number = f.tx.number + 1
 	f.tx, f.within, f.past = tx, true, f.position.Has(tx.Commit)
 	f.clock = max(tx.Time, f.ended+1)
 }
@@ -143,11 +149,7 @@ func (f *Follower[P]) Commit(end P, changes int64) {
 }
 
 // Reach is told that all before a position has been read.
-func (f *Follower[P]) Reach(at P) {
-	if at.Reaches(f.position) {
-		f.position = at
-	}
-}
+func (f *Follower[P]) Reach(at P) { f.position = later(f.position, at) }
 
 // Abandon is told that what was read of the transaction does not count.
 func (f *Follower[P]) Abandon() { f.within = false }
@@ -188,7 +190,7 @@ func (f *Follower[P]) Heal(t Logged[P], err error) {
 	s.state.takeBackNamed(name)
 	s.Touch()
 	s.Unlock()
-	f.healed[name]++
+	f.healed[name] = f.healed[name].again(time.Now())
 	var own *connector.TableError
 	if f.Hopeless(name) || errors.As(err, &own) {
 		s.out.Fail(name, t.Explain(err))
@@ -197,11 +199,35 @@ func (f *Follower[P]) Heal(t Logged[P], err error) {
 	s.Again(name)
 }
 
-// Hopeless reports whether a table was healed so often in this sync that it is
-// not to be handed over again.
-func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table] > maxHealed }
+// Hopeless reports whether a table was healed so often of late that it is not to
+// be handed over again for now.
+func (f *Follower[P]) Hopeless(table schema.Name) bool { return f.healed[table].often() }
 
-const maxHealed = 3
+// A healing is how often a table was left to queries of late.
+type healing struct {
+	times int
+	first time.Time
+}
+
+// often reports whether the table is not to be handed over again for now.
+func (h healing) often() bool { return h.times > maxHealed }
+
+// again counts another time. In a sync that goes on for long that a table was
+// healed long ago does not matter.
+func (h healing) again(now time.Time) healing {
+	if now.Sub(h.first) > healedLately {
+		h = healing{first: now}
+	}
+	h.times++
+	return h
+}
+
+// maxHealed is how often a table is left to queries within healedLately, and
+// handed over again.
+const (
+	maxHealed    = 3
+	healedLately = time.Minute
+)
 
 // Settle heals a table that an error is about, and returns errors that are
 // about more.
@@ -230,7 +256,7 @@ func (f *Follower[P]) planned() {
 	if f.sync.state.takeBackUnless(func(n schema.Name) bool { return f.tables[n] != nil }) {
 		f.sync.Touch()
 	}
-	f.waiters = len(f.tables) > 0
+	f.waiters, f.reads = len(f.tables) > 0, false
 }
 
 // waiting reports whether tables wait for what the log has, or it has grown
@@ -250,13 +276,18 @@ const roundLog = 1 << 30
 // transaction has ended or the server has told where it is, which it is asked
 // again after a pause.
 func (f *Follower[P]) read(ctx context.Context, pause time.Duration, done func(Event) (bool, error)) error {
+	f.reads = true
 	f.log.Ask(0)
 	for {
 		event, err := f.log.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if event == Within {
+		switch event {
+		case Within:
+			continue
+		case Still:
+			f.log.Ask(pause)
 			continue
 		}
 		if event == Ended && f.goesOn {
@@ -299,11 +330,11 @@ func (f *Follower[P]) readUntil(ctx context.Context, until time.Time) error {
 	}
 	f.goesOn = true
 	defer func() { f.goesOn = false }()
-	err := f.read(ctx, pause, func(Event) (bool, error) {
+	err := f.read(ctx, pause, func(event Event) (bool, error) {
 		if f.sync.stopped() {
 			return true, nil
 		}
-		return len(f.sync.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f)
+		return len(f.sync.again) > 0 || !time.Now().Before(until), f.fresh.look(ctx, f, event)
 	})
 	if err != nil {
 		return err
@@ -344,9 +375,11 @@ func (f *Follower[P]) saveIfDue(ctx context.Context) error {
 
 // lags reports whether the server has to keep much of the log because nothing
 // of interest is in it.
-func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > keepLog }
+func (f *Follower[P]) lags() bool { return f.position.Beyond(f.place.Position) > KeepLog }
 
-const keepLog = 64 << 20
+// KeepLog is how many bytes of its log a server may have to keep because nothing
+// of interest is in it.
+const KeepLog = 64 << 20
 
 // news reports whether there is something to save.
 func (f *Follower[P]) news() bool { return f.sync.dirty.Load() || f.lags() || f.log.News() }

@@ -13,9 +13,8 @@ const freshEvery = time.Second
 type freshness[P Position[P]] struct {
 	ahead time.Duration // of the server's clock before this machine's
 
-	asked  time.Time // when the server was last asked how far its log was
-	target P         // what it said
-	open   bool      // that was not told yet
+	asked time.Time  // when the server was last asked how far its log was
+	end   *Ending[P] // there; nil: that was told
 }
 
 // start compares the clocks.
@@ -42,20 +41,25 @@ func (n *freshness[P]) committed(f *Follower[P]) {
 
 // look tells until when all was read, if that is known, and asks again how far
 // the log is. It is called between transactions.
-func (n *freshness[P]) look(ctx context.Context, f *Follower[P]) (err error) {
+func (n *freshness[P]) look(ctx context.Context, f *Follower[P], event Event) error {
 	if f.sync.req.Reached == nil {
 		return nil
 	}
-	if n.open && f.position.Reaches(n.target) {
-		f.sync.req.Reached(n.asked, 0)
-		n.open = false
+	if n.end != nil {
+		reached, err := n.end.Reached(f.position, event, func() (bool, error) { return f.log.Idle(ctx) })
+		if err != nil {
+			return err
+		}
+		if reached {
+			f.sync.req.Reached(n.asked, 0)
+			n.end = nil
+		}
 	}
 	now := time.Now()
-	if n.open || now.Sub(n.asked) < freshEvery {
+	if n.end != nil || now.Sub(n.asked) < freshEvery {
 		return nil
 	}
-	n.asked = now
-	n.target, _, err = f.log.End(ctx)
-	n.open = err == nil
+	target, _, err := f.log.End(ctx)
+	n.asked, n.end = now, &Ending[P]{Target: target}
 	return err
 }

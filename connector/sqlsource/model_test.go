@@ -37,7 +37,7 @@ type seen []uint64
 func (s seen) Sees(tx *sqlsource.Transaction[lsn]) bool { return slices.Contains(s, tx.ID) }
 
 type (
-	state    = sqlsource.State[*tableState, *logState]
+	state    = sqlsource.State[*tableState, *logState, lsn]
 	keyRange = sqlsource.Range[int]
 	handover = sqlsource.Handover[lsn, seen]
 	piece    = sqlsource.Piece[*reader]
@@ -128,7 +128,7 @@ func (g *game) sync() error {
 	g.left = map[string]bool{}
 	d.failed, d.refused, d.present, d.dead = map[string]bool{}, map[string]bool{}, map[place]bool{}, false
 	g.known = d.known.at(nil, 0)
-	st, err := sqlsource.Parse[*tableState, *logState](d.state)
+	st, err := sqlsource.Parse[*tableState, *logState, lsn](d.state)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (g *game) sync() error {
 	}
 	r := &run{game: g, Sync: sqlsource.New(st, req, d, limits), stop: stop}
 	r.log = &follower{run: r, early: st.Log.Early}
-	r.log.Follower = sqlsource.NewFollower(r.Sync, r.log)
+	r.log.Follower = sqlsource.NewFollower(r.Sync, r.log, &st.Mark)
 	r.log.From(&st.Log.Place)
 	err = sqlsource.Follow(context.Background(), r.Sync, r, r.log.Follower)
 	if err == nil {
@@ -177,10 +177,19 @@ func (g *game) ended(req connector.Request) error {
 	return nil
 }
 
+// marked returns the mark of a state.
+func (g *game) marked(raw json.RawMessage) lsn {
+	st, err := sqlsource.Parse[*tableState, *logState, lsn](raw)
+	if err != nil {
+		g.breached("%w", err)
+	}
+	return st.Mark
+}
+
 // judge says what is wrong with a state that is about to be saved, and how far
 // it says that the log was read.
 func (g *game) judge(raw json.RawMessage) (lsn, error) {
-	st, err := sqlsource.Parse[*tableState, *logState](raw)
+	st, err := sqlsource.Parse[*tableState, *logState, lsn](raw)
 	if err != nil {
 		return 0, err
 	}
@@ -252,6 +261,7 @@ func (r *run) View(context.Context, map[schema.Name]bool) (sqlsource.View[*reade
 		g.show(len(g.hidden)) // after a while all that was read is seen
 	}
 	v := &view{picture: g.look(), run: r}
+	r.log.Mark(v.end)
 	v.fits = r.log.allSeen(v.seen) || g.wrong == looksTooEarly
 	return v, nil
 }
@@ -445,6 +455,7 @@ func (f *follower) Next(ctx context.Context) (sqlsource.Event, error) {
 	tx := g.log[f.at]
 	if !f.Within() {
 		f.next = 0
+		f.Mark(f.at + 1)
 		f.Begin(sqlsource.Transaction[lsn]{ID: tx.id, Commit: f.at, Time: int64(f.at)})
 		return sqlsource.Within, nil
 	}
@@ -567,6 +578,7 @@ func (l *logged) Batch(ctx context.Context, op schema.Op, set []int) sqlsource.B
 func (l *logged) ReadAgain(ctx context.Context, keys map[string][]string) error {
 	g := l.f.run.game
 	g.show(len(g.hidden))
+	l.f.Mark(lsn(len(g.log)))
 	b := &batch{ctx: ctx, run: l.f.run, name: l.name, op: schema.Upsert}
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		key, _ := strconv.Atoi(keys[k][0])

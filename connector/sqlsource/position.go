@@ -31,8 +31,6 @@ type Transaction[P any] struct {
 	ID     uint64 // as the database numbers them; 0 where Commit says all
 	Commit P      // where its commit is
 	Time   int64  // when that was, in microseconds since 1970
-
-	number int // of transactions read before, and this one
 }
 
 // Seen says which transactions were seen by the queries that a table was read
@@ -47,22 +45,12 @@ type Handover[P Position[P], S Seen[P]] struct {
 	// did not. nil: the log was read beyond End.
 	Seen *S `json:"seen,omitempty"`
 	End  P  `json:"end,omitzero"`
-
-	// What was found for the transaction that is being read.
-	number int
-	takes  bool
 }
 
 // Takes reports whether a transaction is to be applied: whether the queries did
 // not see it.
 func (h *Handover[P, S]) Takes(tx *Transaction[P]) bool {
-	if h.Seen == nil {
-		return true
-	}
-	if h.number != tx.number {
-		h.number, h.takes = tx.number, !h.End.Has(tx.Commit) || !(*h.Seen).Sees(tx)
-	}
-	return h.takes
+	return h.Seen == nil || !h.End.Has(tx.Commit) || !(*h.Seen).Sees(tx)
 }
 
 // passed is told that the log was read to a position, all before it being sent.

@@ -126,7 +126,6 @@ func Query[W Worker](ctx context.Context, s *Sync, db Database[W]) error {
 // Follow is a sync with a log: tables that it does not tell of are read by
 // queries, and then it goes on with them.
 func Follow[W Worker, P Position[P]](ctx context.Context, s *Sync, db Database[W], f *Follower[P]) error {
-	s.log = f
 	for again := true; again; {
 		for n := 1; n == 1 || len(s.again) > 0; n++ {
 			if err := round(ctx, s, db, n >= maxRounds); err != nil {

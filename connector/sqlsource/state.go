@@ -8,13 +8,19 @@ import (
 	"github.com/penstock-data/penstock/schema"
 )
 
-// A State is what a sync leaves for the next one, as JSON. T and L are pointers.
-type State[T TableState[L], L any] struct {
+// A State is what a sync leaves for the next one, as JSON. T and L are
+// pointers, and P is a position of the log.
+type State[T TableState[L], L, P any] struct {
 	Version int `json:"version"` // 1
 
 	// Origin is the history that positions, and whatever else the state says,
 	// belong to. What is of another origin means nothing.
 	Origin string `json:"origin"`
+
+	// Mark is a position of the log: all that was ever sent, and all that is
+	// said here, was committed before it. It is saved before rows are sent
+	// that were committed later. Zero: that is not known.
+	Mark P `json:"mark,omitzero"`
 
 	// Tables are the tables of which anything was sent, by schema and name.
 	Tables map[string]map[string]T `json:"tables"`
@@ -34,8 +40,8 @@ type TableState[L any] interface {
 }
 
 // Parse reads a state; nil is that of a historical sync.
-func Parse[T TableState[L], L any](raw json.RawMessage) (*State[T, L], error) {
-	st := &State[T, L]{Version: 1}
+func Parse[T TableState[L], L, P any](raw json.RawMessage) (*State[T, L, P], error) {
+	st := &State[T, L, P]{Version: 1}
 	if len(raw) > 0 && string(raw) != "null" {
 		if err := json.Unmarshal(raw, st); err != nil {
 			return nil, fmt.Errorf("state: %w", err)
@@ -51,7 +57,7 @@ func Parse[T TableState[L], L any](raw json.RawMessage) (*State[T, L], error) {
 }
 
 // All returns all tables.
-func (s *State[T, L]) All() iter.Seq2[schema.Name, T] {
+func (s *State[T, L, P]) All() iter.Seq2[schema.Name, T] {
 	return func(yield func(schema.Name, T) bool) {
 		for sch, tables := range s.Tables {
 			for table, t := range tables {
@@ -64,10 +70,10 @@ func (s *State[T, L]) All() iter.Seq2[schema.Name, T] {
 }
 
 // Table returns what is known of a table, or nil.
-func (s *State[T, L]) Table(name schema.Name) T { return s.Tables[name.Schema][name.Table] }
+func (s *State[T, L, P]) Table(name schema.Name) T { return s.Tables[name.Schema][name.Table] }
 
 // Set notes what is known of a table.
-func (s *State[T, L]) Set(name schema.Name, t T) {
+func (s *State[T, L, P]) Set(name schema.Name, t T) {
 	if s.Tables[name.Schema] == nil {
 		s.Tables[name.Schema] = make(map[string]T)
 	}
@@ -76,7 +82,7 @@ func (s *State[T, L]) Set(name schema.Name, t T) {
 
 // Forget makes a table one that was never read, and reports whether it was
 // known.
-func (s *State[T, L]) Forget(name schema.Name) bool {
+func (s *State[T, L, P]) Forget(name schema.Name) bool {
 	_, known := s.Tables[name.Schema][name.Table]
 	delete(s.Tables[name.Schema], name.Table)
 	if len(s.Tables[name.Schema]) == 0 {
@@ -87,7 +93,7 @@ func (s *State[T, L]) Forget(name schema.Name) bool {
 
 // Belong begins the state anew if it is of another origin, and reports whether
 // it was.
-func (s *State[T, L]) Belong(origin string) (foreign bool) {
+func (s *State[T, L, P]) Belong(origin string) (foreign bool) {
 	if origin == s.Origin {
 		return false
 	}
@@ -98,8 +104,18 @@ func (s *State[T, L]) Belong(origin string) (foreign bool) {
 	return true
 }
 
+// Logs reports whether changes of any table are taken from the log.
+func (s *State[T, L, P]) Logs() bool {
+	for _, t := range s.All() {
+		if t.Logged() {
+			return true
+		}
+	}
+	return false
+}
+
 // TakeBack leaves a table to queries.
-func (s *State[T, L]) TakeBack(t T) {
+func (s *State[T, L, P]) TakeBack(t T) {
 	if t.Logged() {
 		t.TakeBack(s.Log)
 	}
@@ -107,11 +123,11 @@ func (s *State[T, L]) TakeBack(t T) {
 
 // TakeAllBack leaves all tables to queries, and reports whether there were any
 // that were not.
-func (s *State[T, L]) TakeAllBack() (some bool) {
+func (s *State[T, L, P]) TakeAllBack() (some bool) {
 	return s.takeBackUnless(func(schema.Name) bool { return false })
 }
 
-func (s *State[T, L]) takeBackUnless(followed func(schema.Name) bool) (some bool) {
+func (s *State[T, L, P]) takeBackUnless(followed func(schema.Name) bool) (some bool) {
 	for name, t := range s.All() {
 		if t.Logged() && !followed(name) {
 			t.TakeBack(s.Log)
@@ -121,14 +137,14 @@ func (s *State[T, L]) takeBackUnless(followed func(schema.Name) bool) (some bool
 	return some
 }
 
-func (s *State[T, L]) takeBackNamed(name schema.Name) {
+func (s *State[T, L, P]) takeBackNamed(name schema.Name) {
 	if t, ok := s.Tables[name.Schema][name.Table]; ok {
 		s.TakeBack(t)
 	}
 }
 
 // keep forgets all tables but those of names, and reports whether there were any.
-func (s *State[T, L]) keep(names map[schema.Name]bool) (forgot bool) {
+func (s *State[T, L, P]) keep(names map[schema.Name]bool) (forgot bool) {
 	for name := range s.All() {
 		if !names[name] {
 			forgot = s.Forget(name) || forgot
@@ -137,4 +153,6 @@ func (s *State[T, L]) keep(names map[schema.Name]bool) (forgot bool) {
 	return forgot
 }
 
-func (s *State[T, L]) encode() (json.RawMessage, error) { return json.Marshal(s) }
+func (s *State[T, L, P]) origin() string { return s.Origin }
+
+func (s *State[T, L, P]) encode() (json.RawMessage, error) { return json.Marshal(s) }

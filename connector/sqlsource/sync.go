@@ -49,20 +49,24 @@ type Sync struct {
 
 // A record is a State, whatever it says of tables.
 type record interface {
+	origin() string
 	encode() (json.RawMessage, error)
 	takeBackUnless(followed func(schema.Name) bool) bool
 	takeBackNamed(schema.Name)
 }
 
-// logOfRounds is what a Follower is to rounds.
+// logOfRounds is what a Follower is to rounds, and to what they send.
 type logOfRounds interface {
+	SaveMark(context.Context) error // before rows are sent
+	saves()                         // a state, which is locked
+	saved(json.RawMessage)
 	planned()                     // all tables of the round have been
 	waiting(context.Context) bool // loads should not hold it back any longer
 }
 
 // New begins a sync that goes on from a state, of which it keeps only tables
 // that are asked for.
-func New[T TableState[L], L any](st *State[T, L], req connector.Request, out connector.Output, limits Limits) *Sync {
+func New[T TableState[L], L, P any](st *State[T, L, P], req connector.Request, out connector.Output, limits Limits) *Sync {
 	s := &Sync{limits: limits, req: req, out: out, state: st, sent: map[schema.Name]bool{}, warned: map[string]bool{}}
 	wanted := make(map[schema.Name]bool, len(req.Tables))
 	for _, t := range req.Tables {
@@ -113,6 +117,12 @@ func (s *Sync) Write(ctx context.Context, b schema.Batch, kept bool) error {
 		s.Touch()
 	}
 	s.mu.Unlock()
+	if kept && s.log != nil {
+		if err := s.log.SaveMark(ctx); err != nil {
+			b.Release()
+			return err
+		}
+	}
 	return fromOutput(s.out.Write(ctx, b))
 }
 
@@ -138,6 +148,9 @@ func (s *Sync) Checkpoint(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
+	if s.log != nil {
+		s.log.saves()
+	}
 	raw, err := s.state.encode()
 	s.unsafe = 0
 	s.dirty.Store(false)
@@ -145,7 +158,13 @@ func (s *Sync) Checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return fromOutput(s.out.Checkpoint(ctx, raw))
+	if err := s.out.Checkpoint(ctx, raw); err != nil {
+		return fromOutput(err)
+	}
+	if s.log != nil {
+		s.log.saved(raw)
+	}
+	return nil
 }
 
 // checkpointAfter makes a checkpoint if more than this many bytes were sent

@@ -31,7 +31,8 @@ type world struct {
 	ended   map[uint64]bool
 	last    uint64 // id that was given out
 	writes  int
-	running bool // others are at work
+	written map[int]lsn // where the log was behind each of them
+	running bool        // others are at work
 }
 
 type place struct {
@@ -77,7 +78,7 @@ var tableNames = []string{"a", "b", "c"}
 const keys = 6
 
 func newWorld(s script) *world {
-	w := &world{script: s, rows: map[place]version{}, locks: map[place]*txn{}, ended: map[uint64]bool{}, last: 1, running: true}
+	w := &world{script: s, rows: map[place]version{}, locks: map[place]*txn{}, ended: map[uint64]bool{}, written: map[int]lsn{}, last: 1, running: true}
 	for _, t := range tableNames {
 		for k := range keys {
 			w.rows[place{t, k}] = version{row{w: k}, 1}
@@ -143,6 +144,9 @@ func (w *world) end(i int, commit bool) {
 	w.open = slices.Delete(w.open, i, i+1)
 	if commit {
 		w.log = append(w.log, tx)
+		for _, c := range tx.changes {
+			w.written[c.row.v] = lsn(len(w.log))
+		}
 		w.hidden = append(w.hidden, tx)
 		return
 	}

@@ -339,6 +339,31 @@ func TestWhatIsThereAlready(t *testing.T) {
 }
 
 // TestNamesThatDifferInCase writes tables of two schemas that are one here.
+// TestFormat looks at the format of files: of one that is made here, and of one
+// that a DuckDB of before made.
+func TestFormat(t *testing.T) {
+	old := filepath.Join(t.TempDir(), "old.duckdb")
+	db, err := sql.Open("duckdb", old+"?storage_compatibility_version=v1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE t AS SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	for path, want := range map[string]string{old: "v1.0.0+", filepath.Join(t.TempDir(), "new.duckdb"): readableBy + "+"} {
+		db, err := openFile(path, 64<<20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := db.QueryRow("SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = current_database()").Scan(&got); err != nil || got != want {
+			t.Errorf("%s: format %q, %v; want %q", filepath.Base(path), got, err, want)
+		}
+		db.Close()
+	}
+}
+
 func TestNamesThatDifferInCase(t *testing.T) {
 	w, err := openAt(t, filepath.Join(t.TempDir(), "x.duckdb")).Writer(t.Context(), options)
 	if err != nil {

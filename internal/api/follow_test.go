@@ -26,8 +26,12 @@ func TestContinuous(t *testing.T) {
 		restarts   bool
 	}{
 		{`{"log_limit_bytes":-1}`, "Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit", false},
-		{`{"at_log_limit":"BURN"}`, "Invalid value for field 'at_log_limit': it is one of KEEP, DROP", false},
+		{`{"at_log_limit":"BURN"}`, "Invalid value for field 'at_log_limit': it is one of KEEP, SPILL, DROP", false},
 		{`{"log_limit_bytes":5368709120,"at_log_limit":"DROP"}`, "", false},
+		{`{"at_log_gap":"IGNORE"}`, "Invalid value for field 'at_log_gap': it is one of HEAL, STOP", false},
+		{`{"at_log_gap":"STOP"}`, "", false},
+		{`{"at_log_limit":"SPILL"}`, "", false},
+		{`{"at_log_limit":"DROP"}`, "", false},
 		{`{"continuous":true}`, "", false},
 		{`{"continuous":false}`, "", true},
 		{`{"continuous":true}`, "", false},
@@ -41,7 +45,7 @@ func TestContinuous(t *testing.T) {
 			t.Errorf("%s: a running sync begins again: %v", tt.body, restarted)
 		}
 	}
-	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" {
+	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" || s["at_log_gap"] != "STOP" {
 		t.Errorf("settings %v", s)
 	}
 	if due := later(); !due.Before(slot) {
@@ -63,8 +67,8 @@ func TestContinuous(t *testing.T) {
 	}
 	must(t, e.store.WatchBacklog(t.Context(), id, e.now))
 	must(t, e.store.SaveBacklog(t.Context(), &store.Backlog{ConnectionID: id, DueAt: e.now, AskedAt: e.now, Level: "much",
-		Figures: store.Figures{What: "replication slot s", Retained: 7, Limit: 9, Lag: time.Second}}, &store.Alert{Code: store.LogKept, Message: "It keeps much."}))
-	if b := e.ok("GET", ours+"/backlog", "").data; b["what"] != "replication slot s" || b["retained_bytes"] != 7.0 || b["limit_bytes"] != 9.0 || b["free_bytes"] != nil || b["lag_seconds"] != 1.0 {
+		Figures: store.Figures{What: "replication slot s", Retained: 7, Limit: 9, Lag: time.Second, Spilled: 3}}, &store.Alert{Code: store.LogKept, Message: "It keeps much."}))
+	if b := e.ok("GET", ours+"/backlog", "").data; b["what"] != "replication slot s" || b["retained_bytes"] != 7.0 || b["limit_bytes"] != 9.0 || b["spilled_bytes"] != 3.0 || b["lag_seconds"] != 1.0 {
 		t.Errorf("backlog %v", b)
 	}
 	e.engine.finish(run, store.Outcome{Kind: store.RunSucceeded, Follows: true})

@@ -70,12 +70,9 @@ func (s *server) backlog(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	wire := fivetran.Backlog{What: optional(b.What), Retained: b.Retained, Lost: b.Lost, AskedAt: optionalTime(b.AskedAt)}
+	wire := fivetran.Backlog{What: optional(b.What), Retained: b.Retained, Lost: b.Lost, Spilled: b.Spilled, AskedAt: optionalTime(b.AskedAt)}
 	if b.Limit > 0 {
 		wire.Limit = &b.Limit
-	}
-	if b.Free > 0 {
-		wire.Free = &b.Free
 	}
 	if b.Lag > 0 {
 		wire.Lag = new(b.Lag.Seconds())

@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +61,10 @@ func (s *server) checkFollow(r *request, req *fivetran.Settings) error {
 	switch {
 	case req.LogLimit != nil && *req.LogLimit < 0:
 		return invalidInput("Invalid value for field 'log_limit_bytes': it is a number of bytes, or 0 for no limit")
-	case req.AtLogLimit != nil && *req.AtLogLimit != store.KeepLog && *req.AtLogLimit != store.DropLog:
-		return invalidInput("Invalid value for field 'at_log_limit': it is one of %s, %s", store.KeepLog, store.DropLog)
+	case req.AtLogLimit != nil && !slices.Contains([]string{store.KeepLog, store.SpillLog, store.DropLog}, *req.AtLogLimit):
+		return invalidInput("Invalid value for field 'at_log_limit': it is one of %s, %s, %s", store.KeepLog, store.SpillLog, store.DropLog)
+	case req.AtLogGap != nil && *req.AtLogGap != store.HealGap && *req.AtLogGap != store.StopAtGap:
+		return invalidInput("Invalid value for field 'at_log_gap': it is one of %s, %s", store.HealGap, store.StopAtGap)
 	case !isTrue(req.Continuous):
 		return nil
 	}
@@ -76,7 +79,7 @@ func (s *server) checkFollow(r *request, req *fivetran.Settings) error {
 // whether a sync that runs is to end for it. One that runs when syncs are to
 // stay on goes on; another follows it.
 func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Connection, ends bool, err error) {
-	if req.Continuous == nil && req.LogLimit == nil && req.AtLogLimit == nil {
+	if req.Continuous == nil && req.LogLimit == nil && req.AtLogLimit == nil && req.AtLogGap == nil {
 		return r.connection, false, nil
 	}
 	c, err = s.Store.UpdateConnection(r.Context(), r.id(), func(c *store.Connection) error {
@@ -95,6 +98,9 @@ func (s *server) updateFollow(r *request, req *fivetran.Settings) (c *store.Conn
 		}
 		if req.AtLogLimit != nil {
 			c.AtLogLimit = *req.AtLogLimit
+		}
+		if req.AtLogGap != nil {
+			c.AtLogGap = *req.AtLogGap
 		}
 		return nil
 	})
@@ -172,7 +178,7 @@ func wireSettings(cfg *schemaconfig.Config, c *store.Connection) fivetran.Settin
 		}
 	}
 	return fivetran.Settings{Masks: &masks, CarryRenames: &cfg.CarryRenames, PausedTables: paused, RowFilters: filters,
-		Continuous: &c.Continuous, LogLimit: &c.LogLimit, AtLogLimit: &c.AtLogLimit}
+		Continuous: &c.Continuous, LogLimit: &c.LogLimit, AtLogLimit: &c.AtLogLimit, AtLogGap: &c.AtLogGap}
 }
 
 func put[T any](m map[string]map[string]T, sn, tn string, v T) {

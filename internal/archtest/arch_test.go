@@ -55,6 +55,8 @@ var may = []struct{ pkg, imports string }{
 	{"connector/fifteenfive/simulator", "connector/simulate"},
 	{"connector/github/simulator", "connector/simulate"},
 	{"connector/salesforce/simulator", "connector/simulate"},
+	{"connector/salesforce/formula", "schema"},
+	{"connector/salesforce", "connector connector/rest connector/salesforce/formula schema setup"},
 	{"connector/simulate", ""},
 	{"connector/rest", "connector schema setup"},
 	{"connector/sqlsource", "connector schema setup"},

@@ -7,56 +7,110 @@ import (
 	"strconv"
 )
 
-// copyRate runs psql's COPY of a table to nothing and returns its rows per second.
-func copyRate(ctx context.Context, db, table string, rows float64) (float64, error) {
+// copyOut runs psql's COPY of a table to nothing.
+func copyOut(ctx context.Context, db, table string) (usage, error) {
 	u, _, err := measure(ctx, "sh", "-c", fmt.Sprintf("psql -q -d '%s' -c 'copy %s to stdout (format binary)' >/dev/null", db, table))
-	return rows / u.wall, err
+	return u, err
 }
 
-// load syncs one table into an empty destination and gives the usual figures.
-func load(ctx context.Context, b *bench, table, destination string, cpuLimit, peakLimit float64) ([]figure, error) {
+// turns is how often two things are done that are compared by the clock, one
+// after the other, so that a neighbour on the machine slows both alike.
+const turns = 3
+
+// limits are those of a load; 0: none.
+type limits struct{ cpu, peak, ratio float64 }
+
+// load syncs one table into an empty destination, in turn with psql's COPY of
+// it, and gives the usual figures. to makes the destination for each turn.
+func load(ctx context.Context, b *bench, table string, to func(db string, turn int) (string, error), l limits) ([]figure, error) {
 	db, err := b.postgres(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if destination == "" {
-		if destination, err = b.target(ctx, db); err != nil {
+	var ours, theirs usage
+	var rows float64
+	for turn := range turns {
+		destination, err := to(db, turn)
+		if err != nil {
 			return nil, err
 		}
+		u, n, err := b.sync(ctx, db, destination, "--table", "public."+table)
+		if err != nil {
+			return nil, err
+		}
+		ours = usage{cpu: ours.cpu + u.cpu, wall: ours.wall + u.wall, peak: max(ours.peak, u.peak)}
+		rows += float64(n)
+		if u, err = copyOut(ctx, db, table); err != nil {
+			return nil, err
+		}
+		theirs = usage{cpu: theirs.cpu + u.cpu, wall: theirs.wall + u.wall}
 	}
-	u, n, err := b.sync(ctx, db, destination, "--table", "public."+table)
-	if err != nil {
-		return nil, err
+	return []figure{
+		{what: "rows", value: rows / turns},
+		{what: "client CPU per million rows", value: ours.cpu / rows * 1e6, unit: "s", limit: l.cpu},
+		{what: "client CPU per million rows of psql COPY BINARY", value: theirs.cpu / rows * 1e6, unit: "s"},
+		{what: "peak memory", value: ours.peak, unit: "MB", limit: l.peak},
+		{what: "rows per second", value: rows / ours.wall},
+		{what: "rows per second of psql COPY BINARY", value: rows / theirs.wall},
+		{what: "ratio of the two", value: theirs.wall / ours.wall, limit: l.ratio, least: true},
+	}, nil
+}
+
+// toDuckDB makes a file of its own for each turn.
+func toDuckDB(b *bench, table string) func(string, int) (string, error) {
+	return func(_ string, turn int) (string, error) {
+		return "duckdb:" + b.path(fmt.Sprintf("%s_%d.duckdb", table, turn)), nil
 	}
-	rows := float64(n)
-	rate, err := copyRate(ctx, db, table, rows)
-	if err != nil {
-		return nil, err
-	}
-	f := []figure{
-		{what: "rows", value: rows},
-		{what: "client CPU per million rows", value: u.cpu / rows * 1e6, unit: "s", limit: cpuLimit},
-		{what: "peak memory", value: u.peak, unit: "MB", limit: peakLimit},
-		{what: "rows per second", value: rows / u.wall},
-		{what: "rows per second of psql COPY BINARY", value: rate},
-	}
-	ratio := figure{what: "ratio of the two", value: rows / u.wall / rate}
-	if table == "lineitem" && peakLimit > 0 {
-		ratio.limit, ratio.least = 0.6, true
-	}
-	return append(f, ratio), nil
 }
 
 func lineitemToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
-	return load(ctx, b, "lineitem", "duckdb:"+b.path("lineitem.duckdb"), 1.8, 600)
+	return load(ctx, b, "lineitem", toDuckDB(b, "lineitem"), limits{cpu: 1.5, peak: 600, ratio: 1})
+}
+
+// twoConnections compares two connections with one: in reading alone, and in whole
+// loads. Of a whole load the processors may be the limit, whoever reads; both
+// kinds then take the CPU seconds shown, the server's not counted.
+func twoConnections(ctx context.Context, b *bench) ([]figure, error) {
+	db, err := b.postgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reading, err := benchmarked(ctx, "./connector/postgres", "BenchmarkConnections", "two-over-one", "PENSTOCK_BENCH_POSTGRES="+db)
+	if err != nil {
+		return nil, err
+	}
+	var wall, cpu [3]float64
+	rows := 0.0
+	for range turns {
+		for _, n := range []int{1, 2} {
+			to := b.path("connections.duckdb")
+			u, got, err := b.sync(ctx, db, "duckdb:"+to, "--table", "public.lineitem", "--connections", strconv.Itoa(n))
+			if err != nil {
+				return nil, err
+			}
+			wall[n], cpu[n], rows = wall[n]+u.wall, cpu[n]+u.cpu, float64(got)
+			if err := os.Remove(to); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return []figure{
+		{what: "reading alone, two over one", value: reading["lineitem"], limit: 1.3, least: true},
+		{what: "one: rows per second", value: rows * turns / wall[1]},
+		{what: "two: rows per second", value: rows * turns / wall[2]},
+		{what: "one: client CPU per million rows", value: cpu[1] / turns / rows * 1e6, unit: "s"},
+		{what: "two: client CPU per million rows", value: cpu[2] / turns / rows * 1e6, unit: "s"},
+		{what: "whole loads, two over one", value: wall[1] / wall[2]},
+	}, nil
 }
 
 func wideToDuckDB(ctx context.Context, b *bench) ([]figure, error) {
-	return load(ctx, b, "wide", "duckdb:"+b.path("wide.duckdb"), 11, 1000)
+	return load(ctx, b, "wide", toDuckDB(b, "wide"), limits{cpu: 11, peak: 1000})
 }
 
 func lineitemToPostgres(ctx context.Context, b *bench) ([]figure, error) {
-	return load(ctx, b, "lineitem", "", 0.5, 0)
+	empty := func(db string, _ int) (string, error) { return b.target(ctx, db) }
+	return load(ctx, b, "lineitem", empty, limits{cpu: 0.5})
 }
 
 // incrementIntoDuckDB changes 60,000 rows of lineitem, a tenth of them new and

@@ -27,10 +27,11 @@ func main() {
 	sql := flag.String("sql", "../shared/bench", "folder of lineitem.sql and wide.sql")
 	program := flag.String("program", "bin/penstock", "the program to measure")
 	beside := flag.Bool("peers", false, "run other programs that copy tables beside ours, as far as they are on this machine")
+	gb := flag.Int("gb", 10, "how many gigabytes the long table has")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, *sql, *program, *beside); err != nil {
+	if err := run(ctx, &bench{sql: *sql, program: *program, gb: *gb}, *only, *beside); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -65,6 +66,8 @@ var benchmarks = []benchmark{
 	{"equal on both sides", equal},
 	{"lineitem to duckdb", lineitemToDuckDB},
 	{"wide to duckdb", wideToDuckDB},
+	{"two connections", twoConnections},
+	{"long table to duckdb", length},
 	{"lineitem to postgres", lineitemToPostgres},
 	{"increment into duckdb", incrementIntoDuckDB},
 	{"following into duckdb", followIntoDuckDB},
@@ -79,20 +82,19 @@ var benchmarks = []benchmark{
 	{"api", apiRequests},
 }
 
-func run(ctx context.Context, only, sql, program string, beside bool) error {
-	program, err := filepath.Abs(program)
+func run(ctx context.Context, b *bench, only string, beside bool) (err error) {
+	b.program, err = filepath.Abs(b.program)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "penstock-bench")
+	b.dir, err = os.MkdirTemp("", "penstock-bench")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // the database server is another user
+	defer os.RemoveAll(b.dir)
+	if err := os.Chmod(b.dir, 0o755); err != nil { // the database server is another user
 		return err
 	}
-	b := &bench{dir: dir, sql: sql, program: program}
 	defer b.close()
 	fmt.Println(machine())
 	if beside {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -31,10 +32,13 @@ func merges(ctx context.Context, b *bench) ([]figure, error) {
 	return figures, nil
 }
 
-// benchmarked runs a Go benchmark three times and returns the mean of what it
-// reports in a unit, by the names of its parts.
-func benchmarked(ctx context.Context, pkg, name, unit string) (map[string]float64, error) {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+name+"$", "-benchtime", "3x", "-timeout", "30m", pkg).CombinedOutput()
+// benchmarked runs a Go benchmark three times, with more variables in its
+// environment, and returns the mean of what it reports in a unit, by the names
+// of its parts.
+func benchmarked(ctx context.Context, pkg, name, unit string, env ...string) (map[string]float64, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+name+"$", "-benchtime", "3x", "-timeout", "30m", pkg)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, out)
 	}

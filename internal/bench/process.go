@@ -23,6 +23,7 @@ import (
 // A bench is what the benchmarks share.
 type bench struct {
 	dir, sql, program string
+	gb                int    // of the long table
 	own               string // URL of the server's superuser; see admin
 	server            string // URL of the database that holds the tables; see postgres
 	stop              []func()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type backlog struct {
 	err      error
 	asked    int
 	released []string
+	spill    func(ctx context.Context) (int64, error)
 }
 
 func (logged) Follows() bool { return true }
@@ -44,6 +46,10 @@ func (l logged) Release(_ context.Context, _ json.RawMessage, force bool) (strin
 	l.w.kept.Backlog = connector.Backlog{}
 	l.w.kept.released = append(l.w.kept.released, fmt.Sprintf("%s of %s, force %v", what, l.name, force))
 	return what, nil
+}
+
+func (l logged) Spill(ctx context.Context, _ json.RawMessage) (int64, error) {
+	return l.w.kept.spill(ctx)
 }
 
 func (w *world) keeps(b connector.Backlog) {
@@ -293,10 +299,9 @@ func TestWhatTheSourceKeeps(t *testing.T) {
 			"A sync begins to read it. If it does not become less, look for long transactions in the source.")
 		w.update("log", func(c *store.Connection) { c.Paused = true })
 		w.begun()
-		kept.Free = 2 * gb
 		next(kept)
 		w.want(0)
-		warning("The source keeps back 6 GB for this connection (slot s) of the 10 GB at which the server lets go of it; its disk has 2 GB left. " +
+		warning("The source keeps back 6 GB for this connection (slot s) of the 10 GB at which the server lets go of it. " +
 			"Resume the connection, so that it reads it. If it does not sync for long, set log_limit_bytes and at_log_limit, or delete the connection.")
 
 		// Asked less and less often while the source does not answer, and what
@@ -316,7 +321,7 @@ func TestWhatTheSourceKeeps(t *testing.T) {
 
 		w.update("log", func(c *store.Connection) { c.LogLimit = 6 * gb }) // and nothing is lost by it
 		w.pass(2 * time.Minute)
-		warning("The source keeps back 6 GB for this connection (slot s), as much as log_limit_bytes allows (6 GB); its disk has 2 GB left. " +
+		warning("The source keeps back 6 GB for this connection (slot s), as much as log_limit_bytes allows (6 GB). " +
 			"Resume the connection, so that it reads it. If it does not sync for long, set log_limit_bytes and at_log_limit, or delete the connection.")
 		w.update("log", func(c *store.Connection) { c.AtLogLimit = store.DropLog })
 		w.pass(10 * time.Minute)
@@ -354,6 +359,124 @@ func TestWhatTheSourceKeeps(t *testing.T) {
 		all, err := w.store.Backlogs(ctx)
 		if err != nil || len(all) != 0 {
 			t.Errorf("%v, %v", all, err)
+		}
+	})
+}
+
+// TestSpilled has what a source keeps moved to files of this server: while the
+// connection is paused, until a sync begins, and not where that fails.
+func TestSpilled(t *testing.T) {
+	const gb = 1 << 30
+	each(t, func(t *testing.T, w *world) {
+		w.engine.Look = time.Minute
+		w.start()
+		w.connection("log", func(c *store.Connection) {
+			c.SyncFrequency, c.LogLimit, c.AtLogLimit = schedule.Daily, 2*gb, store.SpillLog
+		})
+		w.want(1)
+		w.update("log", func(c *store.Connection) { c.Paused = true })
+		warning := func() (text string) {
+			for _, a := range w.get("log").Warnings {
+				text += a.Message
+			}
+			return text
+		}
+		spills, ended := 0, error(nil)
+		w.kept.spill = func(ctx context.Context) (int64, error) {
+			spills++
+			w.keeps(connector.Backlog{What: "slot s", Retained: 1 << 20, Spilled: 3 * gb})
+			return 3 * gb, nil
+		}
+		full := connector.Backlog{What: "slot s", Retained: 3 * gb}
+		w.keeps(full)
+		w.pass(5 * time.Minute)
+		const resume = " Resume the connection, so that it reads it. If it does not sync for long, set log_limit_bytes and at_log_limit, or delete the connection."
+		if want := "The source kept back as much for this connection (slot s) as log_limit_bytes allows. 3 GB of its changes were moved to files of this server, which the next sync applies." + resume; spills != 1 || warning() != want {
+			t.Errorf("%d spills; got  %s\nwant %s", spills, warning(), want)
+		}
+
+		w.kept.spill = func(context.Context) (int64, error) { spills++; return 0, errLater }
+		w.keeps(full)
+		w.pass(20 * time.Minute)
+		if want := "The source keeps back 3 GB for this connection (slot s), as much as log_limit_bytes allows (2 GB). It could not be moved to files of this server: " + errLater.Error() + "." + resume; spills < 4 || warning() != want {
+			t.Errorf("%d spills; got  %s\nwant %s", spills, warning(), want)
+		}
+
+		w.kept.spill = func(ctx context.Context) (int64, error) {
+			<-ctx.Done()
+			ended = context.Cause(ctx)
+			return 0, ended
+		}
+		w.mu.Lock()
+		w.kept.asked = 0
+		w.mu.Unlock()
+		w.pass(10 * time.Minute)
+		if w.kept.asked > 2 || ended != nil {
+			t.Errorf("asked %d times while it is being moved, which ended with %v", w.kept.asked, ended)
+		}
+		w.become(func(ctx context.Context, req connector.Request, out connector.Output) error {
+			time.Sleep(time.Minute)
+			return fine(ctx, req, out)
+		})
+		w.update("log", func(c *store.Connection) { c.Paused = false })
+		w.check(w.engine.Sync(ctx, "log", false))
+		w.pass(spillLook)
+		if ended != errSync {
+			t.Errorf("it ended with %v when a sync began", ended)
+		}
+		w.keeps(connector.Backlog{What: "slot s"})
+		w.pass(3 * time.Minute)
+		if text := warning(); text != "" {
+			t.Error(text)
+		}
+	})
+}
+
+// TestFarewell deletes a connection whose source does not answer for hours.
+func TestFarewell(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.start()
+		w.connection("log")
+		w.want(1)
+		told := func() (texts []string) {
+			events, err := w.store.Events(ctx, 0, 1000)
+			w.check(err)
+			for _, e := range events {
+				if e.Kind == store.Warned {
+					texts = append(texts, string(e.Data))
+				}
+			}
+			return texts
+		}
+		w.keeps(connector.Backlog{What: "slot s"})
+		w.kept.err = errLater
+		w.check(w.engine.Delete(ctx, "log"))
+		w.pass(20 * time.Second)
+		if got := told(); len(got) != 0 {
+			t.Errorf("told at once: %q", got)
+		}
+		w.pass(5 * time.Hour)
+		if got := told(); len(got) != 1 || !strings.Contains(got[0], errLater.Error()+". It is asked again for 24 hours.") {
+			t.Errorf("told: %q", got)
+		}
+		w.mu.Lock()
+		w.kept.err = nil
+		w.mu.Unlock()
+		w.pass(time.Hour)
+		if len(w.kept.released) != 1 {
+			t.Errorf("released %q", w.kept.released)
+		}
+
+		w.connection("log_too")
+		w.pass(time.Minute)
+		w.mu.Lock()
+		w.kept.err = errLater
+		w.mu.Unlock()
+		w.check(w.engine.Delete(ctx, "log_too"))
+		w.pass(2 * time.Minute)
+		w.stop()
+		if got := told(); len(got) != 3 || !strings.Contains(got[2], errLater.Error()+". It is not asked again.") {
+			t.Errorf("told: %q", got)
 		}
 	})
 }

@@ -36,6 +36,7 @@ const (
 	limit   = "limit"   // what the connection allows
 	lostLog = "lost"    // the source has let go
 	dropped = "dropped" // it was made to
+	spilled = "spilled" // into files of this server
 )
 
 // guard asks sources what they keep back until ctx is done.
@@ -96,28 +97,33 @@ func (e *InProcess) ask(ctx context.Context, b *store.Backlog) error {
 		now := e.Now()
 		b.Failures, b.AskedAt, b.DueAt = 0, now, now.Add(askEvery)
 		if got.What != "" || b.Level != dropped { // people read why until a sync has set it up again
-			b.Level, b.Figures = "", store.Figures{What: got.What, Retained: got.Retained, Limit: got.Limit, Free: got.Free, Lag: got.Lag, Lost: got.Lost}
+			b.Level, b.Figures = "", store.Figures{What: got.What, Retained: got.Retained, Limit: got.Limit, Lag: got.Lag, Lost: got.Lost,
+				Spilled: got.Spilled, Unspilled: b.Unspilled}
+			if c.LogLimit == 0 || got.Retained < c.LogLimit {
+				b.Unspilled = ""
+			}
 		}
 	}
 	j := judge(c, b)
-	if j.drop && err == nil {
+	if err == nil && j.drop {
 		j = e.drop(ctx, c, b, j)
 	}
 	b.Level = j.level
-	if err := e.Store.SaveBacklog(ctx, b, j.alert); err != nil {
+	if saved := e.Store.SaveBacklog(ctx, b, j.alert); saved != nil || err != nil || !j.drain {
+		return saved
+	}
+	if begun, err := e.drain(ctx, c); begun || err != nil || !j.spill || c.RunID != "" {
 		return err
 	}
-	if j.drain && err == nil {
-		return e.drain(ctx, c)
-	}
-	return nil
+	return e.spill(ctx, c)
 }
 
 // A judgement is what follows from a backlog.
 type judgement struct {
 	level       string
 	alert       *store.Alert // nil: people need not know
-	drain, drop bool
+	drain       bool
+	drop, spill bool // as people want it
 }
 
 // judge says what follows from what a source keeps back for a connection.
@@ -135,33 +141,36 @@ func judge(c *store.Connection, b *store.Backlog) judgement {
 			"The next sync finds by queries what has changed; in history mode versions in between may be missing. "+
 			"Raise max_slot_wal_keep_size there, or sync more often.", f.What)
 	case c.LogLimit > 0 && f.Retained >= c.LogLimit:
-		j := tell(limit, "The source keeps back %s for this connection (%s), as much as log_limit_bytes allows (%s)%s. %s",
-			size(f.Retained), f.What, size(c.LogLimit), left(f), whatToDo(c))
-		j.drop, j.drain = c.AtLogLimit == store.DropLog, true
+		j := tell(limit, "The source keeps back %s for this connection (%s), as much as log_limit_bytes allows (%s).%s %s",
+			size(f.Retained), f.What, size(c.LogLimit), inFiles(c, f), whatToDo(c))
+		j.drop, j.spill, j.drain = c.AtLogLimit == store.DropLog, c.AtLogLimit == store.SpillLog, true
 		return j
 	}
 	room := room(c, f)
 	share := float64(f.Retained) / float64(max(room, 1))
 	switch {
 	case room == 0 && f.Retained >= warnAnyway, room > 0 && share >= warnAt:
-		j := tell(much, "The source keeps back %s for this connection (%s)%s%s. %s",
-			size(f.Retained), f.What, allowed(c, f), left(f), whatToDo(c))
+		j := tell(much, "The source keeps back %s for this connection (%s)%s.%s %s",
+			size(f.Retained), f.What, allowed(c, f), inFiles(c, f), whatToDo(c))
 		j.drain = true
 		return j
 	}
-	return judgement{drain: room > 0 && share >= drainAt}
+	drain := room > 0 && share >= drainAt
+	if f.Spilled > 0 {
+		j := tell(spilled, "The source kept back as much for this connection (%s) as log_limit_bytes allows.%s %s", f.What, inFiles(c, f), whatToDo(c))
+		j.drain = drain
+		return j
+	}
+	return judgement{drain: drain}
 }
 
-// room returns how much the source can keep back before it lets go, its disk
-// is full, or people want it to stop; 0: nobody knows.
+// room returns how much the source can keep back before it lets go, or people
+// want it to stop; 0: nobody knows.
 func room(c *store.Connection, f *store.Figures) (room int64) {
 	for _, r := range []int64{c.LogLimit, f.Limit} {
 		if r > 0 && (room == 0 || r < room) {
 			room = r
 		}
-	}
-	if r := f.Retained + f.Free; f.Free > 0 && (room == 0 || r < room) {
-		room = r
 	}
 	return room
 }
@@ -176,11 +185,15 @@ func allowed(c *store.Connection, f *store.Figures) string {
 	return ""
 }
 
-func left(f *store.Figures) string {
-	if f.Free == 0 {
-		return ""
+// inFiles says what was moved to files of this server, and why no more was.
+func inFiles(c *store.Connection, f *store.Figures) (text string) {
+	if f.Spilled > 0 {
+		text = fmt.Sprintf(" %s of its changes were moved to files of this server, which the next sync applies.", size(f.Spilled))
 	}
-	return fmt.Sprintf("; its disk has %s left", size(f.Free))
+	if f.Unspilled != "" && c.AtLogLimit == store.SpillLog {
+		text += fmt.Sprintf(" It could not be moved to files of this server: %s.", f.Unspilled)
+	}
+	return text
 }
 
 // whatToDo says what a person can do about what the source keeps back.
@@ -228,45 +241,24 @@ func (e *InProcess) drop(ctx context.Context, c *store.Connection, b *store.Back
 }
 
 // drain makes a connection sync although it is not due, unless that would do no
-// good.
-func (e *InProcess) drain(ctx context.Context, c *store.Connection) error {
+// good, and reports whether it did.
+func (e *InProcess) drain(ctx context.Context, c *store.Connection) (begun bool, err error) {
 	may := func(c *store.Connection) bool {
 		return !c.Paused && c.RunID == "" && c.Failures == 0 && c.SetupState == store.Connected &&
 			c.TriggeredAt.IsZero() && c.RescheduledFor.IsZero() && e.Now().Sub(c.StartedAt) >= drainApart
 	}
 	if !may(c) {
-		return nil
+		return false, nil
 	}
 	defer e.poke()
-	_, err := e.Store.UpdateConnection(ctx, c.ID, func(c *store.Connection) error {
-		if may(c) {
+	_, err = e.Store.UpdateConnection(ctx, c.ID, func(c *store.Connection) error {
+		if begun = may(c); begun {
 			c.TriggeredAt = e.Now()
 			e.Log.Info("a sync begins because of what the source keeps back", "connection", c.ID)
 		}
 		return nil
 	})
-	return err
-}
-
-// farewell has the source of a connection that is gone let go of what was set
-// up for it.
-func (e *InProcess) farewell(id string, release func(context.Context) (string, error)) {
-	say := func() {
-		what, err := release(context.Background())
-		switch {
-		case err != nil:
-			e.Log.Error("the source of a deleted connection still keeps back what was set up for it; drop its replication slot there", "connection", id, "error", err)
-		case what != "":
-			e.Log.Info("the source of a deleted connection keeps back nothing more", "connection", id, "what", what)
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing { // nobody waits for it
-		go say()
-		return
-	}
-	e.left.Go(say)
+	return begun, err
 }
 
 // A keptLog tells Prometheus what sources keep back, as the store knows it,

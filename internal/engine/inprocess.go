@@ -72,6 +72,7 @@ type InProcess struct {
 	live    map[string]*live     // by run id
 	checks  map[string]*checking // verifications, by id
 	closing bool                 // no more of them
+	ends    chan struct{}        // closed when Run ends; nil before it begins
 	left    sync.WaitGroup       // what is in live and in checks, and what else Run has begun
 }
 
@@ -120,7 +121,7 @@ func New(c Config) *InProcess {
 // Run implements [Engine].
 func (e *InProcess) Run(ctx context.Context) error {
 	e.mu.Lock()
-	e.closing = false
+	e.closing, e.ends = false, make(chan struct{})
 	e.mu.Unlock()
 	e.left.Go(func() { e.guard(ctx) })
 	var trouble time.Duration // how long to wait because the store failed
@@ -144,7 +145,7 @@ func (e *InProcess) Run(ctx context.Context) error {
 // tidyEvery is how often the engine removes what is kept no longer.
 const tidyEvery = 6 * time.Hour
 
-// tidy removes events that are kept no longer, if it is time to.
+// tidy removes events and files that are kept no longer, if it is time to.
 func (e *InProcess) tidy(ctx context.Context) {
 	now := e.Now()
 	if now.Before(e.tidied.Add(tidyEvery)) {
@@ -154,6 +155,9 @@ func (e *InProcess) tidy(ctx context.Context) {
 	e.left.Go(func() {
 		if err := e.Store.ForgetEvents(ctx, now.Add(-store.EventsKept)); err != nil && ctx.Err() == nil {
 			e.Log.Error("remove old events", "error", err)
+		}
+		if err := e.Runner.TidyFiles(ctx); err != nil && ctx.Err() == nil {
+			e.Log.Error("remove files of connections that are gone", "error", err)
 		}
 	})
 }
@@ -253,6 +257,7 @@ func (e *InProcess) poke() {
 func (e *InProcess) windDown() {
 	e.mu.Lock()
 	e.closing = true
+	close(e.ends)
 	for _, l := range e.live {
 		l.leave(e.Grace)
 	}
@@ -447,7 +452,7 @@ func (e *InProcess) Delete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	release, err := e.Runner.Farewell(ctx, c)
+	farewell, err := e.Runner.Farewell(ctx, c)
 	if err != nil {
 		e.Log.Warn("the source of a connection that is deleted is not asked to let go of anything", "connection", id, "error", err)
 	}
@@ -458,8 +463,11 @@ func (e *InProcess) Delete(ctx context.Context, id string) error {
 		l.cut(store.ErrStale)
 	}
 	e.endChecks(id, store.ErrStale)
-	if release != nil {
-		e.farewell(id, release)
+	if err := e.Runner.ForgetFiles(id); err != nil {
+		e.Log.Error("remove the files of a deleted connection", "connection", id, "error", err)
+	}
+	if farewell != nil {
+		e.farewell(c, farewell)
 	}
 	return nil
 }

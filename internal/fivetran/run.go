@@ -40,9 +40,9 @@ type Backlog struct {
 	What     *string    `json:"what"`           // null: nothing
 	Retained int64      `json:"retained_bytes"` // so far
 	Limit    *int64     `json:"limit_bytes"`    // at which the source itself lets go of it; null: never
-	Free     *int64     `json:"free_bytes"`     // that the source's disk has left; null: not known
-	Lag      *float64   `json:"lag_seconds"`    // how old the first change is that was not read; null: not known
+	Lag      *float64   `json:"lag_seconds"`    // how old the first change that was not read is at least; null: not known
 	Lost     bool       `json:"lost"`           // the source has let go of it
+	Spilled  int64      `json:"spilled_bytes"`  // in files of the server
 	AskedAt  *time.Time `json:"asked_at"`       // null: it has not answered yet
 }
 

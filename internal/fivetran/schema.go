@@ -135,7 +135,8 @@ type Settings struct {
 
 	Continuous *bool   `json:"continuous"`      // syncs stay on with the source and follow its log
 	LogLimit   *int64  `json:"log_limit_bytes"` // of what the source keeps back for the connection; 0: none
-	AtLogLimit *string `json:"at_log_limit"`    // KEEP: people are warned; DROP: the source lets go of it
+	AtLogLimit *string `json:"at_log_limit"`    // KEEP: people are warned; SPILL: it is moved to files of the server; DROP: the source lets go of it
+	AtLogGap   *string `json:"at_log_gap"`      // HEAL: what changed is found by other means; STOP: syncs fail until a person acts
 }
 
 // A Mask is a rule for what becomes of values before they leave the source's

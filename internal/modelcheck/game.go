@@ -40,6 +40,10 @@ type ledger struct {
 
 func (l *ledger) State(context.Context) (json.RawMessage, error) { return l.state, nil }
 
+func (l *ledger) Note(ctx context.Context, state json.RawMessage) error {
+	return l.SetState(ctx, state)
+}
+
 func (l *ledger) SetState(_ context.Context, state json.RawMessage) error {
 	if l.broken {
 		return errBroken

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,11 +156,7 @@ func plain(s string) (string, bool) {
 		return "0", true
 	}
 	if strings.ContainsAny(s, "eE") {
-		v, err := strconv.ParseFloat(s, 64)
-		if err != nil || strings.ContainsAny(s, "xXpP_") {
-			return "", false
-		}
-		return string(appendFloat(nil, v, 64)), !math.IsInf(v, 0) && !math.IsNaN(v)
+		return unfolded(s)
 	}
 	digits := strings.TrimLeft(s, "+-")
 	if len(s)-len(digits) > 1 || digits == "" || digits == "." || strings.Trim(digits, "0123456789.") != "" || strings.Count(digits, ".") > 1 {
@@ -174,6 +171,25 @@ func plain(s string) (string, bool) {
 		digits = "-" + digits
 	}
 	return digits, true
+}
+
+// unfolded returns a number that has an exponent without it, if that is no longer
+// than those of doubles are.
+func unfolded(s string) (string, bool) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || strings.ContainsAny(s, "xXpP_") || math.IsInf(v, 0) || math.IsNaN(v) {
+		return "", false
+	}
+	mantissa := s[:strings.IndexAny(s, "eE")]
+	if v == 0 {
+		return "0", !strings.ContainsAny(mantissa, "123456789")
+	}
+	exact, ok := new(big.Rat).SetString(s)
+	if !ok {
+		return "", false
+	}
+	places, _ := exact.FloatPrec()
+	return exact.FloatString(places), true
 }
 
 func integer(s string, bits int, put func(int64)) bool {
@@ -199,7 +215,7 @@ func float(s string, bits int, put func(float64)) bool {
 		}
 	}
 	v, err := strconv.ParseFloat(s, bits)
-	if err != nil {
+	if err != nil || v == 0 && strings.ContainsAny(s, "123456789") {
 		return false
 	}
 	put(v)

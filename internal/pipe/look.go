@@ -78,6 +78,7 @@ func Look(ctx context.Context, p Plan) (Outlook, error) {
 type readOnly struct{ Ledger }
 
 func (readOnly) SetState(context.Context, json.RawMessage) error { return nil }
+func (readOnly) Note(context.Context, json.RawMessage) error     { return nil }
 
 // keyed returns what is asked for of the source's table, with the key that
 // counts: the source's or the user's own.

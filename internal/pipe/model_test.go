@@ -176,6 +176,8 @@ type ledger struct {
 
 func (l *ledger) State(context.Context) (json.RawMessage, error) { return l.state, nil }
 
+func (l *ledger) Note(ctx context.Context, s json.RawMessage) error { return l.SetState(ctx, s) }
+
 func (l *ledger) SetState(_ context.Context, s json.RawMessage) error {
 	if err := l.event(); err != nil {
 		return err

@@ -37,6 +37,10 @@ type Ledger interface {
 	// SetState saves state durably. It fails if this sync is no longer the
 	// one that may write it.
 	SetState(ctx context.Context, state json.RawMessage) error
+
+	// Note is SetState for a state that says of the rows of this sync what
+	// the one before does: they may not be durable yet.
+	Note(ctx context.Context, state json.RawMessage) error
 }
 
 // A Plan is one sync of one connection.
@@ -64,6 +68,8 @@ type Plan struct {
 	Until time.Time
 	Every time.Duration
 	Stop  <-chan struct{}
+
+	StopAtGap bool // as in [connector.Request]
 
 	// Landed is told of a source that goes on, one call at a time, that all
 	// that was committed there until a time can be read in the destination,
@@ -139,7 +145,7 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 	if err != nil {
 		return req, nil, fmt.Errorf("load the state: %w", err)
 	}
-	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every, Stop: o.plan.Stop}
+	req = connector.Request{State: state, Start: o.plan.Start, Until: o.plan.Until, Every: o.plan.Every, Stop: o.plan.Stop, StopAtGap: o.plan.StopAtGap}
 	if !req.Until.IsZero() {
 		req.Reached = o.reached
 	}
@@ -164,7 +170,7 @@ func (o *output) prepare(ctx context.Context) (req connector.Request, offered []
 			req.Filters[t.source] = t.filter
 		}
 	}
-	req.Paused, req.Hidden = o.paused, o.hidden
+	req.Paused, req.Hidden, req.Called = o.paused, o.hidden, o.calledAll
 	return req, offered, nil
 }
 
@@ -311,6 +317,20 @@ func (o *output) Checkpoint(ctx context.Context, state any) error {
 	o.reach.saved()
 	o.landed(until, commits)
 	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
+		return fmt.Errorf("save the state: %w", err)
+	}
+	return nil
+}
+
+// Note implements [connector.Output].
+func (o *output) Note(ctx context.Context, state any) error {
+	js, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("encode the state: %w", err)
+	}
+	o.checkpoint.Lock()
+	defer o.checkpoint.Unlock()
+	if err := o.plan.Ledger.Note(ctx, js); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil

@@ -212,7 +212,7 @@ func TestCollidingNamesAreRefused(t *testing.T) {
 		return out
 	}
 	src := &lister{offers: []schema.Table{
-		named("user-data", "a"), named("user.data", "a"), named("good", "a"), named("mixed", "a b", "a-b"), named("system", "_fivetran_synced"),
+		named("user-data", "a"), named("user.data", "a"), named("good", "a"), named("mixed", "a b", "a-b"), named("system", "_fivetran_synced"), named("id", schema.RowID),
 	}}
 	out, err := pipe.Run(t.Context(), plan(src, newStore(), &ledger{}))
 	if err != nil {
@@ -252,6 +252,20 @@ func TestRowIDs(t *testing.T) {
 		if len(id) != 27 || row[schema.RowID] != id {
 			t.Errorf("id %q of %v", id, row)
 		}
+	}
+}
+
+// A source may give the id itself, as the key of its table; a column that only
+// has that name it may not.
+func TestOwnRowIDs(t *testing.T) {
+	own := schema.Table{Name: visit.Name, Columns: []schema.Column{
+		{Name: schema.RowID, Type: schema.Type{Kind: schema.String}, Key: true}, {Name: "n", Type: schema.Type{Kind: schema.String}}}}
+	w := newStore()
+	if _, err := pipe.Run(t.Context(), plan(&script{steps: []step{send(schema.Upsert, own, "a one", "b two", "a three")}}, w, &ledger{})); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.durable[schema.Name{Schema: "shop_shop", Table: "visit"}]; len(got) != 2 || got["a"]["n"] != "three" {
+		t.Errorf("got %v", got)
 	}
 }
 

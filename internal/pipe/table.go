@@ -106,10 +106,7 @@ func (t *table) starts(c schema.Column) bool {
 func (o *output) name(tables []*table) []*table {
 	byName := map[schema.Name][]*table{}
 	for _, t := range tables {
-		t.destination = schema.Name{
-			Schema: schema.Shorten(o.plan.Schema(t.source.Schema), o.plan.MaxName),
-			Table:  schema.Shorten(o.plan.Naming.Table(t.source.Table), o.plan.MaxName),
-		}
+		t.destination = o.calledTable(t.source)
 		t.sent.Table, t.sent.Destination = t.source, t.destination
 		t.done.Source, t.done.Destination = t.source, t.destination
 		if was := o.before[t.source]; was != nil {
@@ -173,7 +170,7 @@ func (o *output) nameColumns(t *table) error {
 			continue
 		}
 		name := o.called(t, c.Name)
-		if other, ok := taken[name]; ok {
+		if other, ok := taken[name]; ok && !c.IsRowID() {
 			what := fmt.Sprintf("columns %q and %q would both be called %q", other, c.Name, name)
 			if other == "" {
 				what = fmt.Sprintf("column %q would get the name of the system column %s", c.Name, name)
@@ -185,6 +182,24 @@ func (o *output) nameColumns(t *table) error {
 		t.columns[c.Name] = name
 	}
 	return nil
+}
+
+// calledTable returns the name of a source's table in the destination.
+func (o *output) calledTable(source schema.Name) schema.Name {
+	return schema.Name{
+		Schema: schema.Shorten(o.plan.Schema(source.Schema), o.plan.MaxName),
+		Table:  schema.Shorten(o.plan.Naming.Table(source.Table), o.plan.MaxName),
+	}
+}
+
+// calledAll is [connector.Request.Called]: of tables that are not read now it
+// knows the names by the rule.
+func (o *output) calledAll(source schema.Name) (schema.Name, func(string) string) {
+	t := o.tables[source]
+	if t == nil {
+		t = &table{}
+	}
+	return o.calledTable(source), func(column string) string { return o.called(t, column) }
 }
 
 // called returns the name of a source's column in the destination.

@@ -3,7 +3,11 @@ package runner
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/penstock-data/penstock/connector"
@@ -55,35 +59,64 @@ func (r *Runner) Release(ctx context.Context, c *store.Connection) (what string,
 	return what, err
 }
 
-// ask opens the source of a connection and calls f, unless it keeps nothing
-// back.
+// Spill moves what the source of a connection keeps back into files of this
+// server. It may take long, and ends early with ctx.
+func (r *Runner) Spill(ctx context.Context, c *store.Connection) (moved int64, err error) {
+	log := r.Log.With("connection", c.ID)
+	defer caught(log, &err)
+	err = r.keeper(ctx, c, log, func(ctx context.Context, k connector.Keeper, state json.RawMessage) error {
+		s, ok := k.(connector.Spiller)
+		if !ok {
+			return errors.New("its source cannot be read into files")
+		}
+		moved, err = s.Spill(ctx, state)
+		return err
+	})
+	return moved, err
+}
+
+// ask is keeper for calls that do not take long.
 func (r *Runner) ask(ctx context.Context, c *store.Connection, f func(context.Context, connector.Keeper, json.RawMessage) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	log := r.Log.With("connection", c.ID)
 	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) {
-		src, err := r.source(ctx, c, log)
-		if err != nil {
-			return struct{}{}, err
-		}
-		defer src.Close()
-		k := keeping(src.Source)
-		if k == nil {
-			return struct{}{}, nil
-		}
-		state, err := r.Store.State(ctx, c.ID)
-		if err != nil {
-			return struct{}{}, ofStore("state", err)
-		}
-		return struct{}{}, explain(ctx, f(ctx, k, state), src.tunnel)
+		return struct{}{}, r.keeper(ctx, c, log, f)
 	}, log)
 	return err
 }
 
-// Farewell returns what has the source of a connection that is about to be
-// deleted let go of what was set up for it; nil: it keeps nothing. It is to be
-// called once, when the connection is gone.
-func (r *Runner) Farewell(ctx context.Context, c *store.Connection) (func(context.Context) (what string, err error), error) {
+// keeper opens the source of a connection and calls f, unless it keeps nothing
+// back.
+func (r *Runner) keeper(ctx context.Context, c *store.Connection, log *slog.Logger, f func(context.Context, connector.Keeper, json.RawMessage) error) error {
+	src, err := r.source(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	k := keeping(src.Source)
+	if k == nil {
+		return nil
+	}
+	state, err := r.Store.State(ctx, c.ID)
+	if err != nil {
+		return ofStore("state", err)
+	}
+	return explain(ctx, f(ctx, k, state), src.tunnel)
+}
+
+// A Farewell has the source of a connection that is gone let go of what was set
+// up for it.
+type Farewell struct {
+	runner *Runner
+	src    *openSource
+	keeper connector.Keeper
+	state  json.RawMessage
+}
+
+// Farewell returns what is to be done at the source of a connection that is
+// about to be deleted; nil: nothing.
+func (r *Runner) Farewell(ctx context.Context, c *store.Connection) (*Farewell, error) {
 	src, err := r.source(ctx, c, r.Log.With("connection", c.ID))
 	if err != nil {
 		return nil, err
@@ -97,26 +130,52 @@ func (r *Runner) Farewell(ctx context.Context, c *store.Connection) (func(contex
 		src.Close()
 		return nil, ofStore("state", err)
 	}
-	return func(ctx context.Context) (what string, err error) {
-		defer src.Close()
-		defer caught(r.Log, &err)
-		wait := time.Second
-		for try := 1; ; try++ {
-			limited, cancel := context.WithTimeout(ctx, askTime)
-			what, err = k.Release(limited, state, false)
-			cancel()
-			if err == nil || try == farewells || ctx.Err() != nil {
-				return what, explain(ctx, err, src.tunnel)
-			}
-			select {
-			case <-ctx.Done():
-				return "", fmt.Errorf("%w: %w", context.Cause(ctx), err)
-			case <-time.After(wait):
-				wait *= 2
-			}
-		}
-	}, nil
+	return &Farewell{r, src, k, state}, nil
 }
 
-// farewells is how often a source is asked to let go.
-const farewells = 6
+// Release asks the source to let go, and says of what it has; "": nothing. It
+// may be called again after an error.
+func (f *Farewell) Release(ctx context.Context) (what string, err error) {
+	defer caught(f.runner.Log, &err)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	what, err = f.keeper.Release(ctx, f.state, false)
+	return what, explain(ctx, err, f.src.tunnel)
+}
+
+// Close is the end of it.
+func (f *Farewell) Close() error { return f.src.Close() }
+
+// folder returns where a connection's source may keep files.
+func (r *Runner) folder(id string) string {
+	if r.Files == "" {
+		return ""
+	}
+	return filepath.Join(r.Files, id)
+}
+
+// ForgetFiles removes what the source of a connection that is gone has kept.
+func (r *Runner) ForgetFiles(id string) error {
+	if r.Files == "" {
+		return nil
+	}
+	return os.RemoveAll(r.folder(id))
+}
+
+// TidyFiles is ForgetFiles for all connections that are gone: another process
+// may have deleted them.
+func (r *Runner) TidyFiles(ctx context.Context) error {
+	if r.Files == "" {
+		return nil
+	}
+	folders, err := os.ReadDir(r.Files)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, f := range folders {
+		if _, lost := r.Store.Connection(ctx, f.Name()); errors.Is(lost, store.ErrNotFound) {
+			err = errors.Join(err, r.ForgetFiles(f.Name()))
+		}
+	}
+	return err
+}

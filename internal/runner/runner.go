@@ -35,6 +35,8 @@ type Config struct {
 	HTTP      *http.Client            // nil: http.DefaultClient
 	Secrets   *secretsmanager.Fetcher // nil: one with the zero Policy
 	Memory    int64                   // what one sync may take, in bytes; 0: pipe.DefaultMemory
+	Files     string                  // folder in which sources may keep files, each connection's in one of its own; "": none may
+	FileBytes int64                   // that those of a connection may take; 0: as much as [connector.Env] says
 	Timeout   time.Duration           // of a plan, or of the setup tests of one thing together; 0: 50 seconds, less than clients wait
 	Log       *slog.Logger            // nil: no log
 	Now       func() time.Time        // nil: time.Now
@@ -134,6 +136,8 @@ func (r *Runner) openSource(ctx context.Context, c *store.Connection, whole json
 		Log:         log,
 		Now:         r.Now,
 		Memory:      r.share.Source,
+		Folder:      r.folder(c.ID),
+		FolderBytes: r.FileBytes,
 		Trusts:      way.trusts,
 		Authorities: way.authorities,
 		Rotate:      r.rotate(c.ID),

@@ -149,6 +149,7 @@ func (s *syncing) move(ctx context.Context, c *store.Connection, src *openSource
 		return out, err
 	}
 	p.Source, p.Writer, p.Ledger, p.Choose, p.Start, p.Observe = src.Source, w, &ledger{s}, s.choose(c, src.service), s.start, s.observe
+	p.StopAtGap = c.AtLogGap == store.StopAtGap
 	p.Defined, p.Warned = s.events.defined, s.events.warned
 	if s.follows = s.watch.Until.After(s.start) && stays(c, src); s.follows {
 		if s.hold, err = s.verified(ctx); err != nil {
@@ -240,7 +241,7 @@ func (l *ledger) State(ctx context.Context) (json.RawMessage, error) {
 }
 
 func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
-	if err := l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now()); err != nil {
+	if err := l.Note(ctx, state); err != nil {
 		return err
 	}
 	l.events.durable()
@@ -250,4 +251,8 @@ func (l *ledger) SetState(ctx context.Context, state json.RawMessage) error {
 	default:
 		return nil
 	}
+}
+
+func (l *ledger) Note(ctx context.Context, state json.RawMessage) error {
+	return l.runner.Store.SetState(ctx, l.run.Token(), state, l.moved(), l.runner.Now())
 }

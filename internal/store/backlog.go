@@ -11,8 +11,15 @@ import (
 
 // What is done when a source keeps back as much as a connection allows.
 const (
-	KeepLog = "KEEP" // people are told
-	DropLog = "DROP" // the source lets go of it, and the next sync finds what has changed by other means
+	KeepLog  = "KEEP"  // people are told
+	SpillLog = "SPILL" // it is moved to files of this server, which the next sync applies
+	DropLog  = "DROP"  // the source lets go of it, and the next sync finds what has changed by other means
+)
+
+// What a sync does when the log of its source has a gap.
+const (
+	HealGap   = "HEAL" // it finds by other means what has changed
+	StopAtGap = "STOP" // it fails, and changes nothing, until a person acts
 )
 
 // LogKept is the code of warnings about what a source keeps back. They stay
@@ -36,9 +43,13 @@ type Figures struct {
 	What     string        `json:"what"`     // in words for people; "": nothing is kept
 	Retained int64         `json:"retained"` // bytes
 	Limit    int64         `json:"limit"`    // at how many bytes the server itself lets go of it; 0: never
-	Free     int64         `json:"free"`     // bytes that the server's disk has left; 0: not known
-	Lag      time.Duration `json:"lag"`      // how old the first change is that was not read; 0: not known
+	Lag      time.Duration `json:"lag"`      // how old the first change that was not read is at least; 0: not known
 	Lost     bool          `json:"lost"`     // the server has let go of it
+	Spilled  int64         `json:"spilled"`  // bytes in files of the server of Penstock that asked
+
+	// Unspilled is why it could not be moved to such files when that was last
+	// tried; "": it could.
+	Unspilled string `json:"unspilled,omitempty"`
 }
 
 func scanBacklog(row scanner) (b Backlog, err error) {
@@ -97,6 +108,11 @@ func (s *Store) ClaimBacklog(ctx context.Context, now time.Time, again time.Dura
 		return nil, err
 	}
 	return &b, nil
+}
+
+// HoldBacklog has nobody ask the source of a connection before a time.
+func (s *Store) HoldBacklog(ctx context.Context, connectionID string, until time.Time) error {
+	return one(s.write.ExecContext(ctx, `update backlogs set due_at = $2 where connection_id = $1`, connectionID, micros(until)))
 }
 
 // ForgetBacklog has the source of a connection not asked any more, and takes

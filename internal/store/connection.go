@@ -57,7 +57,8 @@ type Connection struct {
 	FollowAt   time.Time // when a continuous one is to run next; zero: by its schedule, because its source cannot stay on as far as is known
 	FreshAt    time.Time // all that was committed at the source until then is in the destination, by a run that stays on; zero: not known
 	LogLimit   int64     // of what the source keeps back, in bytes; 0: none
-	AtLogLimit string    // KeepLog or DropLog
+	AtLogLimit string    // KeepLog, SpillLog or DropLog
+	AtLogGap   string    // HealGap or StopAtGap
 
 	Historical     bool      // the next success, or the one being worked on, is a historical sync
 	Reset          bool      // the next run begins without the state; set by a re-sync
@@ -89,7 +90,7 @@ var connectionColumns = columns{"id", "group_id", "service", "schema_name", "ser
 	"networking_method", "private_link_id", "proxy_agent_id", "hybrid_agent_id", "secrets_manager_id", "secrets_keys",
 	"schema_names", "connect_card", "destination_config", "package_id",
 	"setup_state", "setup_tests", "tasks", "warnings", "source_sync_details", "schema_status",
-	"continuous", "follow_at", "fresh_at", "log_limit", "at_log_limit",
+	"continuous", "follow_at", "fresh_at", "log_limit", "at_log_limit", "at_log_gap",
 	"historical", "reset", "started_at", "ended_at", "succeeded_at", "failed_at", "rescheduled_for", "triggered_at", "failures",
 	"run_id", "due_at"}
 
@@ -101,7 +102,7 @@ func (s *Store) scanConnection(row scanner) (c Connection, err error) {
 		&c.NetworkingMethod, text{&c.PrivateLinkID}, text{&c.ProxyAgentID}, text{&c.HybridAgentID}, text{&c.SecretsManagerID}, names{&c.SecretsKeys},
 		&c.SchemaNames, document{&c.ConnectCard}, document{&c.DestinationConfig}, text{&c.PackageID},
 		&c.SetupState, list[setup.TestResult]{&c.SetupTests}, list[Alert]{&c.Tasks}, list[Alert]{&c.Warnings}, document{&c.SourceSyncDetails}, &c.SchemaStatus,
-		&c.Continuous, stamp{&c.FollowAt}, stamp{&c.FreshAt}, &c.LogLimit, &c.AtLogLimit,
+		&c.Continuous, stamp{&c.FollowAt}, stamp{&c.FreshAt}, &c.LogLimit, &c.AtLogLimit, &c.AtLogGap,
 		&c.Historical, &c.Reset, stamp{&c.StartedAt}, stamp{&c.EndedAt}, stamp{&c.SucceededAt}, stamp{&c.FailedAt},
 		stamp{&c.RescheduledFor}, stamp{&c.TriggeredAt}, &c.Failures,
 		text{&c.RunID}, stamp{&c.DueAt})
@@ -143,7 +144,7 @@ func (s *Store) connectionValues(c *Connection) ([]any, error) {
 		c.NetworkingMethod, orNull(c.PrivateLinkID), orNull(c.ProxyAgentID), orNull(c.HybridAgentID), orNull(c.SecretsManagerID), orNullJSON(encodeNames(c.SecretsKeys)),
 		c.SchemaNames, orNullJSON(c.ConnectCard), orNullJSON(c.DestinationConfig), orNull(c.PackageID),
 		c.SetupState, tests, tasks, warnings, orNullJSON(c.SourceSyncDetails), c.SchemaStatus,
-		c.Continuous, micros(c.FollowAt), micros(c.FreshAt), c.LogLimit, c.AtLogLimit,
+		c.Continuous, micros(c.FollowAt), micros(c.FreshAt), c.LogLimit, c.AtLogLimit, c.AtLogGap,
 		c.Historical, c.Reset, micros(c.StartedAt), micros(c.EndedAt), micros(c.SucceededAt), micros(c.FailedAt),
 		micros(c.RescheduledFor), micros(c.TriggeredAt), c.Failures,
 		orNull(c.RunID), micros(c.DueAt)}, nil
@@ -205,7 +206,7 @@ func (s *Store) Connections(ctx context.Context, f ConnectionFilter, page Page) 
 }
 
 // CreateConnection adds a connection. An empty ID, CreatedAt, SetupState,
-// SchemaStatus and AtLogLimit are filled in, Historical, RunID and DueAt set. It is ErrExists if a
+// SchemaStatus, AtLogLimit and AtLogGap are filled in, Historical, RunID and DueAt set. It is ErrExists if a
 // connection of the group has the same Schema, and ErrNotFound if there is no
 // such group. With it come roles for it, whose Place is filled in.
 func (s *Store) CreateConnection(ctx context.Context, c *Connection, with ...Membership) error {
@@ -218,6 +219,9 @@ func (s *Store) CreateConnection(ctx context.Context, c *Connection, with ...Mem
 	}
 	if c.AtLogLimit == "" {
 		c.AtLogLimit = KeepLog
+	}
+	if c.AtLogGap == "" {
+		c.AtLogGap = HealGap
 	}
 	c.Historical, c.RunID = true, ""
 	return withID(ctx, s, "connections", &c.ID, func() error {

@@ -90,7 +90,7 @@ func (c *Connection) properties() map[string]any {
 
 // settings are those that people change once there is a connection.
 func (c *Connection) settings() map[string]any {
-	return map[string]any{"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit}
+	return map[string]any{"continuous": c.Continuous, "log_limit_bytes": c.LogLimit, "at_log_limit": c.AtLogLimit, "at_log_gap": c.AtLogGap}
 }
 
 // planned returns a plan as JSON, in the words of the API; "": none.

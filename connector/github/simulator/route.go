@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -18,6 +20,7 @@ type route struct {
 	items   string // the field of a page that has the rows; "": the page is the list
 	time    string // what the list is in descending order of; "": the order in which rows came
 	commits bool   // refused with 409 in a repository without any
+	cursor  bool   // pages are asked for by "after", not by their number
 }
 
 var routes = []route{
@@ -51,9 +54,10 @@ var routes = []route{
 	{pattern: "orgs/*/teams"},
 	{pattern: "orgs/*/teams/*/members"},
 	{pattern: "orgs/*/members"},
-	{pattern: "orgs/*/dependabot/alerts", params: "state sort direction", time: "created_at"},
-	{pattern: "orgs/*/projectsV2"},
-	{pattern: "orgs/*/projectsV2/*/items"},
+	{pattern: "orgs/*/dependabot/alerts", params: "state sort direction", time: "created_at", cursor: true},
+	{pattern: "orgs/*/projectsV2", params: "q", cursor: true},
+	{pattern: "orgs/*/projectsV2/*/fields", cursor: true},
+	{pattern: "orgs/*/projectsV2/*/items", params: "q fields", cursor: true},
 	{pattern: "orgs/*/copilot/metrics"},
 	{pattern: "orgs/*/team/*/copilot/metrics"},
 }
@@ -75,7 +79,7 @@ var allowed = map[string]string{"state": "open closed all", "sort": "created upd
 // page answers a request for a page of docs.
 func (rt *route) page(u *url.URL, docs []Doc, no func(int, string) ([]byte, int, map[string]string)) ([]byte, int, map[string]string) {
 	q := u.Query()
-	size, page := 30, 1
+	size, page, after := 30, 1, ""
 	for name := range q {
 		v := q.Get(name)
 		n, err := strconv.Atoi(v)
@@ -84,8 +88,10 @@ func (rt *route) page(u *url.URL, docs []Doc, no func(int, string) ([]byte, int,
 			return no(http.StatusUnprocessableEntity, name+" is given twice.")
 		case name == "per_page" && err == nil && 0 < n && n <= 100:
 			size = n
-		case name == "page" && err == nil && n > 0:
+		case name == "page" && err == nil && n > 0 && !rt.cursor:
 			page = n
+		case name == "after" && rt.cursor:
+			after = v
 		case !slices.Contains(strings.Fields(rt.params), name), allowed[name] != "" && !slices.Contains(strings.Fields(allowed[name]), v):
 			return no(http.StatusUnprocessableEntity, name+" must not be "+v+".")
 		case name == "since":
@@ -95,8 +101,14 @@ func (rt *route) page(u *url.URL, docs []Doc, no func(int, string) ([]byte, int,
 		}
 	}
 	docs = rt.chosen(docs, q)
+	from := (page - 1) * size
+	if after != "" {
+		if from = slices.IndexFunc(docs, func(d Doc) bool { return cursor(d) == after }) + 1; from == 0 {
+			return no(http.StatusUnprocessableEntity, "after is no cursor.")
+		}
+	}
 	last := max((len(docs)+size-1)/size, 1)
-	rows := docs[min((page-1)*size, len(docs)):min(page*size, len(docs))]
+	rows := docs[min(from, len(docs)):min(from+size, len(docs))]
 	if rows == nil {
 		rows = []Doc{}
 	}
@@ -109,10 +121,48 @@ func (rt *route) page(u *url.URL, docs []Doc, no func(int, string) ([]byte, int,
 		return no(http.StatusInternalServerError, err.Error())
 	}
 	header := map[string]string{}
-	if l := link(u, page, last); l != "" {
+	l := link(u, page, last)
+	if rt.cursor {
+		if l = ""; from+size < len(docs) {
+			q.Set("after", cursor(rows[len(rows)-1]))
+			l = fmt.Sprintf(`<%s?%s>; rel="next"`, u.Path, q.Encode())
+		}
+	}
+	if l != "" {
 		header["Link"] = l
 	}
 	return body, http.StatusOK, header
+}
+
+// cursor returns what stands for a row in "after".
+func cursor(d Doc) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Append(nil, "v2:", d["id"]))
+}
+
+// withFields returns items of a project with the fields that are asked for:
+// without any the title, which all have ("REST API endpoints for Project
+// items"). It returns nil if a field is none of the project's.
+func withFields(items, fields []Doc, asked string) []Doc {
+	out := []Doc{}
+	known := map[string]bool{}
+	for _, f := range fields {
+		known[fmt.Sprint(f["id"])] = true
+		if f["data_type"] == "title" && asked == "" {
+			asked = fmt.Sprint(f["id"])
+		}
+	}
+	for id := range strings.SplitSeq(asked, ",") {
+		if !known[id] {
+			return nil
+		}
+	}
+	for _, d := range items {
+		has, _ := d["fields"].([]Doc)
+		out = append(out, with(d, Doc{"fields": slices.DeleteFunc(slices.Clone(has), func(f Doc) bool {
+			return !slices.Contains(strings.Split(asked, ","), fmt.Sprint(f["id"]))
+		})}))
+	}
+	return out
 }
 
 // chosen returns the rows that parameters select, in their order.

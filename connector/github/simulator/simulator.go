@@ -63,7 +63,7 @@ type Simulator struct {
 	mu        sync.Mutex // guards what follows
 	lists     map[string][]Doc
 	moved     map[string]int64 // ids of repositories, by names that they had
-	refused   map[string]int   // statuses, by the beginning of the path
+	refused   map[string]int   // statuses, by the token, or none, and the beginning of the path
 	used      map[string]int   // requests in the hour, by credential
 	hour      time.Time        // when it began
 	installed map[string]time.Time
@@ -147,10 +147,39 @@ func (s *Simulator) Rename(from, to string) {
 }
 
 // Refuse answers with a status whatever is below a path, until the status is 0.
-func (s *Simulator) Refuse(path string, status int) {
+func (s *Simulator) Refuse(path string, status int) { s.RefuseTo("", path, status) }
+
+// RefuseTo does so for one token. A repository or an organization that is
+// refused with 404 is in none of its lists either, and drafts of releases only
+// in those of tokens that may see the collaborators, as both need push access.
+func (s *Simulator) RefuseTo(token, path string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused[path] = status
+	s.refused[token+" "+path] = status
+}
+
+// refusal returns the status with which a token is refused a path, or 0.
+func (s *Simulator) refusal(token, path string) int {
+	for prefix, status := range s.refused {
+		to, prefix, _ := strings.Cut(prefix, " ")
+		if status != 0 && (to == "" || to == token) && strings.HasPrefix(path+"/", prefix+"/") {
+			return status
+		}
+	}
+	return 0
+}
+
+// visible returns the rows of a list that a token may see.
+func (s *Simulator) visible(token, list string, docs []Doc) []Doc {
+	return slices.DeleteFunc(slices.Clone(docs), func(d Doc) bool {
+		switch {
+		case list == "user/repos":
+			return s.refusal(token, "repos/"+d["full_name"].(string)) == http.StatusNotFound
+		case list == "user/orgs":
+			return s.refusal(token, "orgs/"+d["login"].(string)) == http.StatusNotFound
+		}
+		return d["draft"] == true && strings.HasSuffix(list, "/releases") && s.refusal(token, strings.TrimSuffix(list, "releases")+"collaborators") != 0
+	})
 }
 
 func with(d, changes Doc) Doc {
@@ -320,10 +349,9 @@ func (s *Simulator) answer(r *http.Request, path string) (body []byte, status in
 		b, _ := json.Marshal(Doc{"message": "Moved Permanently", "url": location})
 		return b, http.StatusMovedPermanently, map[string]string{"Location": location}
 	}
-	for prefix, status := range s.refused {
-		if status != 0 && strings.HasPrefix(path+"/", prefix+"/") {
-			return no(status, http.StatusText(status))
-		}
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if status := s.refusal(token, path); status != 0 {
+		return no(status, http.StatusText(status))
 	}
 	rt, known := find(path)
 	list := path
@@ -344,7 +372,12 @@ func (s *Simulator) answer(r *http.Request, path string) (body []byte, status in
 	if rt.commits && len(docs) == 0 {
 		return no(http.StatusConflict, "Git Repository is empty.")
 	}
-	return rt.page(r.URL, docs, no)
+	if project, ok := strings.CutSuffix(path, "/items"); ok && strings.Contains(path, "/projectsV2/") {
+		if docs = withFields(docs, s.lists[project+"/fields"], r.URL.Query().Get("fields")); docs == nil {
+			return no(http.StatusUnprocessableEntity, "fields are none of the project's.")
+		}
+	}
+	return rt.page(r.URL, s.visible(token, list, docs), no)
 }
 
 // repository returns a path by the name that its repository has now, or where
@@ -384,7 +417,7 @@ func (s *Simulator) single(path string) Doc {
 		list = "user/orgs"
 	}
 	for _, d := range s.lists[list] {
-		for _, k := range []string{"full_name", "number", "sha", "login", "name", "id"} {
+		for _, k := range []string{"full_name", "number", "sha", "login", "name", "run_attempt", "id"} {
 			if d[k] != nil && fmt.Sprint(d[k]) == last && (k != "id" || list == "user") {
 				return d
 			}

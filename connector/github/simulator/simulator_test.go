@@ -10,7 +10,7 @@ import (
 // The simulator refuses what GitHub does not ask for, and pages, tags and
 // counts as GitHub does.
 func TestSimulator(t *testing.T) {
-	s := New(Options{Limit: 12})
+	s := New(Options{Limit: 22})
 	tag := ""
 	for _, c := range []struct {
 		path   string
@@ -28,6 +28,16 @@ func TestSimulator(t *testing.T) {
 		{path: "/repos/octo/alpha/issues?per_page=101", status: 422},
 		{path: "/repos/octo/alpha/actions/runs", status: 200, body: `"total_count":1`},
 		{path: "/repos/octo/beta/commits", status: 409},
+		{path: "/orgs/octo/dependabot/alerts?per_page=1", status: 200, header: `Link: </orgs/octo/dependabot/alerts?after=djI6MQ&per_page=1>; rel="next"`, body: `"security_vulnerability"`},
+		{path: "/orgs/octo/dependabot/alerts?per_page=1&after=djI6MQ", status: 200, header: `after=`, body: `"number":2`},
+		{path: "/orgs/octo/dependabot/alerts?page=2", status: 422},
+		{path: "/orgs/octo/dependabot/alerts?after=nothing", status: 422},
+		{path: "/orgs/octo/projectsV2/1/fields", status: 200, body: `"data_type":"title"`},
+		{path: "/orgs/octo/projectsV2/1/items", status: 200, body: `"fields":[{"data_type":"title"`},
+		{path: "/orgs/octo/projectsV2/1/items?fields=602", status: 200, body: `"fields":[{"data_type":"single_select"`},
+		{path: "/orgs/octo/projectsV2/1/items?fields=602,7", status: 422},
+		{path: "/repos/octo/alpha/actions/runs/421/attempts/1", status: 200, body: `"conclusion":"failure"`},
+		{path: "/repos/octo/alpha/actions/runs/421/attempts/3", status: 404},
 		{path: "/repos/octo/nothing/issues", status: 404},
 		{path: "/repos/octo/alpha", change: func(h http.Header) { h.Del("X-GitHub-Api-Version") }, status: 400},
 		{path: "/repos/octo/alpha", change: func(h http.Header) { h.Del("User-Agent") }, status: 403},

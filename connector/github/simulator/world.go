@@ -45,6 +45,7 @@ func (s *Simulator) populate() {
 	s.commits(alpha, at, person)
 	s.rest(alpha, at, person)
 	s.organization(at, person)
+	s.rare(at, person)
 }
 
 func (s *Simulator) issue(repo string, i int, at string, person, label func(int) Doc, milestone Doc) {
@@ -126,14 +127,23 @@ func (s *Simulator) organization(at func(int) string, person func(int) Doc) {
 	s.Put(org+"teams/core/members", person(0))
 	s.Put(org+"teams/core/members", person(1))
 	s.Put(org+"members", person(0))
-	s.Put(org+"dependabot/alerts", Doc{"number": 1, "id": int64(1), "state": "open", "repository": Doc{"id": int64(10)}, "created_at": at(5), "updated_at": at(5),
-		"dependency": Doc{"manifest_path": "go.mod", "scope": "runtime", "package": Doc{"ecosystem": "go", "name": "x"}},
+	vulnerable := Doc{"package": Doc{"ecosystem": "go", "name": "x"}, "severity": "high", "vulnerable_version_range": "< 1.2.3", "first_patched_version": Doc{"identifier": "1.2.3"}}
+	s.Put(org+"dependabot/alerts", Doc{"number": 1, "id": int64(1), "url": "https://api.github.com/repos/octo/alpha/dependabot/alerts/1", "state": "open", "repository": Doc{"id": int64(10)}, "created_at": at(5), "updated_at": at(5),
+		"security_vulnerability": vulnerable,
+		"dependency":             Doc{"manifest_path": "go.mod", "scope": "runtime", "package": Doc{"ecosystem": "go", "name": "x"}},
 		"security_advisory": Doc{"ghsa_id": "GHSA-1", "cve_id": "CVE-1", "severity": "high", "description": "Bad", "cvss": Doc{"score": 7.5, "vector_string": "CVSS:3.1"},
-			"cwes": []Doc{{"cwe_id": "CWE-1", "name": "One"}}, "references": []Doc{{"url": "https://example.com/1"}}, "published_at": at(4), "updated_at": at(4)}})
+			"cwes": []Doc{{"cwe_id": "CWE-1", "name": "One"}}, "references": []Doc{{"url": "https://example.com/1"}}, "published_at": at(4), "updated_at": at(4),
+			"vulnerabilities": []Doc{vulnerable, with(vulnerable, Doc{"vulnerable_version_range": ">= 2.0.0, < 2.0.1", "first_patched_version": nil})}}})
 	s.Put(org+"projectsV2", Doc{"id": int64(600), "number": 1, "title": "Roadmap", "owner": Doc{"id": int64(100)}, "creator": person(0), "public": false, "state": "open", "created_at": at(5), "updated_at": at(5)})
-	s.Put(org+"projectsV2/1/items", Doc{"id": int64(601), "creator": person(0), "created_at": at(6), "updated_at": at(6), "content": Doc{"repository": Doc{"id": int64(10)}},
-		"fields": []Doc{{"id": int64(602), "name": "Status", "data_type": "single_select", "value": Doc{"name": Doc{"raw": "Todo"}}}}})
-	model := []Doc{{"name": "default", "is_custom_model": false, "total_engaged_users": 2, "languages": []Doc{{"name": "go", "total_engaged_users": 2, "total_code_suggestions": 9}}}}
+	s.Put(org+"projectsV2/1/items", Doc{"id": int64(601), "creator": person(0), "created_at": at(6), "updated_at": at(6), "content_type": "Issue",
+		"content": Doc{"id": int64(1001), "number": 1, "title": "Issue 1", "state": "open", "user": person(0), "milestone": Doc{"id": int64(300)}, "parent": Doc{"id": int64(1002)}, "repository": Doc{"id": int64(10)}},
+		"fields": []Doc{{"id": int64(602), "name": "Status", "data_type": "single_select", "value": Doc{"id": "98236657", "name": Doc{"raw": "Todo", "html": "Todo"}}},
+			{"id": int64(603), "name": "Title", "data_type": "title", "value": Doc{"raw": "Issue 1", "html": "Issue 1"}}}})
+	for id, kind := range map[int64]string{602: "single_select", 603: "title"} {
+		s.Put(org+"projectsV2/1/fields", Doc{"id": id, "name": kind, "data_type": kind, "created_at": at(5), "updated_at": at(5)})
+	}
+	model := []Doc{{"name": "default", "is_custom_model": false, "total_engaged_users": 2, "custom_model_training_date": "2026-01-01", "total_chats": 5, "total_chat_copy_events": 1, "total_chat_insertion_events": 2, "total_pr_summaries_created": 1,
+		"languages": []Doc{{"name": "go", "total_engaged_users": 2, "total_code_suggestions": 9, "total_code_acceptances": 4, "total_code_lines_accepted": 8, "total_code_lines_suggested": 20}}}}
 	day := Doc{"id": int64(1), "date": "2026-01-06", "total_active_users": 3, "total_engaged_users": 2,
 		"copilot_ide_code_completions": Doc{"total_engaged_users": 2, "languages": []Doc{{"name": "go", "total_engaged_users": 2}}, "editors": []Doc{{"name": "vim", "total_engaged_users": 2, "models": model}}},
 		"copilot_ide_chat":             Doc{"total_engaged_users": 1, "editors": []Doc{{"name": "vim", "total_engaged_users": 1, "models": model}}},

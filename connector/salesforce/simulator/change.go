@@ -132,7 +132,7 @@ func (s *Simulator) alter(t *table, n int64, now time.Time, f func(*change) erro
 	if err := f(&c); err != nil {
 		return err
 	}
-	t.logged(n, was, &c)
+	t.logged(n, was, &c, s.opt.LogKeeps)
 	t.set(n, &c)
 	return nil
 }
@@ -151,15 +151,16 @@ func (t *table) latest(n int64) (c *change, ok bool) {
 	return &change{created: r.created, modified: r.modified, deleted: r.deleted}, true
 }
 
-// logged keeps the delete log.
-func (t *table) logged(n int64, was, is *change) {
+// logged keeps the delete log, from which rows that come back go away unless it
+// keeps them.
+func (t *table) logged(n int64, was, is *change, keeps bool) {
 	dead := func(c *change) bool { return c.deleted || c.gone }
 	switch {
 	case dead(is) && !dead(was):
 		t.log = append(t.log, deletion{n, is.modified})
 	case dead(is) && t.changes[n] == nil: // deleted from the first
 		t.log = append(t.log, deletion{n, was.modified})
-	case !dead(is):
+	case !dead(is) && !keeps:
 		t.log = slices.DeleteFunc(slices.Clone(t.log), func(d deletion) bool { return d.row == n })
 	}
 }
@@ -256,7 +257,7 @@ func (s *Simulator) Value(object, id, field string) (string, bool) {
 		return "", false
 	}
 	x, _ := parseID(id)
-	v := t.view(s.clock.Now())
+	v := s.look().byName[strings.ToLower(object)]
 	r, ok := v.row(x.num)
 	f := t.object.field(field)
 	if !ok || f == nil {

@@ -57,8 +57,8 @@ func (s *Simulator) find(c *call, deleted bool) (*answer, *apiError) {
 	return &answer{body: cu.page(locator, 0)}, nil
 }
 
-// pageSize returns how many rows a page has, which a client may ask for: 200
-// to 2,000 (REST API guide, Query Options Header).
+// pageSize returns how many rows a page has. A client may ask for 200 to 2,000
+// (REST API guide, Query Options Header), and get fewer.
 func (s *Simulator) pageSize(c *call) (int, *apiError) {
 	o := c.Header.Get("Sforce-Query-Options")
 	if o == "" {
@@ -68,7 +68,7 @@ func (s *Simulator) pageSize(c *call) (int, *apiError) {
 	if err != nil {
 		return 0, &apiError{http.StatusBadRequest, "INVALID_QUERY_OPTIONS", "Sforce-Query-Options: " + o}
 	}
-	return min(max(n, 200), 2000), nil
+	return min(max(n, 200), s.opt.PageSize), nil
 }
 
 const openCursors = 10 // per user; the one that was not used longest goes

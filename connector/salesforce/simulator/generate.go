@@ -84,8 +84,9 @@ func (t *table) system(f *Field) generator {
 	return nil
 }
 
-// formula returns a constant: what formulas come to does not matter here, but
-// that it may change without any timestamp's changing does.
+// formula returns a constant, for formulas that are not computed: what they
+// come to does not matter then, but that it may change without any timestamp's
+// changing does.
 func (t *table) formula(f *Field) generator {
 	v := textOf("computed")
 	switch f.kind() {

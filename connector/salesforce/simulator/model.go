@@ -24,7 +24,8 @@ func (s *Simulator) Compute(object, field, text string) error {
 	if !ok {
 		return fmt.Errorf("%s.%s: %q is no %s", object, field, text, f.Type)
 	}
-	t.gens = maps.Clone(t.gens)
+	t.gens, t.comp = maps.Clone(t.gens), maps.Clone(t.comp)
+	delete(t.comp, f.Name)
 	t.gens[f.Name] = func(*row) value { return v }
 	return nil
 }
@@ -89,6 +90,8 @@ func (s *Simulator) RemoveField(object, field string) error {
 			return fmt.Errorf("%s has no field %s", object, field)
 		}
 		delete(t.gens, f.Name)
+		t.comp = maps.Clone(t.comp)
+		delete(t.comp, f.Name)
 		t.forget(f.Name)
 		t.object.Fields = slices.DeleteFunc(t.object.Fields, func(x Field) bool { return x.Name == f.Name })
 		return nil

@@ -50,6 +50,13 @@ func (s *Simulator) Revoke() {
 	}
 }
 
+// Restore makes the first refresh token valid again.
+func (s *Simulator) Restore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh[s.opt.RefreshToken] = true
+}
+
 // EndSessions makes access tokens invalid; refresh tokens go on.
 func (s *Simulator) EndSessions() {
 	s.mu.Lock()
@@ -283,7 +290,7 @@ func (s *Simulator) identity(w http.ResponseWriter, r *http.Request) {
 	}
 	who := map[string]any{
 		"user_id": userID, "organization_id": OrganizationID, "email": s.opt.Username, "language": "en_US", "locale": "en_US",
-		"user_type": "STANDARD", "active": true,
+		"user_type": "STANDARD", "active": true, "timezone": Zone,
 	}
 	if strings.HasPrefix(r.URL.Path, "/id/") {
 		if r.URL.Path != "/id/"+OrganizationID+"/"+userID {

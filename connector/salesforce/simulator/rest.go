@@ -53,6 +53,7 @@ func init() { // in a function, because batch leads back here
 		{"query", get, "queryAll", "q", "", true, (*Simulator).queryAll},
 		{"more", get, "query/*", "", "", true, (*Simulator).more},
 		{"more", get, "queryAll/*", "", "", true, (*Simulator).more},
+		{"composite", post, "composite", "", "", false, (*Simulator).composite},
 		{"batch", post, "composite/batch", "", "", false, (*Simulator).batch},
 		{"job", post, "jobs/query", "", "", false, (*Simulator).createJob},
 		{"jobs", get, "jobs/query", "isPkChunkingEnabled jobType concurrencyMode queryLocator", "", false, (*Simulator).listJobs},

@@ -65,6 +65,15 @@ func TestRules(t *testing.T) {
 		{"POST " + v + "composite/batch", `{"batchRequests":[]}`, "", 400, "1 to 25"},
 		{"POST " + v + "composite/batch", `{"batchRequests":[` + strings.Repeat(`{"method":"GET","url":"v63.0/limits"},`, 25) + `{"method":"GET","url":"v63.0/limits"}]}`, "", 400, "1 to 25"},
 		{"POST " + v + "composite/batch", `{"x":1}`, "", 400, "JSON_PARSER_ERROR"},
+		{"POST " + v + "composite", `{"compositeRequest":[{"method":"GET","url":"` + v + `sobjects/Nope/describe","referenceId":"a"},{"method":"GET","url":"` + v + `limits","referenceId":"b"}]}`, "", 200,
+			`"httpStatusCode":404,"referenceId":"a"`},
+		{"POST " + v + "composite", `{"compositeRequest":[{"method":"GET","url":"v63.0/limits","referenceId":"a"}]}`, "", 400, "does not begin with"},
+		{"POST " + v + "composite", `{"compositeRequest":[{"method":"GET","url":"` + v + `limits"}]}`, "", 400, "referenceId"},
+		{"POST " + v + "composite", `{"compositeRequest":[{"method":"GET","url":"` + v + `limits","referenceId":"a"},{"method":"GET","url":"` + v + `limits","referenceId":"a"}]}`, "", 400, "not unique"},
+		{"POST " + v + "composite", `{"compositeRequest":[{"method":"GET","url":"` + v + `limits","referenceId":"a","httpHeaders":{"accept":"x"}}]}`, "", 400, "must not have the header"},
+		{"POST " + v + "composite", together(26, v+"limits"), "", 400, "1 to 25"},
+		{"POST " + v + "composite", together(6, v+"query?q=SELECT+Id+FROM+User"), "", 400, "at most 5 queries"},
+		{"POST " + v + "composite", together(5, v+"query?q=SELECT+Id+FROM+User"), "", 200, `"totalSize":8`},
 		{"POST " + v + "composite/batch", `x`, "Content-Type: text/plain", 415, "UNSUPPORTED_MEDIA_TYPE"},
 	} {
 		method, target, _ := strings.Cut(c.request, " ")
@@ -183,8 +192,11 @@ func TestQuota(t *testing.T) {
 	if info, _ := try(); info != "api-usage=1/100" {
 		t.Errorf("a day later: %s", info)
 	}
+	if res, _ := ask(t, s, "POST", "/services/data/v63.0/composite", token, together(25, "/services/data/v63.0/limits")); res.Header.Get("Sforce-Limit-Info") != "api-usage=2/100" {
+		t.Errorf("a composite request of 25: %s", res.Header.Get("Sforce-Limit-Info"))
+	}
 	five := `{"batchRequests":[` + strings.Repeat(`{"method":"GET","url":"v63.0/limits"},`, 4) + `{"method":"GET","url":"v63.0/limits"}]}`
-	if res, _ := ask(t, s, "POST", "/services/data/v63.0/composite/batch", token, five); res.Header.Get("Sforce-Limit-Info") != "api-usage=6/100" {
+	if res, _ := ask(t, s, "POST", "/services/data/v63.0/composite/batch", token, five); res.Header.Get("Sforce-Limit-Info") != "api-usage=7/100" {
 		t.Errorf("a batch of five: %s", res.Header.Get("Sforce-Limit-Info"))
 	}
 }
@@ -338,4 +350,13 @@ func TestGzip(t *testing.T) {
 	if _, err := get(true); err == nil {
 		t.Error("half of an answer is whole")
 	}
+}
+
+// together returns the body of a composite request for n times one address.
+func together(n int, address string) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"method":"GET","url":%q,"referenceId":"r%d"}`, address, i))
+	}
+	return `{"compositeRequest":[` + strings.Join(all, ",") + "]}"
 }

@@ -84,6 +84,7 @@ type Options struct {
 	PageSize               int            // of queries; 0: 2,000
 	LocatorTTL             time.Duration  // of a query's next page, unused; 0: 15 minutes
 	LiveCursors            bool           // next pages are cut from what the query would find then: rows repeat and are skipped
+	LogKeeps               bool           // the delete log keeps rows that were undeleted
 	VisibleAfter           time.Duration  // how much later than their SystemModstamp changes can be seen
 	Polls                  int            // of a job in each state; 0: 1
 	ResultRows             int            // of Bulk results in one answer, if nothing is asked for; 0: 100,000
@@ -187,7 +188,7 @@ func (s *Simulator) Mend() { s.faults.Mend() }
 
 // Requests returns how many requests of a kind were answered with 2xx: token,
 // identity, versions, describe, global, query, more (next pages), deleted,
-// updated, limits, batch, job (creation), poll, results, jobs (list), abort,
+// updated, limits, batch, composite, job (creation), poll, results, jobs (list), abort,
 // drop (of jobs).
 func (s *Simulator) Requests(kind string) int { return s.counts.Of(kind) }
 
@@ -317,9 +318,15 @@ func (s *Simulator) instance(r *http.Request) string {
 // snapshot returns all tables as others see them now. s.mu is held.
 func (s *Simulator) snapshot() *snapshot {
 	s.live()
+	return s.look()
+}
+
+// look is snapshot without anybody's doing anything. s.mu is held.
+func (s *Simulator) look() *snapshot {
 	sn := &snapshot{now: s.clock.Now(), byName: map[string]*view{}, byPrefix: map[string]*view{}}
 	for name, t := range s.tables {
 		v := t.view(sn.now)
+		v.sn = sn
 		sn.byName[name] = v
 		if p := t.object.KeyPrefix; p != "" {
 			sn.byPrefix[p] = v

@@ -19,6 +19,7 @@ type table struct {
 	ns     int64 // tells the object's chances from others'
 	seed   uint64
 	gens   map[string]generator // by field name; what is not there is null
+	comp   map[string]computed  // by field name, before gens
 	first  int64                // rows from the first: 1 to first
 	last   int64                // the latest row's number
 	start  int64                // ms: when the simulation began
@@ -53,7 +54,8 @@ type row struct {
 // A view is a table at one moment; it does not change.
 type view struct {
 	table
-	now int64 // ms
+	now int64     // ms
+	sn  *snapshot // the other tables; nil: there are none
 }
 
 func newTable(o *Object, seed uint64, rows int64, start time.Time) *table {
@@ -61,7 +63,7 @@ func newTable(o *Object, seed uint64, rows int64, start time.Time) *table {
 	h.Write([]byte(o.Name))
 	t := &table{
 		object: o, ns: int64(h.Sum64() >> 1), seed: seed, first: rows, last: rows, start: start.UnixMilli(),
-		changes: map[int64]*change{}, gens: map[string]generator{}, changed: start,
+		changes: map[int64]*change{}, gens: map[string]generator{}, changed: start, comp: computes[o.Name],
 		bin: o.field("IsDeleted") != nil && yes(o.Deletable),
 	}
 	for i := range o.Fields {
@@ -146,6 +148,9 @@ func (v *view) value(r *row, field string) value {
 		if x, ok := r.values[field]; ok {
 			return x
 		}
+	}
+	if f := v.comp[field]; f != nil {
+		return f(&record{v, r})
 	}
 	if g := v.gens[field]; g != nil {
 		return g(r)
