@@ -149,6 +149,8 @@ func (s *server) schema(v *visit) error {
 	switch {
 	case v.Header.Get("HX-Request") == "":
 		return v.show("schema", tree)
+	case v.FormValue("count") != "":
+		return v.part("schema", "count", tree)
 	case v.FormValue("schema") != "" && len(tree.Schemas) == 1:
 		return v.part("schema", "tables", tree.Schemas[0])
 	}
@@ -333,6 +335,7 @@ func (v *visit) changed(err error, part, said string) error {
 		t.Said, t.Error = "", err.Error()
 	}
 	if v.Header.Get("HX-Request") != "" {
+		v.w.Header().Set("HX-Trigger", "chosen") // the page counts again
 		return v.part("schema", part, t)
 	}
 	if err == nil {

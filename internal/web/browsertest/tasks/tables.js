@@ -15,6 +15,7 @@ module.exports = async ({ page, base, api, look }) => {
 	await page.getByLabel('Copy customer').focus();
 	await done(() => page.keyboard.press('Space'));
 	assert.equal((await chosen()).customer.enabled, false);
+	await page.getByText('1 of 2 tables are copied.').waitFor();
 	assert.match(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), /Copy customer/, 'focus is lost');
 	await done(() => page.getByLabel('What is kept of order').selectOption('keep every version'));
 	assert.equal((await chosen()).order.sync_mode, 'HISTORY');
