@@ -75,7 +75,23 @@ func seconds(v value, unit int) string {
 	if unit == 1 {
 		return "FLOOR(" + value{sql: v.inDouble()}.within(10) + ")"
 	}
-	return fmt.Sprintf("FLOOR(%s * %d + 0.5)", value{sql: v.inDouble()}.within(6), unit)
+	return fmt.Sprintf("FLOOR(%s * %d + 0.5)", between("-9e5", v.inDouble(), "9e5"), unit)
+}
+
+// Salesforce's years are 1700 to 4000. More days or months than are between
+// them are never added.
+const (
+	mostDays   = 900_000
+	mostMonths = 30_000
+)
+
+// inYears returns the SQL of a date or a time that is NULL outside of the years
+// 1 to 9999, from which computations lead no database out of what it has.
+func inYears(k kind, sql string) string {
+	if k == date {
+		return between("DATE '0001-01-01'", sql, "DATE '9999-12-31'")
+	}
+	return between("TIMESTAMP '0001-01-01 00:00:00'", sql, "TIMESTAMP '9999-12-31 00:00:00'")
 }
 
 // add is +.
@@ -97,9 +113,9 @@ func add(a, b value) (value, error) {
 	case a.kind == num && (b.kind == date || b.kind == datetime || b.kind == clock):
 		return add(b, a)
 	case a.kind == date && b.kind == num:
-		return of(date, both, "(%s + %s)", a.sql, b.small()).nullable(), nil
+		return of(date, both, "%s", inYears(date, a.sql+" + "+b.steps(mostDays))).nullable(), nil
 	case a.kind == datetime && b.kind == num:
-		return of(datetime, both, "(%s + INTERVAL '1 second' * %s)", a.sql, seconds(b, 86400)).nullable(), nil
+		return of(datetime, both, "%s", inYears(datetime, a.sql+" + INTERVAL '1 second' * "+seconds(b, 86400))).nullable(), nil
 	case a.kind == clock && b.kind == num:
 		return around(both, "+"), nil
 	}
@@ -131,9 +147,9 @@ func subtract(a, b value) (value, error) {
 	case a.kind == datetime && b.kind == datetime:
 		return of(num, both, "(CAST(EXTRACT(EPOCH FROM %s) - EXTRACT(EPOCH FROM %s) AS DOUBLE PRECISION) / 86400)", a.sql, b.sql), nil
 	case a.kind == date && b.kind == num:
-		return of(date, both, "(%s - %s)", a.sql, b.small()).nullable(), nil
+		return of(date, both, "%s", inYears(date, a.sql+" - "+b.steps(mostDays))).nullable(), nil
 	case a.kind == datetime && b.kind == num:
-		return of(datetime, both, "(%s - INTERVAL '1 second' * %s)", a.sql, seconds(b, 86400)).nullable(), nil
+		return of(datetime, both, "%s", inYears(datetime, a.sql+" - INTERVAL '1 second' * "+seconds(b, 86400))).nullable(), nil
 	case a.kind == clock && (b.kind == num || b.kind == clock):
 		v := around(both, "-")
 		v.kind = map[kind]kind{num: clock, clock: num}[b.kind]
@@ -153,7 +169,7 @@ func around(both []value, op string) value {
 // addMonths keeps to the last day of the month.
 func addMonths(d, n value) value {
 	both := []value{d, n}
-	months := fmt.Sprintf("INTERVAL '1 month' * %s", n.small())
+	months := fmt.Sprintf("INTERVAL '1 month' * %s", n.steps(mostMonths))
 	day := d.sql
 	if d.kind == datetime {
 		day = "CAST(" + d.sql + " AS DATE)"
@@ -166,6 +182,7 @@ func addMonths(d, n value) value {
 	if d.kind == date {
 		v.sql = "CAST(" + v.sql + " AS DATE)"
 	}
+	v.sql = inYears(d.kind, v.sql)
 	return v
 }
 

@@ -199,7 +199,14 @@ func (v value) within(n int) string {
 	if 0 < v.size && v.size <= n {
 		return v.sql
 	}
-	return fmt.Sprintf("NULLIF(NULLIF(LEAST(GREATEST(%s, -9e%[2]d), 9e%[2]d), 9e%[2]d), -9e%[2]d)", v.sql, n)
+	most := fmt.Sprintf("9e%d", n)
+	return between("-"+most, v.sql, most)
+}
+
+// between returns the SQL of a value that is NULL where it is not between two
+// others.
+func between(low, sql, high string) string {
+	return fmt.Sprintf("NULLIF(NULLIF(LEAST(GREATEST(%s, %[2]s), %[3]s), %[3]s), %[2]s)", sql, low, high)
 }
 
 // decimal returns the SQL of a number rounded to ten digits behind the point,
@@ -227,11 +234,25 @@ func (v value) small() string {
 	if v.lit != nil && v.whole {
 		return v.sql
 	}
-	w := v
+	return "CAST(" + v.floored().within(6) + " AS INTEGER)"
+}
+
+// floored is a number less its fraction.
+func (v value) floored() value {
 	if !v.whole {
-		w.sql = "TRUNC(" + v.sharp() + ")"
+		v.sql = "TRUNC(" + v.sharp() + ")"
 	}
-	return "CAST(" + w.within(6) + " AS INTEGER)"
+	return v
+}
+
+// steps is small for what is added to dates: less than most, so that no
+// database has an error.
+func (v value) steps(most int) string {
+	if n, ok := v.literalInt(); ok && -most < n && n < most {
+		return v.sql
+	}
+	high := strconv.Itoa(most)
+	return "CAST(" + between("-"+high, v.floored().sql, high) + " AS INTEGER)"
 }
 
 // sharp returns the SQL of a number of which nothing is blurred.
