@@ -49,6 +49,7 @@ type connectionSetup struct {
 	Tests     testsView
 	Approvals []approval
 	Schedule  scheduleForm
+	Log       logForm
 	Guide     guide
 	Login     string // where a login at the vendor begins; "": there is none
 }
@@ -82,6 +83,9 @@ func (v *visit) connectionSetup() (*connectionSetup, error) {
 		page.Form = newForm(page.Service.Fields, withKey(c.Config, v.s.Store.GroupPublicKey(c.GroupID)), true)
 		page.Login = v.s.loginAt(page.Service, t)
 		v.s.frame(v.w, "", v.s.logins.origin(page.Service.ID))
+	}
+	if page.Log, err = v.logForm(h.Connection); err != nil {
+		return nil, err
 	}
 	page.Approvals, err = v.approvals(t)
 	return page, err
