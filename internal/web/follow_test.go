@@ -143,7 +143,7 @@ func TestFresh(t *testing.T) {
 	s.answers("GET /v1/penstock/connections/c/runs", `{"items":[{"id":"r2","started_at":"2026-11-25T11:50:00Z","fresh_at":"2026-11-25T11:59:57Z","latency":{"p50_seconds":0.84,"p95_seconds":1.2,"p99_seconds":72}}]}`)
 	s.answers("GET /v1/penstock/connections/c/backlog", `{"what":"replication slot p","retained_bytes":16777216,"limit_bytes":10737418240,"lag_seconds":130,"lost":false,"spilled_bytes":0,"asked_at":"2026-11-25T11:59:30Z"}`)
 	b := s.signedIn()
-	wants := []string{"3 s ago", "0.8 s", "1.2 s", "1 min 12 s", "16.0 MiB", "replication slot p", "at 10.0 GiB", "at least 2 min 10 s old", "just now", "/connections/c/setup#log"}
+	wants := []string{"3 s ago", "0.8 s", "1.2 s", "1 min 12 s", "16.0 MiB", "replication slot p", "at 10.0 GiB", "at least 2 min 10 s old", "just now", "/connections/c/setup#log", "It follows the log of the source"}
 	_, _, body := b.do("GET", "/connections/c", nil)
 	r, err := http.NewRequestWithContext(t.Context(), "GET", s.url+"/connections/c/live", nil)
 	must(t, err)
