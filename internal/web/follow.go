@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -189,22 +188,12 @@ func (s *server) saveLog(v *visit) error {
 		"continuous": encode(entered.Continuous), "log_limit_bytes": limitBytes(number, unit),
 		"at_log_limit": encode(entered.AtLimit), "at_log_gap": encode(entered.AtGap),
 	}, nil)
-	if !refused(err) {
-		if err == nil {
-			err = v.redirect(v.subject().Page + "#log")
-		}
-		return err
-	}
-	page, again := v.connectionSetup()
-	if again != nil {
-		return again
-	}
-	f := &page.Log
-	entered.CanFollow = f.CanFollow
-	f.logSettings, f.Amount, f.Unit = entered, number, unit
-	f.refuse(err)
-	s.show(v.w, v, "setup", http.StatusBadRequest, page)
-	return nil
+	return v.savedPart(err, "log", func(page *connectionSetup) {
+		f := &page.Log
+		entered.CanFollow = f.CanFollow
+		f.logSettings, f.Amount, f.Unit = entered, number, unit
+		f.refuse(err)
+	})
 }
 
 var refusedValue = regexp.MustCompile(`^Invalid value for field '(continuous|log_limit_bytes|at_log_limit|at_log_gap)'(?:: (.+))?$`)
