@@ -68,7 +68,7 @@ func TestDocumentTypes(t *testing.T) {
 	unnamed := maps.Clone(d.doc.Components.Schemas)
 	for name, v := range map[string]any{
 		"Run": fivetran.Run{}, "RunTable": fivetran.RunTable{}, "LogLine": fivetran.LogLine{}, "TableStatus": fivetran.TableStatus{},
-		"Settings": fivetran.Settings{}, "SettingsChange": fivetran.Settings{}, "Mask": fivetran.Mask{}, "StateVersion": fivetran.StateVersion{}, "Backlog": fivetran.Backlog{},
+		"Settings": fivetran.ShownSettings{}, "SettingsChange": fivetran.Settings{}, "Mask": fivetran.Mask{}, "StateVersion": fivetran.StateVersion{}, "Backlog": fivetran.Backlog{},
 		"VerificationRequest": fivetran.VerificationRequest{}, "Verification": fivetran.Verification{}, "VerifiedTable": fivetran.VerifiedTable{},
 		"RowDifference": fivetran.RowDifference{}, "PlanRequest": fivetran.PlanRequest{}, "Plan": fivetran.Plan{}, "TablePlan": fivetran.TablePlan{},
 		"ColumnPlan": fivetran.ColumnPlan{}, "TestsRequest": fivetran.Tests{}, "QueryRequest": fivetran.Query{}, "QueryAnswer": fivetran.QueryAnswer{},

@@ -45,7 +45,7 @@ func TestContinuous(t *testing.T) {
 			t.Errorf("%s: a running sync begins again: %v", tt.body, restarted)
 		}
 	}
-	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" || s["at_log_gap"] != "STOP" {
+	if s := e.ok("GET", ours+"/settings", "").data; s["continuous"] != true || s["log_limit_bytes"] != 5368709120.0 || s["at_log_limit"] != "DROP" || s["at_log_gap"] != "STOP" || s["can_follow"] != true {
 		t.Errorf("settings %v", s)
 	}
 	if due := later(); !due.Before(slot) {
@@ -78,6 +78,9 @@ func TestContinuous(t *testing.T) {
 
 	g := e.ok("GET", conn, "").data["group_id"].(string)
 	sheet := e.ok("POST", "/v1/connections", `{"group_id":"`+g+`","service":"google_sheets","config":{"schema":"s","table":"t"}}`).data["id"].(string)
+	if s := e.ok("GET", "/v1/penstock/connections/"+sheet+"/settings", "").data; s["can_follow"] != false {
+		t.Errorf("settings of a source without a log: %v", s)
+	}
 	a := e.do("PATCH", "/v1/penstock/connections/"+sheet+"/settings", `{"continuous":true}`)
 	if a.status != 400 || !strings.Contains(a.message, "follows no log") {
 		t.Errorf("a source without a log: %d %s", a.status, a.message)

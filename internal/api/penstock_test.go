@@ -118,16 +118,16 @@ func TestSettings(t *testing.T) {
 		status             int
 		want               string // the data, or the message
 	}{
-		{"at first", "GET", "", 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","carry_renames":false,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
+		{"at first", "GET", "", 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","can_follow":true,"carry_renames":false,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
 		{"masks before the capture", "PATCH", `{"masks":[{"pattern":"*.mail","how":"KEEP_DOMAIN"},{"pattern":"hr.*.salary","how":"TRUNCATE","keep":1}]}`, 200,
-			`{"at_log_gap":"HEAL","at_log_limit":"KEEP","carry_renames":false,"continuous":false,"log_limit_bytes":0,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{},"row_filters":{}}`},
+			`{"at_log_gap":"HEAL","at_log_limit":"KEEP","can_follow":true,"carry_renames":false,"continuous":false,"log_limit_bytes":0,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{},"row_filters":{}}`},
 		{"a wrong mask", "PATCH", `{"masks":[{"pattern":"*.mail","how":"DROP"}]}`, 400,
 			`Invalid value for field 'masks': mask "*.mail": how is "DROP", which is none of HASH, REDACT, TRUNCATE, KEEP_DOMAIN`},
 		{"no table", "PATCH", `{"masks":[],"paused_tables":{"hr":{"x":true}}}`, 404, `Table 'x' of schema 'hr' does not exist.`},
 		{"a table", "PATCH", `{"masks":null,"carry_renames":true,"paused_tables":{"hr":{"person":true}}}`, 200,
-			`{"at_log_gap":"HEAL","at_log_limit":"KEEP","carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{"hr":{"person":true}},"row_filters":{}}`},
-		{"goes on", "PATCH", `{"masks":[],"paused_tables":{"hr":{"person":false}}}`, 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
-		{"is kept", "GET", "", 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
+			`{"at_log_gap":"HEAL","at_log_limit":"KEEP","can_follow":true,"carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[{"how":"KEEP_DOMAIN","pattern":"*.mail"},{"how":"TRUNCATE","keep":1,"pattern":"hr.*.salary"}],"paused_tables":{"hr":{"person":true}},"row_filters":{}}`},
+		{"goes on", "PATCH", `{"masks":[],"paused_tables":{"hr":{"person":false}}}`, 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","can_follow":true,"carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
+		{"is kept", "GET", "", 200, `{"at_log_gap":"HEAL","at_log_limit":"KEEP","can_follow":true,"carry_renames":true,"continuous":false,"log_limit_bytes":0,"masks":[],"paused_tables":{},"row_filters":{}}`},
 	} {
 		e.engine.restarted = nil
 		a := e.do(tt.method, path, tt.body)

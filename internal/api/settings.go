@@ -17,7 +17,7 @@ func (s *server) settings(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wireSettings(cfg, r.connection), nil
+	return s.shownSettings(r, cfg, r.connection), nil
 }
 
 // updateSettings changes what it is given. Masks can be chosen before anybody
@@ -53,7 +53,7 @@ func (s *server) updateSettings(r *request) (any, error) {
 			return nil, err
 		}
 	}
-	return wireSettings(cfg, c), nil
+	return s.shownSettings(r, cfg, c), nil
 }
 
 // checkFollow refuses what cannot be asked of a connection as a whole.
@@ -159,6 +159,13 @@ func (ch *change) filter(n schema.Name, condition *string) error {
 		return invalidInput("Invalid value for field 'row_filters': the condition for table '%s' of schema '%s' cannot be used: %s", n.Table, n.Schema, err)
 	}
 	return nil
+}
+
+// shownSettings answers with settings. A source that cannot be opened follows
+// nothing.
+func (s *server) shownSettings(r *request, cfg *schemaconfig.Config, c *store.Connection) fivetran.ShownSettings {
+	follows, err := s.Engine.Follows(r.Context(), r.id())
+	return fivetran.ShownSettings{Settings: wireSettings(cfg, c), CanFollow: err == nil && follows}
 }
 
 func wireSettings(cfg *schemaconfig.Config, c *store.Connection) fivetran.Settings {

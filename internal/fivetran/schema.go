@@ -139,6 +139,12 @@ type Settings struct {
 	AtLogGap   *string `json:"at_log_gap"`      // HEAL: what changed is found by other means; STOP: syncs fail until a person acts
 }
 
+// ShownSettings are settings as they are answered.
+type ShownSettings struct {
+	Settings
+	CanFollow bool `json:"can_follow"` // the source, as it is configured, has a log that syncs can stay on with
+}
+
 // A Mask is a rule for what becomes of values before they leave the source's
 // process.
 type Mask struct {

@@ -30,7 +30,7 @@ func follows(src connector.Source) bool {
 // on.
 func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	svc := r.connectors[c.Service]
-	if svc == nil {
+	if svc == nil || svc.Absent != nil {
 		return false, nil
 	}
 	src, err := svc.Open(config(c.Config), connector.Env{Log: r.Log})

@@ -83,16 +83,19 @@ func span(d time.Duration) string {
 }
 
 // size writes a number of bytes as people say it.
-func size(n int64) string {
-	f := float64(n)
-	for _, unit := range []string{"bytes", "KB", "MB", "GB"} {
-		if f < 1000 {
-			if unit == "bytes" {
-				return fmt.Sprintf("%d %s", n, unit)
-			}
-			return fmt.Sprintf("%.1f %s", f, unit)
-		}
-		f /= 1000
+func size(n int64) string { return sized(n, 1000, "KB", "MB", "GB", "TB") }
+
+// logSize is size as databases count their logs.
+func logSize(n int64) string { return sized(n, 1024, "KiB", "MiB", "GiB", "TiB") }
+
+// sized writes a number of bytes in units, each so many times the one before.
+func sized(n int64, times float64, units ...string) string {
+	if float64(n) < times {
+		return fmt.Sprintf("%d bytes", n)
 	}
-	return fmt.Sprintf("%.1f TB", f)
+	f := float64(n) / times
+	for f >= times && len(units) > 1 {
+		f, units = f/times, units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", f, units[0])
 }

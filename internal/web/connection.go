@@ -19,6 +19,8 @@ type run struct {
 	Reason         *string
 	RescheduledFor *time.Time `json:"rescheduled_for"`
 	Rows, Bytes    int64
+	FreshAt        *time.Time `json:"fresh_at"` // nil: it does not stay on with the source, or has not caught up yet
+	Latency        *latency
 	Tables         []runTable
 }
 
@@ -51,6 +53,7 @@ type overview struct {
 	Runs []run // the latest first
 	Bars []bar
 	Live live
+	Kept keptBack
 }
 
 // A head is what all pages of a connection begin with.
@@ -110,6 +113,9 @@ func (v *visit) overview() (*overview, error) {
 		return nil, err
 	}
 	page.Bars = bars(page.Runs, runsShown, page.Now)
+	if page.Kept, err = v.keptBack(h.Connection.ID, page.Runs); err != nil {
+		return nil, err
+	}
 	page.Live, err = v.live(h.Connection.ID, page.Runs)
 	return page, err
 }

@@ -160,8 +160,11 @@ func realSite(t *testing.T, change ...func(*Config)) *site {
 		var c vaultConfig
 		err := json.Unmarshal(raw, &c)
 		var src connector.Source = closing{vault: vault{c}}
-		if c.Host == "certified" {
+		switch c.Host {
+		case "certified":
 			src = certified{src, env, cert}
+		case "logged":
+			src = logged{src}
 		}
 		return src, err
 	}

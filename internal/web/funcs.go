@@ -19,6 +19,8 @@ var funcs = template.FuncMap{
 	"under":     func(path, section string) bool { return path == section || strings.HasPrefix(path, section+"/") },
 	"number":    numberOf,
 	"size":      size,
+	"logsize":   logSize,
+	"latency":   latencyWords,
 	"span":      span,
 	"spark":     func(c standing, now time.Time) spark { return sparkOf(&c, now) },
 	"clock":     func(t time.Time) string { return t.UTC().Format("15:04:05") },

@@ -114,6 +114,8 @@ func (s *site) full() {
 		"GET /v1/penstock/connections/c/events":            list(`{"id":1,"created_at":` + at + `,"level":"INFO","event":"edit_connector","message":` + h + `,"actor":{"id":"u","kind":"user","name":` + h + `},"data":{"properties":{` + h + `:` + h + `,"config":[` + h + `]},"oldProperties":{` + h + `:{"a":` + h + `}}}}`),
 		"GET /v1/penstock/connections/c/verifications":     list(`{"id":"v"}`),
 		"GET /v1/penstock/connections/c/verifications/v":   `{"id":"v","state":"done","reason":` + h + `,"started_at":` + at + `,"tables":[{"schema":` + h + `,"table":` + h + `,"state":"done","error":` + h + `,"differences":[{"key":[` + h + `],"what":` + h + `,"columns":[` + h + `]}]}]}`,
+		"GET /v1/penstock/connections/{id}/settings":       `{"continuous":true,"log_limit_bytes":1,"at_log_limit":` + h + `,"at_log_gap":` + h + `,"can_follow":true}`,
+		"GET /v1/penstock/connections/{id}/backlog":        `{"what":` + h + `,"retained_bytes":1}`,
 		"GET /v1/penstock/connections/c/states":            list(`{"version":1,"saved_at":` + at + `}`),
 		"GET /v1/penstock/connections/c/plan":              `{"tables":[{"schema":` + h + `,"table":` + h + `,"destination":` + h + `,"load":` + h + `,"why":` + h + `,"error":` + h + `,"columns":[{"name":` + h + `,"change":"add","type":` + h + `}]}]}`,
 		"GET /v1/connections/c/schemas":                    `{"schemas":{` + h + `:{"name_in_destination":` + h + `,"enabled":true,"tables":{` + h + `:` + table + `}},"s":{"enabled":true,"tables":{"t":` + table + `}}}}`,

@@ -49,6 +49,7 @@ type connectionSetup struct {
 	Tests     testsView
 	Approvals []approval
 	Schedule  scheduleForm
+	Log       logForm
 	Guide     guide
 	Login     string // where a login at the vendor begins; "": there is none
 }
@@ -82,6 +83,9 @@ func (v *visit) connectionSetup() (*connectionSetup, error) {
 		page.Form = newForm(page.Service.Fields, withKey(c.Config, v.s.Store.GroupPublicKey(c.GroupID)), true)
 		page.Login = v.s.loginAt(page.Service, t)
 		v.s.frame(v.w, "", v.s.logins.origin(page.Service.ID))
+	}
+	if page.Log, err = v.logForm(h.Connection); err != nil {
+		return nil, err
 	}
 	page.Approvals, err = v.approvals(t)
 	return page, err
@@ -291,23 +295,32 @@ func (s *server) saveSchedule(v *visit) error {
 		p.Cron = v.PostFormValue("cron")
 	}
 	err := v.api("PATCH", v.subject().api(), map[string]plan{"schedule": p}, nil)
-	if !refused(err) {
-		if err == nil {
-			err = v.redirect(v.subject().Page + "#schedule")
+	return v.savedPart(err, "schedule", func(page *connectionSetup) {
+		f := scheduleForm{Kind: p.Type, Minutes: v.PostFormValue("minutes"), Time: v.PostFormValue("time"), Cron: v.PostFormValue("cron"), Days: map[string]bool{}}
+		for _, d := range v.PostForm["days"] {
+			f.Days[d] = true
 		}
+		f.Error = strings.TrimPrefix(err.Error(), "Invalid schedule: ")
+		page.Schedule = f
+	})
+}
+
+// savedPart answers a change of one part of a connection's setup: err says how
+// the API answered. What it refused is shown as it was entered, which enter puts
+// into the page.
+func (v *visit) savedPart(err error, part string, enter func(*connectionSetup)) error {
+	if err == nil {
+		return v.redirect(v.subject().Page + "#" + part)
+	}
+	if !refused(err) {
 		return err
 	}
-	page, again := v.connectionSetup()
-	if again != nil {
-		return again
+	page, err := v.connectionSetup()
+	if err != nil {
+		return err
 	}
-	f := scheduleForm{Kind: p.Type, Minutes: v.PostFormValue("minutes"), Time: v.PostFormValue("time"), Cron: v.PostFormValue("cron"), Days: map[string]bool{}}
-	for _, d := range v.PostForm["days"] {
-		f.Days[d] = true
-	}
-	f.Error = strings.TrimPrefix(err.Error(), "Invalid schedule: ")
-	page.Schedule = f
-	s.show(v.w, v, "setup", http.StatusBadRequest, page)
+	enter(page)
+	v.s.show(v.w, v, "setup", http.StatusBadRequest, page)
 	return nil
 }
 

@@ -128,6 +128,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("POST /connections/{id}/setup/approve", s.signedIn(s.approveForConnection))
 	mux.Handle("POST /connections/{id}/setup/revoke", s.signedIn(s.revokeForConnection))
 	mux.Handle("POST /connections/{id}/setup/schedule", s.signedIn(s.saveSchedule))
+	mux.Handle("POST /connections/{id}/setup/log", s.signedIn(s.saveLog))
 	mux.Handle("POST /connections/{id}/setup/login", s.signedIn(s.login))
 	mux.Handle("POST /connections/{id}/setup/start", s.signedIn(s.startConnection))
 	mux.Handle("POST /connections/{id}/setup/delete", s.signedIn(s.deleteConnection))
