@@ -70,7 +70,7 @@ func lag(ctx context.Context, conn *pgx.Conn, slot string) (d time.Duration) {
 	err := conn.QueryRow(ctx, `
 		select coalesce(extract(epoch from clock_timestamp() - modification), 0)::float8
 		from pg_replication_slots join pg_ls_waldir() on name = pg_walfile_name(confirmed_flush_lsn)
-		where slot_name = $1 and not pg_is_in_recovery() and name < pg_walfile_name(pg_current_wal_lsn())`, slot).Scan(&seconds)
+		where slot_name = $1 and not pg_is_in_recovery() and name < pg_walfile_name(pg_current_wal_insert_lsn())`, slot).Scan(&seconds)
 	if err != nil {
 		return 0
 	}
