@@ -127,8 +127,14 @@ func refused(err error) bool {
 // A watch is one connection that somebody looks at: it is asked about once a
 // second, whoever many look.
 type watch struct {
-	seen map[chan []byte]bool
-	last []byte // what they have been told; nil: nothing yet
+	round  int // how often it was asked about
+	seenBy map[chan []byte]*viewer
+}
+
+// A viewer is somebody who looks at a connection.
+type viewer struct {
+	since int    // the round in which they came, which may know less than their page
+	told  []byte // nil: nothing yet
 }
 
 // watches are the connections that are looked at, by id.
@@ -155,7 +161,9 @@ func (s *server) liveFeed(v *visit) error {
 	h.Set("X-Accel-Buffering", "no") // a proxy that gathers lines before it passes them on
 	v.w.WriteHeader(http.StatusOK)
 	ctl := http.NewResponseController(v.w)
-	news := s.watches.join(v)
+	own := *v
+	own.Request = v.Clone(context.WithoutCancel(v.Context())) // it may outlive this one
+	news := s.watches.join(v.PathValue("id"), own.livePart, s.Closing)
 	defer s.watches.leave(v.PathValue("id"), news)
 	again := time.NewTicker(liveAgain)
 	defer again.Stop()
@@ -184,25 +192,19 @@ func (s *server) liveFeed(v *visit) error {
 	return nil
 }
 
-// join returns a channel of events about the connection that the visit's path
-// names.
-func (w *watches) join(v *visit) chan []byte {
+// join returns a channel of events about a connection. If nobody else looks at
+// it, look is called once a second until closing is closed.
+func (w *watches) join(id string, look func() ([]byte, error), closing <-chan struct{}) chan []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	id := v.PathValue("id")
 	c := w.open[id]
 	news := make(chan []byte, 1)
 	if c == nil {
-		c = &watch{seen: map[chan []byte]bool{}}
+		c = &watch{seenBy: map[chan []byte]*viewer{}}
 		w.open[id] = c
-		own := *v
-		own.Request = v.Clone(context.WithoutCancel(v.Context())) // it outlives the first who looks
-		go w.ask(&own, id, c)
+		go w.ask(id, c, look, closing)
 	}
-	c.seen[news] = true
-	if c.last != nil {
-		news <- c.last // it may be newer than the page
-	}
+	c.seenBy[news] = &viewer{since: c.round}
 	return news
 }
 
@@ -210,39 +212,45 @@ func (w *watches) leave(id string, news chan []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c := w.open[id]; c != nil {
-		delete(c.seen, news)
+		delete(c.seenBy, news)
 	}
 }
 
 // ask asks about a connection once a second, until nobody looks at it, and
-// tells all who do when something has changed.
-func (w *watches) ask(v *visit, id string, c *watch) {
+// tells all who do what they have not been told.
+func (w *watches) ask(id string, c *watch, look func() ([]byte, error), closing <-chan struct{}) {
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
-	for {
-		part, err := v.livePart()
+	for stopping := false; ; {
 		w.mu.Lock()
-		if len(c.seen) == 0 || err != nil || v.s.stopping() { // who still looks comes back by itself
+		c.round++
+		w.mu.Unlock()
+		part, err := look()
+		w.mu.Lock()
+		if len(c.seenBy) == 0 || err != nil || stopping { // who still looks comes back by itself
 			delete(w.open, id)
-			for news := range c.seen {
+			for news := range c.seenBy {
 				close(news)
 			}
-			clear(c.seen)
+			clear(c.seenBy)
 			w.mu.Unlock()
 			return
 		}
-		if !bytes.Equal(part, c.last) {
-			for news := range c.seen {
-				select {
-				case news <- part:
-				default: // it has not read the one before; the next is newer anyway
-				}
+		for news, who := range c.seenBy {
+			if who.since == c.round || bytes.Equal(part, who.told) {
+				continue
 			}
-			c.last = part
+			select {
+			case <-news: // they have not read the one before
+			default:
+			}
+			news <- part
+			who.told = part
 		}
 		w.mu.Unlock()
 		select {
-		case <-v.s.Closing:
+		case <-closing:
+			stopping = true
 		case <-tick.C:
 		}
 	}

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -40,4 +42,62 @@ func TestScheduleWords(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// TestWatch tells viewers nothing that is older than their page, and those who
+// read late what is newest.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watches{open: map[string]*watch{}}
+		closing, slow := make(chan struct{}), make(chan struct{})
+		var state atomic.Pointer[string]
+		var hold atomic.Bool
+		is := func(s string) { state.Store(&s) }
+		look := func() ([]byte, error) {
+			part := *state.Load()
+			if hold.Load() {
+				<-slow
+			}
+			return []byte(part), nil
+		}
+		told := func(who string, news chan []byte, want string) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case part := <-news:
+				if string(part) != want {
+					t.Errorf("%s is told %q, not %q", who, part, want)
+				}
+			default:
+				if want != "" {
+					t.Errorf("%s is told nothing, not %q", who, want)
+				}
+			}
+		}
+		is("going")
+		first := w.join("c", look, closing)
+		told("the first", first, "going")
+		hold.Store(true)
+		time.Sleep(liveEvery) // a look begins
+		synctest.Wait()
+		is("paused")
+		late := w.join("c", look, closing)
+		hold.Store(false)
+		slow <- struct{}{}
+		told("who came while it was looked at", late, "")
+		time.Sleep(liveEvery)
+		told("who came while it was looked at", late, "paused")
+		is("going")
+		time.Sleep(liveEvery)
+		told("who reads late", first, "going")
+		told("who reads late", first, "")
+		close(closing)
+		synctest.Wait()
+		if _, ok := <-late; ok {
+			<-late // what was not read
+		}
+		if _, ok := <-late; ok || len(w.open) > 0 {
+			t.Error("it is still looked at")
+		}
+	})
 }

@@ -54,16 +54,6 @@ type server struct {
 	testings         *testRuns
 }
 
-// stopping reports whether the server is about to stop.
-func (s *server) stopping() bool {
-	select {
-	case <-s.Closing:
-		return true
-	default:
-		return false
-	}
-}
-
 //go:embed static
 var files embed.FS
 
