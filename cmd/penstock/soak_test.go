@@ -79,7 +79,7 @@ func newSoak(t *testing.T) *soak {
 	pgtest.Exec(t, own.url, `drop database if exists soak with (force)`, `create database soak`)
 	k := &soak{source: strings.Replace(own.url, "/postgres?", "/soak?", 1), data: t.TempDir()}
 	pgtest.Exec(t, k.source, orders...)
-	k.server = serve(t, k.data)
+	k.server = serve(t, k.data, "--no-rate-limits")
 	file := filepath.Join(t.TempDir(), "soak.duckdb")
 	k.follow(t, "duckdb", seedGroup, map[string]any{"path": file}, duckWarehouse(file))
 	var second struct{ ID string }
@@ -111,7 +111,7 @@ func (k *soak) pause(d time.Duration) { <-time.After(d) }
 // kill kills the program and starts it again.
 func (k *soak) kill(t *testing.T) {
 	k.server.kill()
-	k.server = serve(t, k.data)
+	k.server = serve(t, k.data, "--no-rate-limits")
 	k.kills.Add(1)
 }
 
