@@ -225,7 +225,11 @@ func (w *watches) ask(id string, c *watch, look func() ([]byte, error), closing 
 		w.mu.Lock()
 		c.round++
 		w.mu.Unlock()
-		part, err := look()
+		var part []byte
+		var err error
+		if !stopping {
+			part, err = look()
+		}
 		w.mu.Lock()
 		if len(c.seenBy) == 0 || err != nil || stopping { // who still looks comes back by itself
 			delete(w.open, id)
