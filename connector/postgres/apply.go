@@ -118,7 +118,12 @@ func (f *follower) describe(ctx context.Context, d described) error {
 		return nil
 	}
 	older := l.catalog.sees(f.xid()) // the catalog that is known came later
-	if !older && !l.called(d) {
+	m.unfit = l.rel.exchanged(d)
+	if !older && (m.unfit || !l.called(d)) {
+		return f.changedSchema(ctx)
+	}
+	unknown := slices.ContainsFunc(d.columns, func(dc describedColumn) bool { return !l.rel.has(dc.name) })
+	if !older && unknown {
 		return f.changedSchema(ctx)
 	}
 	for i, c := range l.cols {
@@ -128,9 +133,10 @@ func (f *follower) describe(ctx context.Context, d described) error {
 			ok = ok && (d.identity == 'f' || d.columns[at].identity)
 		}
 		// A column that the row has not, and the table has now, was added
-		// later: all rows have NULL in it until they are changed. Generated
-		// columns are never there.
-		if at < 0 && !l.table.Columns[i].Key && (older || c.logged == nil) {
+		// later: all rows have NULL in it until they are changed. But if the
+		// row has one that the table has not, it may be the same, renamed.
+		// Generated columns are never there.
+		if at < 0 && !l.table.Columns[i].Key && (older && !unknown || c.logged == nil) {
 			ok = true
 		}
 		if !ok && !older {
@@ -142,13 +148,31 @@ func (f *follower) describe(ctx context.Context, d described) error {
 	if l.starts {
 		m.at = append(m.at, sinceWhen)
 	}
-	for _, dc := range d.columns {
-		if !older && !l.rel.has(dc.name) {
-			return f.changedSchema(ctx)
-		}
-	}
 	m.to = l
 	return nil
+}
+
+// exchanged reports whether columns cannot be those that the catalog has by their
+// names, as when two have exchanged theirs. They are described in the order of
+// their numbers, of which some may be left out. A partition has numbers of its
+// own.
+func (r *relation) exchanged(d described) bool {
+	if d.oid != r.OID {
+		return false
+	}
+	last := int16(0)
+	for i, dc := range d.columns {
+		at := slices.IndexFunc(r.columns, func(c column) bool { return c.Name == dc.name })
+		if at < 0 {
+			continue
+		}
+		num := r.columns[at].Num
+		if num <= last || int(num) <= i {
+			return true
+		}
+		last = num
+	}
+	return false
 }
 
 // called reports whether a relation that has rows of the table has the name

@@ -114,6 +114,12 @@ func TestLogChanges(t *testing.T) {
 		{"column dropped", []string{"insert into item values (5, 'before', 'b', 1)", "alter table item drop big", "insert into item values (6, 'after', 7)"}},
 		{"column type changed", []string{"insert into item values (7, 'before', 1)", "alter table item alter extra type bigint", "insert into item values (8, 'after', 1e10)"}},
 		{"column renamed", []string{"insert into item values (9, 'before', 1)", "alter table item rename name to title", "insert into item values (10, 'after', 1)"}},
+		{"column renamed and back", []string{"alter table item rename title to other", "update item set other = 'other' where id = 9", "alter table item rename other to title"}},
+		{"columns exchanged and back", []string{
+			"alter table whole rename a to c", "alter table whole rename big to a", "alter table whole rename c to big",
+			"update whole set a = 'short', big = 'changed' where id = 2",
+			"alter table whole rename a to c", "alter table whole rename big to a", "alter table whole rename c to big"}},
+		{"columns exchanged", []string{"alter table whole rename a to c", "alter table whole rename big to a", "alter table whole rename c to big", "update whole set a = 'x' where id = 2"}},
 		{"column with default", []string{"insert into item values (11, 'before', 1)", "alter table item add filled int default 7"}},
 		{"column with volatile default", []string{"alter table item add luck float8 default random()"}},
 		{"written anew", []string{"alter table item alter extra type bigint using extra + 1"}},
