@@ -127,7 +127,30 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("\nGET /v1/connections/%s says:\n\n  %s\n\nWhat landed:\n\n", ids[0], pretty.String())
-	return d.landed(ctx)
+	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
+		err := d.landed(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		busy, e := d.syncing(ctx, ids) // the next sync has the file already
+		if e != nil || !busy {
+			return err
+		}
+	}
+}
+
+// syncing reports whether a sync of one of the connections is running.
+func (d *demo) syncing(ctx context.Context, ids []string) (bool, error) {
+	for _, id := range ids {
+		var c connectionDetails
+		if err := d.call(ctx, "GET", "/v1/connections/"+id, nil, &c); err != nil {
+			return false, err
+		}
+		if c.Status.SyncState == "syncing" {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 type connectionDetails struct {

@@ -42,7 +42,10 @@ module.exports = async ({ page, base, api, look }) => {
 	const log = await page.context().newPage();
 	await log.goto(page.url());
 	await page.getByRole('link', { name: 'Syncs', exact: true }).click();
+	await page.getByRole('heading', { name: 'Running now' }).waitFor();
+	const asked = page.waitForResponse((r) => r.url().endsWith('/do/cancel'));
 	await page.getByRole('button', { name: 'Cancel this sync' }).click();
+	assert.equal((await asked).status(), 303);
 	await log.getByRole('cell', { name: /^The sync ended: CANCELED/ }).waitFor(); // by itself
 	await log.getByLabel('Level').selectOption('Severe');
 	await log.getByText('No line is like that.').waitFor();
