@@ -46,7 +46,9 @@ module.exports = async ({ page, base, api, look }) => {
 	const asked = page.waitForResponse((r) => r.url().endsWith('/do/cancel'));
 	await page.getByRole('button', { name: 'Cancel this sync' }).click();
 	assert.equal((await asked).status(), 303);
-	await log.getByRole('cell', { name: /^The sync ended: CANCELED/ }).waitFor({ timeout: 60000 }); // by itself, at a checkpoint or cut off after half a minute
+	await page.getByRole('button', { name: 'Sync now' }).waitFor({ timeout: 60000 }); // by itself, at a checkpoint or cut off after half a minute
+	await log.reload();
+	await log.getByRole('cell', { name: /^The sync ended: CANCELED/ }).waitFor();
 	await log.getByLabel('Level').selectOption('Severe');
 	await log.getByText('No line is like that.').waitFor();
 	await page.getByRole('button', { name: 'Sync now' }).waitFor(); // by itself too
