@@ -139,11 +139,11 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 func (w *lineWriter) row(event []byte) []byte {
 	id, data, ok := bytes.Cut(event, []byte("\ndata: "))
 	if !ok || bytes.HasPrefix(event, []byte("event: ")) {
-		return append(event, "\n\n"...)
+		return slices.Concat(event, []byte("\n\n"))
 	}
 	var l line
 	if json.Unmarshal(data, &l) != nil || !l.shows(w.level, w.search) {
-		return []byte(": left out\n\n")
+		return slices.Concat(id, []byte("\n\n"))
 	}
 	var out bytes.Buffer
 	out.Write(id)
