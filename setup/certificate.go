@@ -1,10 +1,12 @@
 package setup
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 )
 
 // A Certificate is a server's certificate as a person is asked to approve it.
@@ -23,6 +25,38 @@ type UntrustedError struct {
 func (e *UntrustedError) Error() string { return e.Err.Error() }
 
 func (e *UntrustedError) Unwrap() error { return e.Err }
+
+// Failure returns the result of a setup test that ended with err, with the
+// certificate that somebody may approve, if it is about one.
+func Failure(title string, err error) TestResult {
+	result := TestResult{Title: title, Status: Failed, Message: err.Error()}
+	var untrusted *UntrustedError
+	if errors.As(err, &untrusted) {
+		result.Certificate = &untrusted.Certificate
+	}
+	return result
+}
+
+// OnTheWay says what an error of a connection to a server is that did not come
+// from the server itself: that ctx has ended, a Problem of the way to it, or a
+// certificate for which nobody vouches. Of other errors it returns nil.
+func OnTheWay(ctx context.Context, server string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if p := AsProblem(err); p != nil {
+		return p
+	}
+	var untrusted *UntrustedError
+	if errors.As(err, &untrusted) {
+		return &Problem{
+			Code:    "certificate_untrusted",
+			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", server, untrusted.Certificate.Subject),
+			Err:     untrusted,
+		}
+	}
+	return nil
+}
 
 // VerifyChain accepts the chain of certificates that a server sent if somebody
 // has approved its own by hash, which trusts reports (nil: nobody has), or if

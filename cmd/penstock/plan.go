@@ -16,17 +16,8 @@ import (
 )
 
 type planCmd struct {
-	Source      string   `arg:"" env:"PENSTOCK_SOURCE" help:"URL of the source, as for sync."`
-	Destination string   `arg:"" env:"PENSTOCK_DESTINATION" help:"URL of the destination, as for sync."`
-	Table       []string `help:"Only this table (schema.table; * matches); may be repeated." placeholder:"TABLE"`
-	Block       []string `help:"Leave out this column, as for sync." placeholder:"COLUMN"`
-	Drop        []string `help:"Drop this column, as for sync." placeholder:"COLUMN"`
-	Hash        []string `help:"Hash this column, as for sync." placeholder:"COLUMN"`
-	HashKey     string   `env:"PENSTOCK_HASH_KEY" help:"Secret under which columns are hashed." placeholder:"SECRET"`
-	Filter      []string `sep:"none" help:"Copy only rows that meet a condition, as for sync." placeholder:"TABLE: CONDITION"`
-	Schema      string   `help:"Destination schema, as for sync."`
-	State       string   `help:"File that remembers how far the last sync got." placeholder:"FILE"`
-	JSON        bool     `help:"Print the plan as JSON."`
+	selection
+	JSON bool `help:"Print the plan as JSON."`
 }
 
 // A tablePlan is what the next sync would do with a table.
@@ -53,7 +44,7 @@ func (c *planCmd) Run(ctx context.Context) error {
 }
 
 func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
-	if err := needsKey(c.Hash, c.HashKey); err != nil {
+	if err := c.needsKey(); err != nil {
 		return nil, err
 	}
 	l, err := openLook(c.Source, c.Destination)
@@ -61,7 +52,7 @@ func (c *planCmd) plan(ctx context.Context) ([]tablePlan, error) {
 		return nil, err
 	}
 	defer l.src.Close()
-	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Drop: c.Drop, Hash: c.Hash, HashKey: c.HashKey, Filter: c.Filter, Schema: c.Schema, State: c.State})
+	out, err := l.look(ctx, &c.selection)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +96,7 @@ func openLook(source, target string) (l look, err error) {
 }
 
 // look returns what a sync with the options would do.
-func (l *look) look(ctx context.Context, s *syncCmd) (pipe.Outlook, error) {
+func (l *look) look(ctx context.Context, s *selection) (pipe.Outlook, error) {
 	rows, err := parseFilters(s.Filter)
 	if err != nil {
 		return pipe.Outlook{}, err

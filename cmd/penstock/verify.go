@@ -73,7 +73,7 @@ func (c *verifyCmd) compare(ctx context.Context) ([]verify.Result, error) {
 		return nil, fmt.Errorf("the destination %s cannot make checksums of its rows", l.kind.ID)
 	}
 	const unused = "a look hashes nothing"
-	out, err := l.look(ctx, &syncCmd{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: unused, Filter: c.Filter, Schema: c.Schema, State: c.State})
+	out, err := l.look(ctx, &selection{Table: c.Table, Block: c.Block, Hash: c.Hash, HashKey: unused, Filter: c.Filter, Schema: c.Schema, State: c.State})
 	if err != nil {
 		return nil, err
 	}

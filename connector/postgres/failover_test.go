@@ -208,9 +208,7 @@ func TestHistory(t *testing.T) {
 // is changed until a person acts.
 func TestStopAtGap(t *testing.T) {
 	t.Parallel()
-	dsn, dir := newServer(t).url, filepath.Join(t.TempDir(), "log")
-	pgtest.Exec(t, dsn, spills...)
-	heals := inFolder(t, dsn, dir)
+	dsn, dir, heals := spilling(t)
 	stops := func() connector.Source { return stopping(heals()) }
 	m := &connectortest.Model{}
 	for _, c := range []struct {

@@ -121,12 +121,7 @@ func (s *source) testCertificate(ctx context.Context, conn net.Conn) setup.TestR
 	if err == nil {
 		return setup.TestResult{Title: testCertificate, Status: setup.Passed}
 	}
-	result := setup.TestResult{Title: testCertificate, Status: setup.Failed, Message: s.connectError(ctx, err).Error()}
-	var untrusted *setup.UntrustedError
-	if errors.As(err, &untrusted) {
-		result.Certificate = &untrusted.Certificate
-	}
-	return result
+	return setup.Failure(testCertificate, s.connectError(ctx, err))
 }
 
 var errNoTLS = errors.New("server refused TLS connection")

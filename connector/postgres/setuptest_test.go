@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/internal/nettest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -56,13 +59,7 @@ host    all all           127.0.0.1/32 reject
 	otherCert, otherKey := ca.issue(t, "somebody else")
 	strangerCert, strangerKey := newAuthority(t).issue(t, "by cert")
 	plain := newServer(t) // without TLS
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := silent.Addr().String()
-	silent.Close()
-	_, closedPort, _ := net.SplitHostPort(closed)
+	closedPort := strconv.Itoa(nettest.Closed(t))
 
 	reader := func(c *config) { c.User, c.Password, c.AlwaysEncrypted = "reader", secret, true }
 	byCert := func(cert, key []byte) func(*config) {
@@ -164,12 +161,7 @@ func leaks(t *testing.T, edit func(*config), text string) {
 
 // TestHostSilent has a host that takes connections and says nothing.
 func TestHostSilent(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	port := strconv.Itoa(nettest.Listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }))
 	src, err := open(configOf(t, "postgres://x@127.0.0.1:"+port+"/x"), connector.Env{})
 	if err != nil {
 		t.Fatal(err)

@@ -19,12 +19,14 @@ import (
 	"github.com/penstock-data/penstock/setup"
 )
 
-// inFolder returns an opener of sources that spill to a folder, into many small
-// files.
-func inFolder(t *testing.T, dsn, dir string) func() *source {
-	open := opener(t, dsn, viaLog)
-	return func() *source {
-		s := open().(*source)
+// spilling returns a server of its own with what spills makes, and an opener of
+// sources that spill to a folder, into many small files.
+func spilling(t *testing.T) (dsn, dir string, open func() *source) {
+	dsn, dir = newServer(t).url, filepath.Join(t.TempDir(), "log")
+	pgtest.Exec(t, dsn, spills...)
+	plain := opener(t, dsn, viaLog)
+	return dsn, dir, func() *source {
+		s := plain().(*source)
 		s.env.Folder, s.spillPart, s.spillStep = dir, 4<<10, 1<<10
 		return s
 	}
@@ -87,9 +89,7 @@ func TestSpill(t *testing.T) {
 	for _, every := range []int{1, 2, len(spillChanges)} {
 		t.Run(fmt.Sprint("sync after ", every), func(t *testing.T) {
 			t.Parallel()
-			dsn, dir := newServer(t).url, filepath.Join(t.TempDir(), "log")
-			pgtest.Exec(t, dsn, spills...)
-			open := inFolder(t, dsn, dir)
+			dsn, dir, open := spilling(t)
 			m := &connectortest.Model{}
 			if err := m.Sync(t.Context(), open()); err != nil {
 				t.Fatal(err)
@@ -142,9 +142,7 @@ var errBreak = errors.New("broken off")
 // find what has changed.
 func TestSpillDamaged(t *testing.T) {
 	t.Parallel()
-	dsn, dir := newServer(t).url, filepath.Join(t.TempDir(), "log")
-	pgtest.Exec(t, dsn, spills...)
-	open := inFolder(t, dsn, dir)
+	dsn, dir, open := spilling(t)
 	m := &connectortest.Model{}
 	if err := m.Sync(t.Context(), open()); err != nil {
 		t.Fatal(err)
@@ -222,9 +220,7 @@ func TestSpillDamaged(t *testing.T) {
 // slot, and calls at a wrong time.
 func TestSpillBounds(t *testing.T) {
 	t.Parallel()
-	dsn, dir := newServer(t).url, filepath.Join(t.TempDir(), "log")
-	pgtest.Exec(t, dsn, spills...)
-	open := inFolder(t, dsn, dir)
+	dsn, dir, open := spilling(t)
 	m := &connectortest.Model{}
 	spill := func(want string, edit func(*source)) int64 {
 		t.Helper()

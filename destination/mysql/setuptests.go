@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,17 +18,11 @@ const (
 
 func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 	results := setup.NewResults(ctx)
-	connects := setup.TestResult{Title: testConnect, Status: setup.Passed}
 	c, err := w.connect(ctx)
 	if err != nil {
-		connects.Status, connects.Message = setup.Failed, err.Error()
-		var untrusted *setup.UntrustedError
-		if errors.As(err, &untrusted) {
-			connects.Certificate = &untrusted.Certificate
-		}
-		return results.Add(connects)
+		return results.Add(setup.Failure(testConnect, err))
 	}
-	results.Add(connects)
+	results.Add(setup.TestResult{Title: testConnect, Status: setup.Passed})
 	defer c.Close()
 	results.Add(w.testCreate(ctx, c))
 	return results.Add(w.testInfile(c.infile))

@@ -88,19 +88,8 @@ func (w *warehouse) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if p := setup.AsProblem(err); p != nil { // of the way to the server
-		return p
-	}
-	var untrusted *setup.UntrustedError
-	if errors.As(err, &untrusted) {
-		return &setup.Problem{
-			Code:    "certificate_untrusted",
-			Message: fmt.Sprintf("Nobody vouches for the certificate of %s (%s). Approve it, or install one that is trusted.", w.server(), untrusted.Certificate.Subject),
-			Err:     untrusted,
-		}
+	if said := setup.OnTheWay(ctx, w.server(), err); said != nil {
+		return said
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

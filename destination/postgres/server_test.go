@@ -25,6 +25,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/penstock-data/penstock/destination"
+	"github.com/penstock-data/penstock/internal/nettest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
@@ -331,14 +332,9 @@ func TestExplain(t *testing.T) {
 
 // TestUnreachable tries servers that are none, and looks for the password.
 func TestUnreachable(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := nettest.Closed(t)
 	c := Config{Host: "127.0.0.1", Port: setup.Port(port), Database: "d", User: "u", Password: "s3cret!"}
-	_, err = openConfig(t, c).Writer(t.Context(), destination.Options{})
+	_, err := openConfig(t, c).Writer(t.Context(), destination.Options{})
 	if err == nil || setup.AsProblem(err) != nil || !strings.Contains(err.Error(), fmt.Sprint(port)) || strings.Contains(err.Error(), c.Password) {
 		t.Errorf("got %v", err)
 	}
@@ -358,26 +354,14 @@ func TestEncryption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	// A server that says yes to TLS, shows its certificate and then hangs up.
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := io.ReadFull(c, make([]byte, 8)); err == nil {
-				c.Write([]byte("S"))
-				tls.Server(c, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}).Handshake()
-			}
-			c.Close()
+	port := nettest.Listen(t, func(c net.Conn) {
+		if _, err := io.ReadFull(c, make([]byte, 8)); err == nil {
+			c.Write([]byte("S"))
+			tls.Server(c, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}).Handshake()
 		}
-	}()
-	text, err := json.Marshal(Config{Host: "127.0.0.1", Port: setup.Port(l.Addr().(*net.TCPAddr).Port), Database: "d", User: "u", AlwaysEncrypted: true})
+	})
+	text, err := json.Marshal(Config{Host: "127.0.0.1", Port: setup.Port(port), Database: "d", User: "u", AlwaysEncrypted: true})
 	if err != nil {
 		t.Fatal(err)
 	}

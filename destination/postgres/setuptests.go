@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,17 +16,11 @@ const (
 
 func (w *warehouse) Test(ctx context.Context) []setup.TestResult {
 	results := setup.NewResults(ctx)
-	connects := setup.TestResult{Title: testConnect, Status: setup.Passed}
 	c, err := w.connect(ctx)
 	if err != nil {
-		connects.Status, connects.Message = setup.Failed, err.Error()
-		var untrusted *setup.UntrustedError
-		if errors.As(err, &untrusted) {
-			connects.Certificate = &untrusted.Certificate
-		}
-		return results.Add(connects)
+		return results.Add(setup.Failure(testConnect, err))
 	}
-	results.Add(connects)
+	results.Add(setup.TestResult{Title: testConnect, Status: setup.Passed})
 	defer c.Close(context.WithoutCancel(ctx))
 	creates := setup.TestResult{Title: testCreate, Status: setup.Passed}
 	rows, err := conn{w, c}.rows(ctx, "SELECT has_database_privilege(current_database(), 'CREATE'), has_database_privilege(current_database(), 'TEMPORARY'), pg_is_in_recovery()")

@@ -46,6 +46,7 @@ var may = []struct{ pkg, imports string }{
 	{"internal/storetest", "internal/pgtest"},
 	{"internal/mariatest", ""},
 	{"internal/sshtest", ""},
+	{"internal/nettest", ""},
 	{"internal/amazontest", ""},
 	{"internal/vaulttest", ""},
 	{"internal/archtest", ""},

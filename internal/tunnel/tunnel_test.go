@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/penstock-data/penstock/internal/nettest"
 	"github.com/penstock-data/penstock/internal/sshtest"
 	"github.com/penstock-data/penstock/setup"
 )
@@ -64,30 +65,7 @@ func open(t testing.TB, s Server) *Tunnel {
 // echo returns the address of a server that sends back what it gets.
 func echo(t testing.TB) string {
 	t.Helper()
-	return listen(t, func(c net.Conn) { io.Copy(c, c) })
-}
-
-// listen returns the address of a server on loopback.
-func listen(t testing.TB, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c)
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(nettest.Listen(t, func(c net.Conn) { io.Copy(c, c) })))
 }
 
 // says sends a text and reads it back.
@@ -160,10 +138,10 @@ func TestRefusals(t *testing.T) {
 	both.Authorize(t, line(t, key))
 	keys := approve(t, both, ssh.KeyAlgoED25519, ssh.KeyAlgoRSA)
 
-	closed := closedPort(t)
+	closed := nettest.Closed(t)
 	target, behind := echo(t), net.JoinHostPort("127.0.0.1", strconv.Itoa(closed))
-	silent := portOf(listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }))
-	web := portOf(listen(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }))
+	silent := nettest.Listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	web := nettest.Listen(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") })
 	for _, tt := range []struct {
 		name    string
 		server  Server
@@ -221,28 +199,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func portOf(address string) int {
-	_, port, _ := net.SplitHostPort(address)
-	n, _ := strconv.Atoi(port)
-	return n
-}
-
-func closedPort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return portOf(l.Addr().String())
-}
-
 // TestCanceled cancels a dial while the server takes its time, and another
 // one that waits for the first.
 func TestCanceled(t *testing.T) {
 	came := make(chan struct{}, 1)
 	s := Server{Host: "127.0.0.1", User: "u", Key: key, Patience: time.Hour}
-	s.Port = portOf(listen(t, func(c net.Conn) { came <- struct{}{}; io.Copy(io.Discard, c) }))
+	s.Port = nettest.Listen(t, func(c net.Conn) { came <- struct{}{}; io.Copy(io.Discard, c) })
 	tun := open(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -294,7 +256,7 @@ func TestBroken(t *testing.T) {
 func TestSilence(t *testing.T) {
 	_, s := server(t)
 	gone, there := make(chan struct{}), s.address()
-	relay := listen(t, func(c net.Conn) {
+	relay := nettest.Listen(t, func(c net.Conn) {
 		up, err := net.Dial("tcp", there)
 		if err != nil {
 			return
@@ -314,7 +276,7 @@ func TestSilence(t *testing.T) {
 			}
 		}
 	})
-	s.Port, s.KeepAlive = portOf(relay), 500*time.Millisecond
+	s.Port, s.KeepAlive = relay, 500*time.Millisecond
 	tun := open(t, s)
 	c := dial(t, tun, echo(t))
 	says(t, c, "hello")

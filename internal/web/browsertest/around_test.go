@@ -14,12 +14,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/penstock-data/penstock/connector/salesforce/simulator"
+	"github.com/penstock-data/penstock/internal/nettest"
 	"github.com/penstock-data/penstock/internal/pgtest"
 	"github.com/penstock-data/penstock/internal/web/webtest"
 )
@@ -51,7 +53,7 @@ func surround(t *testing.T) *surroundings {
 			"--endpoint", "salesforce=" + salesforce.URL, "--oauth-endpoint", "salesforce=" + salesforce.URL},
 		env: []string{"PENSTOCK_OIDC_CLIENT_SECRET=" + webtest.Secret,
 			"PENSTOCK_OAUTH_SALESFORCE_ID=" + simulator.DefaultClientID, "PENSTOCK_OAUTH_SALESFORCE_SECRET=" + simulator.DefaultClientSecret},
-		tell: []string{"PENSTOCK_RECEIVER=" + receiver.URL, "PENSTOCK_SSH=" + accept(t, sshServer(t)), "PENSTOCK_TLS=" + accept(t, tlsServer(t))},
+		tell: []string{"PENSTOCK_RECEIVER=" + receiver.URL, "PENSTOCK_SSH=" + strconv.Itoa(nettest.Listen(t, sshServer(t))), "PENSTOCK_TLS=" + strconv.Itoa(nettest.Listen(t, tlsServer(t)))},
 	}
 	if os.Getenv("PENSTOCK_TEST_POSTGRES") != "" {
 		db := pgtest.Database(t)
@@ -61,29 +63,6 @@ func surround(t *testing.T) *surroundings {
 		s.tell = append(s.tell, "PENSTOCK_PG="+db)
 	}
 	return s
-}
-
-// accept serves what connects to a port of its own, which it returns.
-func accept(t *testing.T, serve func(net.Conn)) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c)
-			}()
-		}
-	}()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // sshServer lets everybody in, and leads nowhere.
