@@ -76,7 +76,8 @@ type Engine interface {
 
 	// Changed says that a connection was changed in the store. A running
 	// sync of one that is paused now ends at its next checkpoint, and so does
-	// one that stays on with its source.
+	// one that stays on with its source; one that has not read all there was
+	// yet does not stay on.
 	Changed(ctx context.Context, connectionID string) error
 
 	// Delete removes a connection. A running sync is stopped and can write

@@ -13,6 +13,7 @@ import (
 // following is what a run that stays on with its source tells of it.
 type following struct {
 	caughtUp atomic.Bool               // it has read all that there was when it began
+	leaves   atomic.Bool               // it is to end then, instead of staying on
 	surplus  atomic.Bool               // it ends because there are enough of its kind
 	fresh    atomic.Pointer[time.Time] // all that was committed until then is in the destination
 	window   window
@@ -60,11 +61,23 @@ func (e *InProcess) landed(l *live, until time.Time, commits []runner.Commits) {
 	if l.caughtUp.Swap(true) {
 		return
 	}
-	if e.followers() > e.Followers {
+	switch {
+	case l.leaves.Load():
+		l.end(e.Grace)
+	case e.followers() > e.Followers:
 		l.surplus.Store(true)
 		l.end(e.Grace)
 	}
 	e.poke() // it takes no place any more
+}
+
+// endRead makes the sync end when it has read all that there was when it began,
+// at its next checkpoint if it has.
+func (l *live) endRead(grace time.Duration) {
+	l.leaves.Store(true)
+	if l.caughtUp.Load() {
+		l.end(grace)
+	}
 }
 
 // followers returns how many runs stay on with their sources.

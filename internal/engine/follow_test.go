@@ -60,10 +60,19 @@ func (w *world) keeps(b connector.Backlog) {
 
 // staying follows a log in which there are ten changes each second; every is
 // how long it waits for them.
-func staying(every time.Duration) behavior {
+func staying(every time.Duration) behavior { return catchingUp(0, every) }
+
+// catchingUp is staying that takes its time before it has read what there was
+// when it began.
+func catchingUp(takes, every time.Duration) behavior {
 	return func(ctx context.Context, req connector.Request, out connector.Output) error {
 		if req.Until.IsZero() {
 			return fine(ctx, req, out)
+		}
+		select {
+		case <-time.After(takes):
+		case <-req.Stop:
+			return out.Checkpoint(ctx, "not there yet")
 		}
 		for n := 0; time.Now().Before(req.Until); n++ {
 			if err := send(ctx, out); err != nil {
@@ -186,6 +195,41 @@ func TestStayingEnds(t *testing.T) {
 		w.update("log", func(c *store.Connection) { c.Continuous = false })
 		w.pass(time.Hour)
 		w.want(1)
+	})
+}
+
+// TestStayingNot changes a connection whose run has not read yet what there was
+// when it began, or asks it to sync: it reads that, and ends instead of staying
+// on. Another process that takes the run over does the same.
+func TestStayingNot(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.become(catchingUp(time.Minute, time.Second))
+		w.start()
+		w.connection("log", continuous)
+		w.want(1) // its history
+		w.pass(schedule.Apart + time.Second)
+		w.want(1)
+		w.update("log", func(c *store.Connection) { c.Config = json.RawMessage(`{"schema":"log","user":"other"}`) })
+		w.pass(time.Minute)
+		w.want(1)
+		if r := w.lastRuns("log", 2); r[1].Outcome != store.RunSucceeded || r[1].EndedAt.Sub(r[1].StartedAt).Round(time.Second) != time.Minute {
+			t.Errorf("%+v", r[1])
+		}
+		w.check(w.engine.Sync(ctx, "log", false))
+		w.pass(time.Minute)
+		w.want(1)
+		if r := w.lastRuns("log", 2); r[1].Outcome != store.RunSucceeded {
+			t.Errorf("%+v", r[1])
+		}
+		w.update("log", func(c *store.Connection) { c.Continuous, c.ScheduleType = false, schedule.Manual })
+		w.stop()
+		w.engine = w.another()
+		w.start()
+		w.pass(2 * time.Minute)
+		w.want(1)
+		if c := w.get("log"); c.RunID != "" || c.SyncState() != store.Scheduled && c.SyncState() != store.Paused {
+			t.Errorf("it goes on: %+v", c)
+		}
 	})
 }
 

@@ -308,11 +308,15 @@ func (e *InProcess) follows(c *store.Connection) bool {
 	return c.RunID != "" && c.FreshAt.After(c.StartedAt) // by what another process has told
 }
 
-// followUp makes a connection sync whose run has been asked to stop already.
+// followUp makes a connection sync whose run has been asked to stop already. A
+// run that goes on reads all there is, and is over then.
 func (e *InProcess) followUp(ctx context.Context, c *store.Connection) error {
 	run, err := e.Store.Run(ctx, c.RunID)
-	if err != nil || run.Stop == store.GoOn {
+	if err != nil {
 		return err
+	}
+	if run.Stop == store.GoOn || run.Stop == store.StopRead {
+		return e.stop(ctx, c, store.StopRead)
 	}
 	defer e.poke()
 	_, err = e.Store.UpdateConnection(ctx, c.ID, func(c *store.Connection) error {
@@ -410,7 +414,11 @@ func (e *InProcess) stop(ctx context.Context, c *store.Connection, how string) e
 	if err := e.Store.Stop(ctx, c.RunID, how); err != nil {
 		return err
 	}
-	if l := e.running(c.RunID); l != nil {
+	switch l := e.running(c.RunID); {
+	case l == nil:
+	case how == store.StopRead:
+		l.endRead(e.Grace)
+	default:
 		l.end(e.Grace)
 	}
 	return nil
@@ -440,10 +448,14 @@ func (e *InProcess) interrupt(ctx context.Context, c *store.Connection, now bool
 func (e *InProcess) Changed(ctx context.Context, id string) error {
 	defer e.poke()
 	c, err := e.Store.Connection(ctx, id)
-	if err != nil || !c.Paused && !e.follows(c) {
+	switch {
+	case err != nil:
 		return err
+	case c.Paused || e.follows(c):
+		return e.stopSoon(ctx, c)
+	default:
+		return e.stop(ctx, c, store.StopRead)
 	}
-	return e.stopSoon(ctx, c)
 }
 
 // Delete implements [Engine].

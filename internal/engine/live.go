@@ -73,6 +73,9 @@ func (l *live) leave(grace time.Duration) {
 // cut cuts the sync off.
 func (l *live) cut(why error) { l.cancel(why) }
 
+// asked reports whether the run was asked to stop before this process took it.
+func (l *live) asked() bool { return l.run.Stop != store.GoOn && l.run.Stop != store.StopRead }
+
 // start runs a run that this process has taken.
 func (e *InProcess) start(run *store.Run, resumed bool) {
 	l := &live{
@@ -103,7 +106,10 @@ func (e *InProcess) sync(l *live, resumed bool) {
 	e.metrics.begin(l.run.Cause)
 
 	var o store.Outcome
-	if l.run.Stop != store.GoOn { // asked of the process that died
+	if l.run.Stop == store.StopRead {
+		l.endRead(e.Grace)
+	}
+	if l.asked() { // asked of the process that died
 		o = store.Outcome{Kind: store.RunCanceled, EndedAt: e.Now(), Reason: errAsked.Error()}
 	} else {
 		beat, stop := context.WithCancel(context.Background())
@@ -142,7 +148,7 @@ const (
 func (e *InProcess) record(l *live, o store.Outcome) string {
 	canceled := o.Kind == store.RunCanceled
 	cause := context.Cause(l.ctx)
-	if canceled && (errors.Is(cause, store.ErrStale) || l.ctx.Err() == nil && !closed(l.soon) && l.run.Stop == store.GoOn) {
+	if canceled && (errors.Is(cause, store.ErrStale) || l.ctx.Err() == nil && !closed(l.soon) && !l.asked()) {
 		e.orphans.Store(true) // if nobody else has it yet
 		return lost
 	}
@@ -227,6 +233,8 @@ func (e *InProcess) keepAlive(ctx context.Context, l *live) {
 		e.noteFresh(ctx, l)
 		e.count(l, l.rows.Load())
 		switch stop {
+		case store.StopRead:
+			l.endRead(e.Grace)
 		case store.StopSoon, store.StopOver:
 			l.end(e.Grace)
 		case store.StopNow:

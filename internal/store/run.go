@@ -29,6 +29,7 @@ const (
 // What a run is asked to do.
 const (
 	GoOn     = ""
+	StopRead = "read" // once it has read all that there was when it began, instead of staying on
 	StopSoon = "soon" // at the next checkpoint
 	StopNow  = "now"
 	StopOver = "over" // at the next checkpoint, and its turn is over: the next run is the one after it
@@ -47,7 +48,7 @@ type Run struct {
 	Owner      string // the process that runs it
 	Fence      int64
 	LeaseUntil time.Time
-	Stop       string // GoOn, StopSoon, StopNow or StopOver
+	Stop       string // GoOn, StopRead, StopSoon, StopNow or StopOver
 	Rows       int64  // moved so far
 	Bytes      int64
 
@@ -238,7 +239,7 @@ func (s *Store) Held(ctx context.Context, owner string) ([]Run, error) {
 // Stop asks a living run to stop; one that has ended is no error. What was
 // asked before is not weakened.
 func (s *Store) Stop(ctx context.Context, runID, how string) error {
-	_, err := s.write.ExecContext(ctx, `update runs set stop = $2 where id = $1 and ended_at is null and stop <> $3`, runID, how, StopNow)
+	_, err := s.write.ExecContext(ctx, `update runs set stop = $2 where id = $1 and ended_at is null and stop <> $3 and (stop = $4 or $2 <> $5)`, runID, how, StopNow, GoOn, StopRead)
 	return err
 }
 

@@ -188,7 +188,11 @@ func TestReleaseAndStop(t *testing.T) {
 		if !ok || !at.Equal(t0.Add(lease)) {
 			t.Errorf("others look at %v, want the end of the lease", at)
 		}
-		check(t, s.Stop(ctx, r.ID, StopNow))
+		for _, how := range []string{StopRead, StopSoon, StopNow} {
+			check(t, s.Stop(ctx, r.ID, how))
+			check(t, s.Stop(ctx, r.ID, StopRead)) // weaker, or the same
+			same(t, must(s.Renew(ctx, r.Token(), t0.Add(time.Hour), 0, 0))(t), how)
+		}
 		check(t, s.Stop(ctx, r.ID, StopSoon)) // weaker
 		same(t, must(s.Renew(ctx, r.Token(), t0.Add(time.Hour), 0, 0))(t), StopNow)
 		same(t, len(must(s.Held(ctx, "a"))(t)), 1)
