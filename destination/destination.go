@@ -143,8 +143,9 @@ type Writer interface {
 	// Accepts reports whether batches of t may come encoded in f.
 	Accepts(ctx context.Context, t *schema.Table, f schema.Format) (bool, error)
 
-	// Flush makes everything written durable and visible. After an error
-	// nothing may be assumed of what was written since the Flush before.
+	// Flush makes everything written durable and visible. After an error that
+	// is no [Refusal] nothing may be assumed of what was written since the
+	// Flush before.
 	Flush(ctx context.Context) error
 
 	// Close gives up what was not flushed and lets go of the destination.

@@ -5,6 +5,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -67,6 +68,11 @@ func (n Name) String() string {
 		return n.Table
 	}
 	return n.Schema + "." + n.Table
+}
+
+// Compare orders names by schema, then by table.
+func (n Name) Compare(other Name) int {
+	return cmp.Or(cmp.Compare(n.Schema, other.Schema), cmp.Compare(n.Table, other.Table))
 }
 
 // A Column is one column of a table.

@@ -27,6 +27,9 @@ type Hand struct {
 	// Depend makes something that depends on the column a, so that it cannot be
 	// dropped, and Release drops that. Named is what an error must say of it.
 	Depend, Release, Named string
+
+	// Restrict makes the column a take no NULL any more, and Free undoes that.
+	Restrict, Free string
 }
 
 // handTable has the columns of the table that is changed by hand.

@@ -59,6 +59,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("WidenedBeside", func(t *testing.T) { testWidenedBeside(t, s) })
 	t.Run("Migrate", func(t *testing.T) { testMigrate(t, s) })
 	t.Run("ByHand", func(t *testing.T) { testByHand(t, s) })
+	t.Run("Restricted", func(t *testing.T) { testRestricted(t, s) })
 	t.Run("Depended", func(t *testing.T) { testDepended(t, s) })
 	t.Run("Keyless", func(t *testing.T) { testKeyless(t, s) })
 	t.Run("Concurrent", func(t *testing.T) { testConcurrent(t, s) })

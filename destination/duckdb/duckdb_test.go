@@ -37,6 +37,8 @@ var subject = destinationtest.Subject{
 		Uncomment: func(column string, _ schema.Type) string { return "COMMENT ON COLUMN {}." + column + " IS NULL" },
 		Type:      types.Name,
 		Foreign:   "HUGEINT",
+		Restrict:  "ALTER TABLE {} ALTER COLUMN a SET NOT NULL",
+		Free:      "ALTER TABLE {} ALTER COLUMN a DROP NOT NULL",
 		Depend:    "CREATE INDEX own ON {} (a)",
 		Release:   "DROP INDEX scripts.scripts.own",
 		Named:     "own on scripts.t",

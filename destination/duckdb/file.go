@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,15 +263,38 @@ func explain(path string, err error) error {
 		return fmt.Errorf("the disk of %s is full: %s", path, firstLine(text))
 	case strings.Contains(text, "Out of Memory Error"), strings.Contains(text, "failed to pin block"):
 		// DuckDB works on 2048 rows at a time, whatever they hold.
-		return fmt.Errorf("DuckDB has too little memory for %s; where 2048 rows of a table, or one value, are large, a sync must be allowed more: %s", path, firstLine(text))
+		return &memoryError{fmt.Sprintf("DuckDB has too little memory for %s; where 2048 rows of a table, or one value, are large, a sync must be allowed more: %s", path, firstLine(text))}
 	case errors.Is(err, os.ErrPermission), strings.Contains(text, "Permission denied"):
 		return &setup.Problem{Code: "permission_denied", Message: fmt.Sprintf("The program may not open %s for writing", path), Err: err}
 	}
 	var said *duckdb.Error
 	if errors.As(err, &said) {
-		return errors.New("DuckDB says of " + path + ": " + firstLine(text))
+		return &saidError{"DuckDB says of " + path + ": " + firstLine(text), said.Type}
 	}
 	return err
+}
+
+// A memoryError says that there is too little memory.
+type memoryError struct{ text string }
+
+func (e *memoryError) Error() string { return e.text }
+
+// A saidError is what else DuckDB says.
+type saidError struct {
+	text string
+	kind duckdb.ErrorType
+}
+
+func (e *saidError) Error() string { return e.text }
+
+// Refuses implements sqlwriter.Refuser. Memory may be short for many reasons; a
+// row that takes much of it is one that stays.
+func (d *database) Refuses(err error, row int64) bool {
+	var said *saidError
+	if errors.As(err, &said) {
+		return slices.Contains([]duckdb.ErrorType{duckdb.ErrorTypeConstraint, duckdb.ErrorTypeConversion, duckdb.ErrorTypeOutOfRange}, said.kind)
+	}
+	return errors.As(err, new(*memoryError)) && row > d.memory/8
 }
 
 // firstLine leaves out the advice that follows an error; its settings are not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -82,6 +83,23 @@ func (e *serverError) Error() string {
 }
 
 func (e *serverError) Unwrap() error { return e.said }
+
+// refusals are the server's errors of values that a column does not hold, and of
+// constraints and triggers of the user's.
+var refusals = []uint16{1048, 1062, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 1557, 1586, 1644, 1690, 1761, 1762, 3819, 4025}
+
+// Refuses implements sqlwriter.Refuser.
+func (d *database) Refuses(err error, _ int64) bool {
+	if p := setup.AsProblem(err); p != nil {
+		return p.Code == "value_too_long"
+	}
+	return errors.As(err, new(*notTakenError)) || slices.Contains(refusals, number(err))
+}
+
+// A notTakenError says that the server left out a row, or changed a value.
+type notTakenError struct{ text string }
+
+func (e *notTakenError) Error() string { return e.text }
 
 // number returns the server's number of an error, 0 if it is not the server's.
 func number(err error) uint16 {

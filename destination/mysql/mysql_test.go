@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -34,6 +35,8 @@ var subject = func() destinationtest.Subject {
 		Uncomment: func(column string, t schema.Type) string { return modify(column, declared.Name(t)) },
 		Type:      types.Name,
 		Foreign:   "varchar(9)",
+		Restrict:  "ALTER TABLE {} ADD CONSTRAINT own CHECK (a IS NOT NULL)",
+		Free:      "ALTER TABLE {} DROP CONSTRAINT own",
 		Depend:    "ALTER TABLE {} ADD COLUMN own bigint GENERATED ALWAYS AS (length(a)) VIRTUAL INVISIBLE",
 		Release:   "ALTER TABLE {} DROP COLUMN own",
 		Named:     "'a'",
@@ -91,20 +94,36 @@ func (w ownWriter) Table(ctx context.Context, n schema.Name) (*schema.Table, err
 }
 
 func (w ownWriter) Migrate(ctx context.Context, t *schema.Table) error {
-	return w.Writer.Migrate(ctx, w.table(t))
+	return w.told(w.Writer.Migrate(ctx, w.table(t)))
 }
 
 func (w ownWriter) Drop(ctx context.Context, n schema.Name, column string) error {
-	return w.Writer.Drop(ctx, w.name(n), column)
+	return w.told(w.Writer.Drop(ctx, w.name(n), column))
 }
 
 func (w ownWriter) Write(ctx context.Context, b schema.Batch) error {
 	b.Table = w.table(b.Table)
-	return w.Writer.Write(ctx, b)
+	return w.told(w.Writer.Write(ctx, b))
+}
+
+func (w ownWriter) Flush(ctx context.Context) error { return w.told(w.Writer.Flush(ctx)) }
+
+// told returns an error that has the test's names of tables.
+func (w ownWriter) told(err error) error {
+	var refusal *destination.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	named := map[schema.Name]error{}
+	for n, why := range refusal.Tables {
+		named[schema.Name{Schema: strings.TrimPrefix(n.Schema, w.prefix), Table: n.Table}] = why
+	}
+	return &destination.Refusal{Tables: named}
 }
 
 func (w ownWriter) Live(ctx context.Context, n schema.Name) (int64, error) {
-	return w.Writer.Live(ctx, w.name(n))
+	live, err := w.Writer.Live(ctx, w.name(n))
+	return live, w.told(err)
 }
 
 func (o own) Digest(ctx context.Context, q schema.DigestQuery, yield func(schema.Digest) error) error {

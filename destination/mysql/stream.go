@@ -91,7 +91,7 @@ func (st *stream) infile(ctx context.Context, chunks *sqlwriter.Chunks, into, co
 		return 0, err
 	}
 	if len(warnings) > 0 {
-		return 0, fmt.Errorf("the server %s did not take all values as they are: %s", st.s.w.server(), warnings[0][2])
+		return 0, &notTakenError{fmt.Sprintf("the server %s did not take all values as they are: %s", st.s.w.server(), warnings[0][2])}
 	}
 	return n, nil
 }

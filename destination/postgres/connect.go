@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,4 +129,12 @@ type serverError struct{ server, code, said string }
 
 func (e *serverError) Error() string {
 	return fmt.Sprintf("the server %s says: %s (SQLSTATE %s)", e.server, e.said, e.code)
+}
+
+// Refuses implements sqlwriter.Refuser, by the classes of the server's errors
+// ("PostgreSQL Error Codes", 17): a value that a type does not hold, a constraint,
+// a limit such as that of an index's rows, or what a trigger of the user's raises.
+func (d *database) Refuses(err error, _ int64) bool {
+	var said *serverError
+	return errors.As(err, &said) && slices.Contains([]string{"22", "23", "54", "P0"}, said.code[:min(2, len(said.code))])
 }

@@ -38,6 +38,8 @@ var subject = destinationtest.Subject{
 		Uncomment: func(column string, _ schema.Type) string { return "COMMENT ON COLUMN {}." + column + " IS NULL" },
 		Type:      types.Name,
 		Foreign:   "varchar(9)",
+		Restrict:  "ALTER TABLE {} ALTER COLUMN a SET NOT NULL",
+		Free:      "ALTER TABLE {} ALTER COLUMN a DROP NOT NULL",
 		Depend:    "CREATE VIEW scripts.v AS SELECT a FROM {}",
 		Release:   "DROP VIEW scripts.v",
 		Named:     "view scripts.v depends on column a",

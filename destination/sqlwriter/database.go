@@ -34,6 +34,15 @@ type Settler interface {
 	Settle(ctx context.Context)
 }
 
+// A Refuser is a [Database] that knows which errors come from what is written to
+// a table, and would come again.
+type Refuser interface {
+	// Refuses reports whether an error of a session is one of those. row is
+	// how many bytes the largest row has that was written to the table since it
+	// was last merged, about.
+	Refuses(err error, row int64) bool
+}
+
 // A Session runs one thing at a time.
 type Session interface {
 	// Exec runs statements in one transaction.

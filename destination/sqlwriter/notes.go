@@ -1,6 +1,7 @@
 package sqlwriter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,7 +62,7 @@ func (n *Notes) Err() error { return n.err }
 // End reports how many values there were beside those named.
 func (n *Notes) End() {
 	keys := slices.SortedFunc(maps.Keys(n.seen), func(a, b noteKey) int {
-		return compare(schema.Name{Schema: a.column, Table: a.code}, schema.Name{Schema: b.column, Table: b.code})
+		return cmp.Or(cmp.Compare(a.column, b.column), cmp.Compare(a.code, b.code))
 	})
 	for _, k := range keys {
 		if more := n.seen[k] - named; more > 0 {

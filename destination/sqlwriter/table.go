@@ -1,7 +1,6 @@
 package sqlwriter
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/schema"
 )
 
@@ -47,16 +47,20 @@ type table struct {
 
 	held      []schema.Batch // before what is staged
 	heldBytes int64
+
+	largest int64 // bytes of a row written since the last merge, about
+	refused error // why the destination takes nothing more of it; nil: it does
+	untold  bool  // Flush has not told of that
+}
+
+func (t *table) refusal() error {
+	return &destination.Refusal{Tables: map[schema.Name]error{t.name: t.refused}}
 }
 
 // An emptyStage is a stage without rows, and the table's mode when it was made.
 type emptyStage struct {
 	shape *schema.Table
 	mode  schema.Mode
-}
-
-func compare(a, b schema.Name) int {
-	return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
 }
 
 func (t *table) describe(ctx context.Context) error {
@@ -105,7 +109,7 @@ func (t *table) define(ctx context.Context, statements []string) error {
 		return nil
 	}
 	if err := t.apply(ctx); err != nil {
-		return t.w.failed(err)
+		return t.w.judge(ctx, t, err)
 	}
 	err := t.w.db.Define(ctx, statements)
 	if err != nil {
@@ -143,6 +147,9 @@ func (t *table) write(ctx context.Context, b schema.Batch) error {
 	}
 	if t.found.Table == nil && (b.Op == schema.Truncate || b.Op == schema.Sweep) { // no row, no table
 		return nil
+	}
+	if n := b.Rows(); n > 0 {
+		t.largest = max(t.largest, b.Bytes()/n)
 	}
 	if t.holds(b) {
 		return t.hold(b)
@@ -459,7 +466,7 @@ func (t *table) apply(ctx context.Context) error {
 	delete(t.stages, upserts)
 	delete(t.stages, updates)
 	delete(t.stages, deletes)
-	t.bytes = 0
+	t.bytes, t.largest = 0, 0
 	return nil
 }
 
@@ -551,7 +558,7 @@ func (t *table) free(ctx context.Context) error {
 		return nil
 	}
 	if err := t.apply(ctx); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
+		return err
 	}
 	var statements []string
 	for stage := range t.empty {
@@ -559,7 +566,7 @@ func (t *table) free(ctx context.Context) error {
 	}
 	if statements != nil {
 		if err := t.session.Exec(ctx, statements...); err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
+			return err
 		}
 	}
 	t.w.forget(t, t.session)
@@ -578,7 +585,7 @@ func (t *table) drop() {
 		t.session.Close()
 		t.session = nil
 	}
-	t.stages, t.empty = nil, nil
+	t.stages, t.empty, t.bytes = nil, nil, 0
 	t.w.forget(t, nil)
 }
 

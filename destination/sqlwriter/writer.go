@@ -86,6 +86,47 @@ func (w *writer) claim(name schema.Name) error {
 	return nil
 }
 
+// judge returns an error of writing to t, or of merging it, as a Refusal if it is
+// about the table only and would come again: then t is given up. Of every other
+// error nothing may follow.
+func (w *writer) judge(ctx context.Context, t *table, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case w.refuses(ctx, t, err):
+		return t.refusal()
+	}
+	return w.failed(err)
+}
+
+// judgeOther is judge where the call is not about t: of a Refusal Flush will tell.
+func (w *writer) judgeOther(ctx context.Context, t *table, err error) error {
+	if err == nil || w.refuses(ctx, t, err) {
+		return nil
+	}
+	return w.failed(fmt.Errorf("%s: %w", t.name, err))
+}
+
+// refuses reports whether t is given up because of an error.
+func (w *writer) refuses(ctx context.Context, t *table, err error) bool {
+	if t.refused != nil {
+		return true
+	}
+	r, ok := w.db.(Refuser)
+	if !ok || ctx.Err() != nil || !r.Refuses(err, t.largest) || w.broken() != nil || !w.answers(ctx, t.name.Schema) {
+		return false
+	}
+	t.drop()
+	t.refused, t.untold = err, true
+	return true
+}
+
+// answers reports whether the database does.
+func (w *writer) answers(ctx context.Context, schemaName string) bool {
+	_, err := w.db.Describe(ctx, schema.Name{Schema: schemaName, Table: "_fivetran_none"})
+	return err == nil
+}
+
 // failed keeps the first error, and returns the one that this call met.
 func (w *writer) failed(err error) error {
 	w.mu.Lock()
@@ -127,6 +168,9 @@ func (w *writer) Migrate(ctx context.Context, want *schema.Table) error {
 	t := w.table(want.Name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.refused != nil {
+		return t.refusal()
+	}
 	return w.about(ctx, t, t.migrate(ctx, want))
 }
 
@@ -137,6 +181,9 @@ func (w *writer) Drop(ctx context.Context, name schema.Name, column string) erro
 	t := w.table(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.refused != nil {
+		return t.refusal()
+	}
 	return w.about(ctx, t, t.without(ctx, column))
 }
 
@@ -144,10 +191,7 @@ func (w *writer) Drop(ctx context.Context, name schema.Name, column string) erro
 // is about that table only, if the writer can go on: nothing that was written
 // is lost, and the database answers when asked for another table.
 func (w *writer) about(ctx context.Context, t *table, err error) error {
-	if err == nil || ctx.Err() != nil || w.broken() != nil {
-		return err
-	}
-	if _, other := w.db.Describe(ctx, schema.Name{Schema: t.name.Schema, Table: "_fivetran_none"}); other != nil {
+	if err == nil || ctx.Err() != nil || w.broken() != nil || t.refused != nil || !w.answers(ctx, t.name.Schema) {
 		return err
 	}
 	return &destination.TableError{Err: err}
@@ -161,10 +205,11 @@ func (w *writer) Write(ctx context.Context, b schema.Batch) error {
 	t := w.table(b.Table.Name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.write(ctx, b); err != nil {
-		return w.failed(err)
+	if t.refused != nil {
+		b.Release()
+		return t.refusal()
 	}
-	return nil
+	return w.judge(ctx, t, t.write(ctx, b))
 }
 
 func (w *writer) Live(ctx context.Context, name schema.Name) (int64, error) {
@@ -174,11 +219,11 @@ func (w *writer) Live(ctx context.Context, name schema.Name) (int64, error) {
 	t := w.table(name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n, err := t.live(ctx)
-	if err != nil {
-		return 0, w.failed(err)
+	if t.refused != nil {
+		return 0, t.refusal()
 	}
-	return n, nil
+	n, err := t.live(ctx)
+	return n, w.judge(ctx, t, err)
 }
 
 // Accepts is for dialects without a wire format of their own.
@@ -196,7 +241,7 @@ func (w *writer) Flush(ctx context.Context) error {
 		all = append(all, t)
 	}
 	w.mu.Unlock()
-	slices.SortFunc(all, func(a, b *table) int { return compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b *table) int { return a.name.Compare(b.name) })
 	var held, small, large []*table
 	for _, t := range all {
 		switch {
@@ -208,20 +253,36 @@ func (w *writer) Flush(ctx context.Context) error {
 			large = append(large, t)
 		}
 	}
-	err := flush(ctx, small, smallAtOnce)
+	err := w.flush(ctx, small, smallAtOnce)
 	if err == nil {
-		err = flush(ctx, large, 1)
+		err = w.flush(ctx, large, 1)
 	}
 	if err == nil {
 		err = w.together(ctx, held)
 	}
 	if err == nil {
-		err = flush(ctx, held, smallAtOnce) // what is left of it
+		err = w.flush(ctx, held, smallAtOnce) // what is left of it
 	}
 	if err != nil {
 		return w.failed(err)
 	}
-	return nil
+	return untold(all)
+}
+
+// untold returns a Refusal of those tables of which Flush has not told yet.
+func untold(all []*table) error {
+	refused := map[schema.Name]error{}
+	for _, t := range all {
+		t.mu.Lock()
+		if t.untold {
+			refused[t.name], t.untold = t.refused, false
+		}
+		t.mu.Unlock()
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return &destination.Refusal{Tables: refused}
 }
 
 // Finish makes the indexes that merges will want of tables that were loaded. What
@@ -251,7 +312,7 @@ const (
 )
 
 // flush brings everything written to tables into them, to so many at a time.
-func flush(ctx context.Context, tables []*table, atOnce int) error {
+func (w *writer) flush(ctx context.Context, tables []*table, atOnce int) error {
 	merges, ctx := errgroup.WithContext(ctx)
 	merges.SetLimit(atOnce)
 	for _, t := range tables {
@@ -261,10 +322,10 @@ func flush(ctx context.Context, tables []*table, atOnce int) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := t.apply(ctx); err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+			if t.refused != nil {
+				return nil
 			}
-			return nil
+			return w.judgeOther(ctx, t, t.apply(ctx))
 		})
 	}
 	return merges.Wait()
@@ -314,7 +375,7 @@ func (w *writer) session(ctx context.Context, t *table) error {
 		if !other.mu.TryLock() {
 			continue
 		}
-		err := other.free(ctx)
+		err := w.judgeOther(ctx, other, other.free(ctx))
 		other.mu.Unlock()
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ func (o *output) drop(ctx context.Context, t *table) error {
 				continue
 			}
 			if err != nil {
-				return fmt.Errorf("drop column %s of %s: %w", column, t.destination, err)
+				return t.own(fmt.Errorf("drop column %s of %s: %w", column, t.destination, err))
 			}
 			left := slices.DeleteFunc(slices.Clone(t.target.Columns), func(c schema.Column) bool { return c.Name == column })
 			t.target = &schema.Table{Name: t.target.Name, Mode: t.target.Mode, Columns: left}

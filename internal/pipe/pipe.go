@@ -188,8 +188,8 @@ func (o *output) run(ctx context.Context) error {
 	if err != nil && !errors.As(err, &pause) {
 		return err
 	}
-	if ferr := o.plan.Writer.Flush(ctx); ferr != nil {
-		return fmt.Errorf("write: %w", ferr)
+	if ferr := o.flush(ctx); ferr != nil {
+		return ferr
 	}
 	if f, ok := o.plan.Writer.(destination.Finisher); ok {
 		f.Finish(ctx)
@@ -232,7 +232,8 @@ type output struct {
 	paused []schema.Name          // wanted, but not to be read now
 	before map[schema.Name]*table // as they were in earlier listings of this Run
 
-	checkpoint sync.Mutex // one at a time
+	checkpoint sync.Mutex    // one at a time
+	refused    []schema.Name // tables of which no state may say that their rows are there
 	reach      reach
 
 	mu       sync.Mutex // guards what follows
@@ -307,19 +308,51 @@ func (o *output) send(ctx context.Context, t *table, s *shape, b schema.Batch, c
 
 // Checkpoint implements [connector.Output]: first the rows, then the state.
 func (o *output) Checkpoint(ctx context.Context, state any) error {
+	o.checkpoint.Lock()
+	defer o.checkpoint.Unlock()
+	until, commits := o.reach.take()
+	if err := o.flush(ctx); err != nil {
+		return err
+	}
+	o.reach.saved()
+	o.landed(until, commits)
+	return o.save(ctx, state, o.plan.Ledger.SetState)
+}
+
+// flush makes rows durable. Where the destination refuses those of a table, the
+// others go on, and the table is read whole in the next sync. The caller holds
+// checkpoint, or is alone.
+func (o *output) flush(ctx context.Context) error {
+	err := o.plan.Writer.Flush(ctx)
+	var refusal *destination.Refusal
+	if _, forgets := o.plan.Source.(connector.Forgetter); !errors.As(err, &refusal) || !forgets {
+		if err != nil {
+			err = fmt.Errorf("write: %w", err)
+		}
+		return err
+	}
+	for _, t := range slices.Concat(o.order, o.goneTables()) {
+		if refusal.Tables[t.destination] != nil {
+			o.refused = append(o.refused, t.source)
+			o.Fail(t.source, t.stop(refusal))
+		}
+	}
+	return nil
+}
+
+// save saves a state, without the tables that the destination refuses. The
+// caller holds checkpoint.
+func (o *output) save(ctx context.Context, state any, put func(context.Context, json.RawMessage) error) error {
 	js, err := json.Marshal(state)
 	if err != nil {
 		return fmt.Errorf("encode the state: %w", err)
 	}
-	o.checkpoint.Lock()
-	defer o.checkpoint.Unlock()
-	until, commits := o.reach.take()
-	if err := o.plan.Writer.Flush(ctx); err != nil {
-		return fmt.Errorf("write: %w", err)
+	if len(o.refused) > 0 {
+		if js, err = o.plan.Source.(connector.Forgetter).Forget(js, o.refused); err != nil {
+			return fmt.Errorf("forget the tables that the destination refuses: %w", err)
+		}
 	}
-	o.reach.saved()
-	o.landed(until, commits)
-	if err := o.plan.Ledger.SetState(ctx, js); err != nil {
+	if err := put(ctx, js); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	return nil
@@ -327,16 +360,9 @@ func (o *output) Checkpoint(ctx context.Context, state any) error {
 
 // Note implements [connector.Output].
 func (o *output) Note(ctx context.Context, state any) error {
-	js, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("encode the state: %w", err)
-	}
 	o.checkpoint.Lock()
 	defer o.checkpoint.Unlock()
-	if err := o.plan.Ledger.Note(ctx, js); err != nil {
-		return fmt.Errorf("save the state: %w", err)
-	}
-	return nil
+	return o.save(ctx, state, o.plan.Ledger.Note)
 }
 
 // reached is [connector.Request.Reached].
@@ -391,7 +417,7 @@ func (o *output) Live(ctx context.Context, name schema.Name) (int64, error) {
 	}
 	n, err := o.plan.Writer.Live(ctx, t.destination)
 	if err != nil {
-		return 0, fmt.Errorf("count the rows of %s: %w", t.destination, err)
+		return 0, t.stop(fmt.Errorf("count the rows of %s: %w", t.destination, err))
 	}
 	return n, nil
 }

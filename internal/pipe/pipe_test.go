@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock-data/penstock/connector"
+	"github.com/penstock-data/penstock/destination"
 	"github.com/penstock-data/penstock/internal/pipe"
 	"github.com/penstock-data/penstock/schema"
 	"github.com/penstock-data/penstock/setup"
@@ -47,7 +48,7 @@ var history = []step{
 	send(schema.Upsert, person, "4 dee 60"),
 }
 
-func plan(src connector.Source, w *store, l *ledger) pipe.Plan {
+func plan(src connector.Source, w destination.Writer, l *ledger) pipe.Plan {
 	return pipe.Plan{
 		Source: src, Writer: w, Ledger: l, Naming: schema.DatabaseNaming, Start: start,
 		Schema: func(s string) string { return "shop_" + schema.DatabaseNaming.Schema(s) },

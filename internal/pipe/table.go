@@ -273,8 +273,13 @@ func (o *output) defined(had, has *schema.Table) {
 // own notes an error that is about t alone, and returns it as one.
 func (t *table) own(err error) error {
 	var mine *destination.TableError
+	var refusal *destination.Refusal
 	var problem *setup.Problem
-	if !errors.As(err, &mine) && !(errors.As(err, &problem) && ownProblems[problem.Code]) {
+	switch {
+	case errors.As(err, &refusal):
+		err = fmt.Errorf("the destination does not take its rows: %w", refusal.Tables[t.destination])
+	case errors.As(err, &mine), errors.As(err, &problem) && ownProblems[problem.Code]:
+	default:
 		return err
 	}
 	t.broken = &connector.TableError{Table: t.source, Err: err}

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,9 +143,7 @@ func (j *journal) durable() {
 // open returns the tables that are being written to, in an order that does
 // not change. The caller holds the lock.
 func (j *journal) open() []schema.Name {
-	return slices.SortedFunc(maps.Keys(j.writing), func(a, b schema.Name) int {
-		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
-	})
+	return slices.SortedFunc(maps.Keys(j.writing), schema.Name.Compare)
 }
 
 // close tells of a table's durable rows. The caller holds the lock.

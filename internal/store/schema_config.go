@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -123,9 +122,7 @@ func changedFilters(before, after map[schema.Name]string) (tables []schema.Name)
 			tables = append(tables, n)
 		}
 	}
-	slices.SortFunc(tables, func(a, b schema.Name) int {
-		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table))
-	})
+	slices.SortFunc(tables, schema.Name.Compare)
 	return tables
 }
 
