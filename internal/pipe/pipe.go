@@ -381,8 +381,8 @@ func (o *output) landed(until time.Time, now []Commits) {
 
 // Fail implements [connector.Output].
 func (o *output) Fail(name schema.Name, err error) {
-	if t := o.tables[name]; t != nil {
-		t.fail(err)
+	if t := o.tables[name]; t != nil && !t.fail(err) {
+		return
 	}
 	o.Warn(setup.Warning{Code: "table_failed", Message: fmt.Sprintf("Table %s was not synced: %v.", name, err)})
 }

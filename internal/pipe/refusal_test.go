@@ -138,7 +138,7 @@ func TestRefusedTableIsReadAgain(t *testing.T) {
 					failed = append(failed, table.Err.Error())
 				}
 			}
-			if len(failed) != 1 || failed[0] != "the destination does not take its rows: no bad names" ||
+			if len(failed) != 1 || failed[0] != "the destination does not take its rows, all of which the next sync reads again: no bad names" ||
 				len(out.Warnings) != 1 || out.Warnings[0].Code != "table_failed" {
 				t.Errorf("late %v, broken at %d: failed %q, warnings %v", late, at, failed, out.Warnings)
 			}

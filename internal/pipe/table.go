@@ -32,6 +32,7 @@ type table struct {
 	losses  []*loss           // what was not converted
 	blank   *bool             // it had no live row when this sync wrote its first; nil: nobody has looked
 	broken  error             // why nothing more can be written of it in this sync
+	told    bool              // that it is broken
 	sent    Progress
 	done    TableOutcome
 }
@@ -277,7 +278,7 @@ func (t *table) own(err error) error {
 	var problem *setup.Problem
 	switch {
 	case errors.As(err, &refusal):
-		err = fmt.Errorf("the destination does not take its rows: %w", refusal.Tables[t.destination])
+		err = fmt.Errorf("the destination does not take its rows, all of which the next sync reads again: %w", refusal.Tables[t.destination])
 	case errors.As(err, &mine), errors.As(err, &problem) && ownProblems[problem.Code]:
 	default:
 		return err
@@ -324,8 +325,17 @@ func (t *table) expect(rows int64) Progress {
 	return t.sent
 }
 
-func (t *table) fail(err error) {
+// fail notes why t is not read to its end, and reports whether nobody was told of
+// that.
+func (t *table) fail(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.broken != nil && errors.Is(err, t.broken) {
+		if t.told {
+			return false
+		}
+		t.told = true
+	}
 	t.done.Err = err
+	return true
 }
