@@ -98,7 +98,7 @@ func sequences() *rapid.Generator[sequence] {
 					for _, k := range rapid.SliceOfN(rapid.IntRange(1, 9), 1, 8).Draw(r, "keys") {
 						if s.verb != "fresh" || !sent[k] {
 							keys = append(keys, k)
-							sent[k] = s.verb != "present"
+							sent[k] = sent[k] || s.verb != "present"
 						}
 					}
 					for _, k := range keys {
