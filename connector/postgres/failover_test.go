@@ -229,6 +229,7 @@ func TestStopAtGap(t *testing.T) {
 			t.Fatal(c.name, err)
 		}
 		pgtest.Exec(t, dsn, "set synchronous_commit = on", "update item set name = name || '.' where id < 5")
+		unread(t, dsn)
 		c.do()
 		state, kept := string(m.State), len(files(t, dir))
 		for range 2 {

@@ -65,6 +65,14 @@ func rewound(t *testing.T, dsn string) func() connector.Source {
 	}
 }
 
+// unread waits until nobody reads a slot: the server sees late that somebody has
+// gone.
+func unread(t testing.TB, dsn string) {
+	t.Helper()
+	for query(t, dsn, "select count(*) from pg_replication_slots where active") != "0" {
+	}
+}
+
 // dropSlot drops a slot if it is there, whoever reads it.
 func dropSlot(t testing.TB, dsn, name string) {
 	t.Helper()
@@ -148,6 +156,7 @@ func TestLogChanges(t *testing.T) {
 	m := &connectortest.Model{}
 	open := opener(t, dsn, viaLog)
 	for _, s := range steps {
+		unread(t, dsn)
 		pgtest.Exec(t, dsn, s.do...)
 		for n := range 2 { // what is wrong shows in the second at the latest
 			src := &watched{Source: open()}

@@ -52,16 +52,12 @@ var spillChanges = [][]string{
 // spilled spills all that has been committed, between two syncs.
 func spilled(t *testing.T, s *source, m *connectortest.Model) {
 	t.Helper()
-	unread := func() { // the server sees late that somebody has gone
-		for query(t, dsnOf(s), "select count(*) from pg_replication_slots where active") != "0" {
-		}
-	}
-	unread()
+	unread(t, dsnOf(s))
 	pgtest.Exec(t, dsnOf(s), "set synchronous_commit = on", "create table if not exists flushed ()", "drop table flushed")
 	if _, err := s.Spill(t.Context(), m.State); err != nil {
 		t.Fatal(err)
 	}
-	unread()
+	unread(t, dsnOf(s))
 }
 
 func dsnOf(s *source) string {
