@@ -480,7 +480,7 @@ func (t *table) index(ctx context.Context, s Session, m *Merge) (err error) {
 
 // finish makes the index of a table that was loaded, if it can.
 func (t *table) finish(ctx context.Context) {
-	if !t.counted || !t.fresh || t.blank || t.found.Table == nil || len(t.found.Table.Key()) == 0 || t.endStream(ctx) != nil || t.w.session(ctx, t) != nil {
+	if t.refused != nil || !t.counted || !t.fresh || t.blank || t.found.Table == nil || len(t.found.Table.Key()) == 0 || t.endStream(ctx) != nil || t.w.session(ctx, t) != nil {
 		return
 	}
 	_ = t.index(ctx, t.session, &Merge{Table: t.found.Table, Upserts: t.found.Table})
