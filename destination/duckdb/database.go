@@ -86,7 +86,7 @@ func (d *database) Settle(ctx context.Context) {
 
 // exec runs statements in one transaction.
 func (d *database) exec(ctx context.Context, conn *sql.Conn, statements []string) error {
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := begin(ctx, conn)
 	if err != nil {
 		return explain(d.f.path, err)
 	}
@@ -100,6 +100,16 @@ func (d *database) exec(ctx context.Context, conn *sql.Conn, statements []string
 		}
 	}
 	return explain(d.f.path, tx.Commit())
+}
+
+// begin begins a transaction, which ctx does not end: of one that it does,
+// database/sql rolls back in a goroutine of its own, while the session and the
+// file are closed, of which DuckDB dies. The statements heed ctx.
+func begin(ctx context.Context, conn *sql.Conn) (*sql.Tx, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return conn.BeginTx(context.WithoutCancel(ctx), nil)
 }
 
 // rollback returns only what went wrong in a rollback that was still to do:

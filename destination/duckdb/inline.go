@@ -34,7 +34,7 @@ func (s *session) Inline(ctx context.Context, parts []sqlwriter.Inline) (err err
 			}
 		}
 	}
-	tx, err := s.conn.BeginTx(ctx, nil)
+	tx, err := begin(ctx, s.conn)
 	if err != nil {
 		return explain(s.d.f.path, err)
 	}
