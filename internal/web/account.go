@@ -33,6 +33,7 @@ type accountHead struct {
 	Section string
 	Problem string      // why something was not done
 	problem error       // the same
+	Entered url.Values  // what was entered into a form that was refused; nil: none was
 	Once    []onceShown // what came of it
 	Now     time.Time
 	grants  access.Grants
@@ -42,6 +43,26 @@ type accountHead struct {
 // kinds are what the account's pages call what they change.
 var kinds = map[string]access.Resource{"user": access.Users, "team": access.Teams, "webhook": access.Webhooks, "agent": access.Agents,
 	"system key": access.Account, "log service": access.Destinations}
+
+// Was returns what was entered into a field of the form whose button says do, if
+// that was refused, and what the field shows otherwise if not.
+func (h accountHead) Was(do, field, otherwise string) string {
+	if h.again(do) {
+		return h.Entered.Get(field)
+	}
+	return otherwise
+}
+
+// Chose is Was for one of several choices or boxes: whether it is chosen.
+func (h accountHead) Chose(do, field, value string, otherwise bool) bool {
+	if h.again(do) {
+		return slices.Contains(h.Entered[field], value)
+	}
+	return otherwise
+}
+
+// again reports whether the form whose button says do was refused.
+func (h accountHead) again(do string) bool { return h.Entered != nil && h.Entered.Get("do") == do }
 
 // Makes reports whether whoever is signed in may make something of a kind.
 func (h accountHead) Makes(kind string) bool {
@@ -71,6 +92,7 @@ func (h accountHead) Deletes(kind, group, id string) bool {
 // desks are the pages of the account, in the order of their links.
 var desks = []desk{
 	{"users", "/account/users", showUsers, doUsers},
+	{"user", "/account/users/{id}", showUser, doUser},
 	{"teams", "/account/teams", showTeams, doTeams},
 	{"team", "/account/teams/{id}", showTeam, doTeam},
 	{"roles", "/account/roles", showRoles, nil},
@@ -109,7 +131,7 @@ func (d *desk) post(v *visit) error {
 	var said *apiError
 	switch {
 	case errors.As(err, &said):
-		return d.page(v, said.Status, accountHead{Problem: said.Message, problem: err})
+		return d.page(v, said.Status, accountHead{Problem: said.Message, problem: err, Entered: v.PostForm})
 	case err != nil:
 		return err
 	case once != nil:
@@ -213,6 +235,36 @@ func doUsers(v *visit) ([]onceShown, error) {
 		return nil, v.api("DELETE", one, nil, nil)
 	}
 	return nil, errNothing
+}
+
+// A userPage is a user with where they have a role.
+type userPage struct {
+	accountHead
+	uses
+	User  *user
+	Roles []string
+}
+
+func showUser(v *visit, h accountHead) (any, error) {
+	one := "/v1/users/" + v.escaped("id")
+	p := &userPage{accountHead: h, User: new(user)}
+	if err := v.api("GET", one, nil, p.User); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.uses, err = v.uses(one, h.Edits("user", "", p.User.ID)); err != nil {
+		return nil, err
+	}
+	p.Roles, err = v.rolesOf("ACCOUNT")
+	return p, err
+}
+
+func doUser(v *visit) ([]onceShown, error) {
+	one := "/v1/users/" + v.escaped("id")
+	if v.field("do") != "save" {
+		return nil, v.doUses(one)
+	}
+	return nil, v.api("PATCH", one, v.fields("given_name", "family_name"), nil)
 }
 
 // loginLink makes a link with which a user signs in once.

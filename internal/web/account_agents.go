@@ -15,7 +15,8 @@ func showAgents(v *visit, h accountHead) (any, error) {
 		accountHead
 		Hybrid, Proxy []agent
 		Groups        []named
-	}{accountHead: h}
+		Runs          []string // on what
+	}{accountHead: h, Runs: []string{"DOCKER", "PODMAN", "KUBERNETES", "SNOWPARK"}}
 	var err error
 	if p.Hybrid, err = all[agent](v, "/v1/hybrid-deployment-agents"); err != nil {
 		return nil, err

@@ -64,8 +64,9 @@ type keyForm struct {
 
 type keyChoice struct{ Resource, Name, Level string }
 
-// keyFormOf returns the form with what a key may do; nil: with nothing.
-func keyFormOf(k *systemKey) keyForm {
+// keyForm returns the form whose button says do, with what was entered into it, or
+// with what a key may do; nil: with nothing.
+func (h accountHead) keyForm(do string, k *systemKey) keyForm {
 	f := keyForm{Levels: accessLevels}
 	for _, r := range resources {
 		c := keyChoice{Resource: r[0], Name: r[1]}
@@ -76,6 +77,7 @@ func keyFormOf(k *systemKey) keyForm {
 				}
 			}
 		}
+		c.Level = h.Was(do, c.Resource, c.Level)
 		f.Choices = append(f.Choices, c)
 	}
 	return f
@@ -99,7 +101,7 @@ func showSystemKeys(v *visit, h accountHead) (any, error) {
 		Keys    []systemKey
 		Form    keyForm
 		Periods [][2]string
-	}{h, keys, keyFormOf(nil), periods}, err
+	}{h, keys, h.keyForm("create", nil), periods}, err
 }
 
 func doSystemKeys(v *visit) ([]onceShown, error) {
@@ -129,7 +131,7 @@ func showSystemKey(v *visit, h accountHead) (any, error) {
 		accountHead
 		Key  *systemKey
 		Form keyForm
-	}{h, k, keyFormOf(k)}, nil
+	}{h, k, h.keyForm("save", k)}, nil
 }
 
 func (v *visit) systemKey() (*systemKey, error) {

@@ -1,9 +1,6 @@
 package web
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // A team is one as the API has it.
 type team struct {
@@ -13,12 +10,6 @@ type team struct {
 
 // A named is anything with an id and a name.
 type named struct{ ID, Name string }
-
-// A place is a group or a connection in which a team has a role.
-type place struct {
-	ID, Role string
-	Name     string `json:"-"` // "": the visitor does not see it
-}
 
 // A memberRow is a user in a team.
 type memberRow struct {
@@ -54,29 +45,12 @@ func doTeams(v *visit) ([]onceShown, error) {
 // A teamPage is a team with who is in it and where it has a role.
 type teamPage struct {
 	accountHead
-	Team                *team
-	Members             []memberRow
-	Users               []user // who can be added
-	Groups, Connections []place
-	OtherGroups         []named
+	uses
+	Team    *team
+	Members []memberRow
+	Users   []user // who can be added
 
-	Roles, MemberRoles, GroupRoles, ConnectionRoles []string
-}
-
-// A chosenRole is a choice among roles, of which one is given.
-type chosenRole struct {
-	Of    string // whom it is given, or where
-	Given string
-	Roles []string
-}
-
-// Role returns the choice for somebody or for a place that has a role, which may
-// be one that is not offered any more.
-func (p *teamPage) Role(of, given string, roles []string) chosenRole {
-	if !slices.Contains(roles, given) {
-		roles = append([]string{given}, roles...)
-	}
-	return chosenRole{of, given, roles}
+	Roles, MemberRoles []string
 }
 
 func showTeam(v *visit, h accountHead) (any, error) {
@@ -104,39 +78,14 @@ func showTeam(v *visit, h accountHead) (any, error) {
 			p.Users = append(p.Users, u)
 		}
 	}
-	if p.Groups, p.OtherGroups, err = v.places(one+"/groups", "/v1/groups"); err != nil {
+	if p.uses, err = v.uses(one, h.Edits("team", "", p.Team.ID)); err != nil {
 		return nil, err
 	}
-	if p.Connections, _, err = v.places(one+"/connections", ""); err != nil {
+	if p.Roles, err = v.rolesOf("ACCOUNT"); err != nil {
 		return nil, err
 	}
-	for scope, to := range map[string]*[]string{"ACCOUNT": &p.Roles, "TEAM": &p.MemberRoles, "DESTINATION": &p.GroupRoles, "CONNECTOR": &p.ConnectionRoles} {
-		if *to, err = v.rolesOf(scope); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
-}
-
-// places returns where a team has a role, with their names if they are in the
-// list of them, and those in that list where it has none.
-func (v *visit) places(path, list string) (have []place, others []named, err error) {
-	if have, err = seen(all[place](v, path)); err != nil || list == "" {
-		return have, nil, err
-	}
-	in := map[string]int{}
-	for i, p := range have {
-		in[p.ID] = i + 1
-	}
-	all, err := seen(all[named](v, list))
-	for _, n := range all {
-		if i := in[n.ID]; i > 0 {
-			have[i-1].Name = n.Name
-		} else {
-			others = append(others, n)
-		}
-	}
-	return have, others, err
+	p.MemberRoles, err = v.rolesOf("TEAM")
+	return p, err
 }
 
 func doTeam(v *visit) ([]onceShown, error) {
@@ -157,18 +106,8 @@ func doTeam(v *visit) ([]onceShown, error) {
 		return nil, v.api("PATCH", one+"/users/"+v.pathField("id"), v.fields("role"), nil)
 	case "remove":
 		return nil, v.api("DELETE", one+"/users/"+v.pathField("id"), nil, nil)
-	case "group":
-		return nil, v.api("POST", one+"/groups", v.fields("id", "role"), nil)
-	case "in group":
-		return nil, v.api("PATCH", one+"/groups/"+v.pathField("id"), v.fields("role"), nil)
-	case "ungroup":
-		return nil, v.api("DELETE", one+"/groups/"+v.pathField("id"), nil, nil)
-	case "in connection":
-		return nil, v.api("PATCH", one+"/connections/"+v.pathField("id"), v.fields("role"), nil)
-	case "unconnect":
-		return nil, v.api("DELETE", one+"/connections/"+v.pathField("id"), nil, nil)
 	}
-	return nil, errNothing
+	return nil, v.doUses(one)
 }
 
 // groups returns the groups that the visitor sees.

@@ -135,6 +135,9 @@ func (s *site) full() {
 		"GET /v1/users":                                    list(`{"id":"u","email":` + h + `,"given_name":` + h + `,"family_name":` + h + `,"role":` + h + `}`),
 		"GET /v1/roles":                                    list(`{"name":` + h + `,"description":` + h + `,"scope":["ACCOUNT","TEAM","DESTINATION",` + h + `]}`),
 		"GET /v1/teams":                                    list(`{"id":"t","name":` + h + `,"description":` + h + `,"role":` + h + `}`),
+		"GET /v1/users/u":                                  `{"id":"u","email":` + h + `,"given_name":` + h + `,"family_name":` + h + `,"role":` + h + `}`,
+		"GET /v1/users/u/groups":                           list(`{"id":` + h + `,"role":` + h + `}`),
+		"GET /v1/users/u/connections":                      list(`{"id":` + h + `,"role":` + h + `}`),
 		"GET /v1/teams/t":                                  `{"id":"t","name":` + h + `,"description":` + h + `}`,
 		"GET /v1/teams/t/users":                            list(`{"user_id":` + h + `,"role":` + h + `}`),
 		"GET /v1/teams/t/groups":                           list(`{"id":` + h + `,"role":` + h + `}`),
@@ -159,7 +162,7 @@ func (s *site) full() {
 var everyPage = []string{
 	"/connections", "/connections?q=%3Cscript%3Ealert(1)", "/connections/c", "/connections/c/schema", "/connections/c/schema?q=%3Cscript%3E", "/connections/c/schema/s/t",
 	"/connections/c/checks", "/connections/c/plan", "/connections/c/changes", "/connections/c/runs/r", "/connections/c/runs/r?q=%22%3E%3Cscript%3Ealert(1)",
-	"/account/users", "/account/teams", "/account/teams/t", "/account/roles", "/account/keys", "/account/system-keys",
+	"/account/users", "/account/users/u", "/account/teams", "/account/teams/t", "/account/roles", "/account/keys", "/account/system-keys",
 	"/account/webhooks", "/account/webhooks/w", "/account/agents", "/account/logging", "/account/logging?service=l",
 	"/account/system-keys/k", "/account/logging?edit=account",
 	"/connections/k/setup", "/destinations", "/destinations/d", "/destinations/d/query",
@@ -226,7 +229,8 @@ func TestRefusals(t *testing.T) {
 	}
 	b := s.signedIn()
 	for path, dos := range map[string][]string{
-		"/account/users": {"invite", "link", "role", "delete"}, "/account/teams": {"create", "delete"}, "/account/teams/t": {"save", "add", "member", "remove", "group", "in group", "ungroup", "in connection", "unconnect"},
+		"/account/users": {"invite", "link", "role", "delete"}, "/account/users/u": {"save", "group", "in group", "ungroup", "in connection", "unconnect"},
+		"/account/teams": {"create", "delete"}, "/account/teams/t": {"save", "add", "member", "remove", "group", "in group", "ungroup", "in connection", "unconnect"},
 		"/account/system-keys/k": {"save"}, "/account/system-keys": {"create", "rotate", "delete"}, "/account/webhooks": {"create", "delete"}, "/account/webhooks/w": {"test", "switch"},
 		"/account/agents": {"hybrid", "proxy", "delete hybrid", "delete proxy"}, "/account/logging": {"create", "test", "switch", "delete"},
 	} {
@@ -242,7 +246,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for path, button := range map[string]string{
 		"/connections/c": "<button", "/connections/c/checks": "Compare now", "/connections/c/schema": "Read again", "/connections/c/schema/s/t": "Read all of it again",
-		"/account/users": `value="invite"`, "/account/teams": `value="create"`, "/account/teams/t": `name="do"`, "/account/webhooks": `value="create"`,
+		"/account/users": `value="invite"`, "/account/users/u": `name="do"`, "/account/teams": `value="create"`, "/account/teams/t": `name="do"`, "/account/webhooks": `value="create"`,
 		"/account/webhooks/w": `name="do"`, "/account/agents": `name="do"`, "/account/logging": `name="do"`,
 		"/connections": "/new/connection", "/connections/k/setup": "<button", "/destinations": "/new/destination", "/destinations/d": "<button", "/destinations/d/query": "<button",
 		"/new/connection": "<form", "/new/connection/vault": "<form", "/new/destination": "<form", "/new/destination/duckdb": "<form",

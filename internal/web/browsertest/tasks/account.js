@@ -37,6 +37,29 @@ module.exports = async ({ page, base, api, look, visitor, expects }) => {
 	const refused = await eve.evaluate(async () => (await fetch(location.pathname.replace(/schema$/, 'do/pause'), { method: 'POST' })).text());
 	if (!refused.includes('You may not do this')) throw new Error(refused);
 
+	await page.getByRole('link', { name: 'Eve Ash' }).click();
+	await page.locator('select[name=id]').selectOption({ label: 'Demo' });
+	await page.getByRole('button', { name: 'Add' }).click();
+	await page.getByRole('cell', { name: 'Demo', exact: true }).waitFor();
+	await page.getByLabel('Last name').fill('Ashe');
+	await page.getByRole('button', { name: 'Save' }).first().click();
+	await page.getByRole('heading', { name: 'Eve Ashe' }).waitFor();
+	await look(page, 'account-user');
+	await page.getByRole('button', { name: 'Remove' }).click();
+	await page.getByText('No role beyond that in the account.').waitFor();
+
+	// What is refused can be mended: nothing has to be entered twice.
+	expects(/status of 409/);
+	await page.getByRole('link', { name: 'Users' }).last().click();
+	await page.getByLabel('Email', { exact: true }).fill('eve@example.com');
+	await page.getByLabel('First name').fill('Evelyn');
+	await page.getByLabel('Last name').fill('Ash');
+	await page.getByLabel('Role in the account').selectOption('Account Reviewer');
+	await page.getByRole('button', { name: 'Invite' }).click();
+	await page.getByRole('alert').waitFor();
+	assert.equal(await page.getByLabel('First name').inputValue(), 'Evelyn');
+	assert.equal(await page.getByLabel('Role in the account').inputValue(), 'Account Reviewer');
+
 	await go('teams', 'teams');
 	await page.getByLabel('Name').fill('Sales');
 	await page.getByRole('button', { name: 'Make it' }).click();
@@ -57,7 +80,7 @@ module.exports = async ({ page, base, api, look, visitor, expects }) => {
 	assert.equal(await page.getByLabel('Role of Demo').inputValue(), 'View Destination');
 	await look(page, 'account-team');
 	await page.getByRole('row', { name: /Demo/ }).getByRole('button', { name: 'Remove' }).click();
-	await page.getByText('Nothing beyond its role in the account.').waitFor();
+	await page.getByText('No role beyond that in the account.').waitFor();
 
 	await go('roles', 'roles');
 	await go('keys', 'keys');
