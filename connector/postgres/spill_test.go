@@ -49,11 +49,18 @@ var spillChanges = [][]string{
 	{"alter table item alter extra type bigint", "update item set extra = 5000000000 where id = 3", "begin; insert into item select g, 'large', repeat('l', 3000) from generate_series(1000, 1200) g; savepoint a; delete from item where id < 5; rollback to a; commit"},
 }
 
+// settled waits until nobody reads the slot, and has what was committed
+// written, so that a reader gets all of it.
+func settled(t *testing.T, dsn string) {
+	t.Helper()
+	unread(t, dsn)
+	pgtest.Exec(t, dsn, "set synchronous_commit = on", "create table if not exists flushed ()", "drop table flushed")
+}
+
 // spilled spills all that has been committed, between two syncs.
 func spilled(t *testing.T, s *source, m *connectortest.Model) {
 	t.Helper()
-	unread(t, dsnOf(s))
-	pgtest.Exec(t, dsnOf(s), "set synchronous_commit = on", "create table if not exists flushed ()", "drop table flushed")
+	settled(t, dsnOf(s))
 	if _, err := s.Spill(t.Context(), m.State); err != nil {
 		t.Fatal(err)
 	}
@@ -218,11 +225,15 @@ func TestSpillBounds(t *testing.T) {
 	t.Parallel()
 	dsn, dir, open := spilling(t)
 	m := &connectortest.Model{}
+	const active = "is active"
 	spill := func(want string, edit func(*source)) int64 {
 		t.Helper()
 		s := open()
 		if edit != nil {
 			edit(s)
+		}
+		if want != active {
+			settled(t, dsn)
 		}
 		moved, err := s.Spill(t.Context(), m.State)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -256,7 +267,7 @@ func TestSpillBounds(t *testing.T) {
 	during := &watched{Source: open()}
 	during.onWrite = func(b schema.Batch) error {
 		during.onWrite = nil
-		spill("is active", nil)
+		spill(active, nil)
 		return nil
 	}
 	if err := m.Sync(t.Context(), during); err != nil || warned(m, "log_gap") {

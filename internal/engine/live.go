@@ -123,7 +123,7 @@ func (e *InProcess) sync(l *live, resumed bool) {
 		beating.Wait()
 		e.noteFresh(context.Background(), l)
 		if l.surplus.Load() {
-			o.Hold = surplusTime
+			o.Hold = max(o.Hold, surplusTime)
 		}
 	}
 	e.count(l, o.Rows)

@@ -90,8 +90,8 @@ func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name,
 		k.end(nil)
 		return nil, ErrStopping
 	}
-	if e.follows(c) { // it would wait for ever
-		err = e.stopSoon(ctx, c)
+	if c, err = e.Store.Connection(ctx, id); err == nil { // a run that began before there was the verification stays on
+		err = e.endStay(ctx, c)
 	}
 	return &begun, err
 }

@@ -41,8 +41,8 @@ func (r *Runner) Follows(c *store.Connection) (bool, error) {
 	return follows(src), nil
 }
 
-// verifyTime is how long a verification has between two syncs of a connection
-// that stays on; its end makes the next one due.
+// verifyTime is how long a verification has after a sync of a connection that
+// stays on; its end makes the next one due.
 const verifyTime = 15 * time.Minute
 
 // verified returns for how long no sync is to begin because somebody compares

@@ -57,6 +57,9 @@ func (r *Runner) Sync(ctx context.Context, run *store.Run, w Watch) store.Outcom
 	if s.caughtUp.Load() && (errors.Is(err, errStopped) || errors.Is(err, connector.ErrSchemaChanged)) {
 		err = nil
 	}
+	if s.caughtUp.Load() && err == nil { // what has ended it may be a verification
+		s.hold, err = s.verified(ctx)
+	}
 	o := outcome(ctx, out, err)
 	o.Follows, o.Hold, o.CaughtUp = s.follows, s.hold, s.caughtUp.Load()
 	o.Warnings = append(o.Warnings, s.warnings...)
