@@ -21,6 +21,7 @@ type database struct {
 	memory int64
 	queue  *semaphore.Weighted // bytes of batches on their way to DuckDB
 	size   int64               // of queue
+	most   int64               // how many values may be written before the file is opened anew
 	close  sync.Once
 
 	mu      sync.Mutex
@@ -30,14 +31,22 @@ type database struct {
 var (
 	_ sqlwriter.Database = (*database)(nil)
 	_ sqlwriter.Settler  = (*database)(nil)
+	_ sqlwriter.Renewer  = (*database)(nil)
 	_ sqlwriter.Session  = (*session)(nil)
 	_ sqlwriter.Inliner  = (*session)(nil)
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
 
-func newDatabase(f *file, warn func(setup.Warning), memory, queue int64) *database {
-	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, schemas: map[string]*catalog{}}
+func newDatabase(f *file, warn func(setup.Warning), memory, queue, most int64) *database {
+	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, most: most, schemas: map[string]*catalog{}}
 }
+
+// Grown implements [sqlwriter.Renewer].
+func (d *database) Grown() bool { return d.f.values.Load() >= d.most }
+
+// Renew implements [sqlwriter.Renewer]. A file with other writers is left as it
+// is.
+func (d *database) Renew(context.Context) error { return d.f.renew() }
 
 func (d *database) Close() (err error) {
 	d.close.Do(func() { err = d.f.release(d.memory) })

@@ -48,6 +48,19 @@ var subject = destinationtest.Subject{
 
 func TestDestination(t *testing.T) { destinationtest.Run(t, subject) }
 
+// TestRenewed opens the file anew after each Flush.
+func TestRenewed(t *testing.T) {
+	renewed := subject
+	renewed.Open = func(t testing.TB) destination.Destination {
+		d := subject.Open(t)
+		d.(*duck).most = 1
+		return d
+	}
+	renewed.Sequences = 200
+	destinationtest.Run(t, renewed)
+	modelcheck.Run(t, renewed, 300)
+}
+
 func TestModel(t *testing.T) { modelcheck.Run(t, subject, 1400) }
 
 func selectText(t testing.TB, d destination.Destination, name schema.Name, columns []schema.Column) [][]string {

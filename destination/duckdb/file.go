@@ -26,7 +26,10 @@ import (
 type file struct {
 	path    string
 	catalog string // DuckDB's name for it
-	db      *sql.DB
+	threads int
+	db      *sql.DB // changed by renew, when there is one writer
+
+	values atomic.Int64 // that were written since it was opened, in all columns
 
 	sessions atomic.Int64 // so far
 
@@ -149,7 +152,7 @@ func acquire(ctx context.Context, path string, memory int64, threads int) (*file
 		if err != nil {
 			return nil, err
 		}
-		f = &file{path: path, db: db, closed: make(chan struct{})}
+		f = &file{path: path, threads: threads, db: db, closed: make(chan struct{})}
 		if err = db.QueryRowContext(ctx, "SELECT current_database()").Scan(&f.catalog); err != nil {
 			db.Close()
 			return nil, explain(path, err)
@@ -183,6 +186,25 @@ func (f *file) release(memory int64) error {
 	delete(files.open, f.path)
 	defer close(f.closed)
 	return explain(f.path, f.db.Close())
+}
+
+// renew closes the file and opens it again, unless it has several writers.
+func (f *file) renew() error {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	if f.writers > 1 {
+		return nil
+	}
+	if err := f.db.Close(); err != nil {
+		return explain(f.path, err)
+	}
+	db, err := openFile(f.path, f.memory, f.threads)
+	if err == nil {
+		err = explain(f.path, db.Ping())
+		f.db = db
+		f.values.Store(0)
+	}
+	return err
 }
 
 // readableBy is the oldest version of DuckDB that can read the files that are

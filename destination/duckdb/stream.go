@@ -128,12 +128,14 @@ func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
 	if err != nil {
 		return err
 	}
+	values := record.NumRows() * record.NumCols()
 	if err := st.acquire(ctx, size); err != nil {
 		record.Release()
 		return err
 	}
 	select {
 	case st.reader.in <- item{record, size}:
+		st.s.d.f.values.Add(values)
 		return nil
 	case <-st.done:
 		err = st.ended()

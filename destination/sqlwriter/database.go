@@ -34,6 +34,17 @@ type Settler interface {
 	Settle(ctx context.Context)
 }
 
+// A Renewer is a [Database] that takes more memory the more is written to it,
+// until it is opened anew.
+type Renewer interface {
+	// Grown reports whether that is time.
+	Grown() bool
+
+	// Renew opens the database anew. No session is open, and no other method
+	// is called meanwhile. After an error nothing more can be done.
+	Renew(ctx context.Context) error
+}
+
 // A Refuser is a [Database] that knows which errors come from what is written to
 // a table, and would come again.
 type Refuser interface {

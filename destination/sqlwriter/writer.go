@@ -263,10 +263,56 @@ func (w *writer) Flush(ctx context.Context) error {
 	if err == nil {
 		err = w.flush(ctx, held, smallAtOnce) // what is left of it
 	}
+	if err == nil {
+		err = w.renew(ctx, all)
+	}
 	if err != nil {
 		return w.failed(err)
 	}
 	return untold(all)
+}
+
+// renew opens the database anew if that is time, and nothing but sessions is
+// lost by it: no table has keys for a sweep, and none has come since tables were
+// listed. The caller has merged what was staged.
+func (w *writer) renew(ctx context.Context, tables []*table) error {
+	x, ok := w.db.(Renewer)
+	if !ok || !x.Grown() {
+		return nil
+	}
+	w.inlining.Lock()
+	defer w.inlining.Unlock()
+	for _, t := range tables {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.stream != nil || len(t.stages) > 0 {
+			return nil
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.tables) != len(tables) {
+		return nil
+	}
+	for _, t := range w.sessions {
+		w.spare = append(w.spare, t.session)
+		t.session, t.empty = nil, nil
+	}
+	w.sessions = nil
+	w.closeSpare()
+	return x.Renew(ctx)
+}
+
+// closeSpare closes the sessions that no table has. The caller holds inlining
+// and mu.
+func (w *writer) closeSpare() {
+	if w.inliner != nil {
+		w.spare = append(w.spare, w.inliner)
+	}
+	for _, s := range w.spare {
+		s.Close()
+	}
+	w.spare, w.inliner = nil, nil
 }
 
 // untold returns a Refusal of those tables of which Flush has not told yet.
@@ -348,13 +394,7 @@ func (w *writer) Close() error {
 	defer w.inlining.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.inliner != nil {
-		w.spare = append(w.spare, w.inliner)
-	}
-	for _, s := range w.spare {
-		s.Close()
-	}
-	w.spare, w.inliner = nil, nil
+	w.closeSpare()
 	return w.db.Close()
 }
 
