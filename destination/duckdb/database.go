@@ -41,11 +41,11 @@ func newDatabase(f *file, warn func(setup.Warning), memory, queue, most int64) *
 	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, most: most, schemas: map[string]*catalog{}}
 }
 
-// Grown implements [sqlwriter.Renewer].
-func (d *database) Grown() bool { return d.f.values.Load() >= d.most }
-
-// Renew implements [sqlwriter.Renewer]. A file with other writers is left as it
+// Grown implements [sqlwriter.Renewer]. A file with other writers is left as it
 // is.
+func (d *database) Grown() bool { return d.f.values.Load() >= d.most && d.f.alone() }
+
+// Renew implements [sqlwriter.Renewer].
 func (d *database) Renew(context.Context) error { return d.f.renew() }
 
 func (d *database) Close() (err error) {

@@ -118,9 +118,9 @@ const columnBlocks = 512 << 10
 
 // mostValues is how many values are written before the file is opened anew:
 // what DuckDB notes of each column of each 122,880 rows that it has written stays
-// in memory until then, uncounted, 2 to 3 KB. This many are some 20 MB; a table
+// in memory until then, uncounted, 2 to 3 KB. This many are some 15 MB; a table
 // is read lazily when its file was opened.
-const mostValues = 750_000_000
+const mostValues = 500_000_000
 
 func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
 	if opt.Memory == 0 {

@@ -188,6 +188,13 @@ func (f *file) release(memory int64) error {
 	return explain(f.path, f.db.Close())
 }
 
+// alone reports whether the file has one writer.
+func (f *file) alone() bool {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	return f.writers == 1
+}
+
 // renew closes the file and opens it again, unless it has several writers.
 func (f *file) renew() error {
 	files.mu.Lock()
