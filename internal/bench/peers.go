@@ -87,8 +87,7 @@ func byQueries(w *workplace) []string {
 
 // ingestr keeps no state: it is told since when rows may have changed.
 func ingestr(w *workplace) []string {
-	uri := func(db string) string { return strings.Replace(db, "postgres://", "postgresql://", 1) }
-	args := []string{"ingest", "--yes", "--source-uri", uri(w.source), "--source-table", "public.account", "--dest-uri", uri(w.target), "--dest-table", "peers.ingestr_account",
+	args := []string{"ingest", "--yes", "--source-uri", withPassword(w.source), "--source-table", "public.account", "--dest-uri", withPassword(w.target), "--dest-table", "peers.ingestr_account",
 		"--incremental-strategy", "merge", "--incremental-key", "changed", "--primary-key", "id"}
 	if w.since != "" {
 		args = append(args, "--interval-start", w.since)
@@ -96,26 +95,29 @@ func ingestr(w *workplace) []string {
 	return args
 }
 
-// dlt's program is a Python that has the package. It insists on a password.
-func dlt(w *workplace) []string {
-	uri := func(db string) string {
-		u, err := url.Parse(db)
-		if err != nil {
-			return db
-		}
-		if _, ok := u.User.Password(); !ok {
-			u.User = url.UserPassword(u.User.Username(), "none")
-		}
-		u.Scheme = "postgresql"
-		return u.String()
+// withPassword returns a database's URL as dlt wants it, on which ingestr was
+// built before version 1: it insists on a password.
+func withPassword(db string) string {
+	u, err := url.Parse(db)
+	if err != nil {
+		return db
 	}
+	if _, ok := u.User.Password(); !ok {
+		u.User = url.UserPassword(u.User.Username(), "none")
+	}
+	u.Scheme = "postgresql"
+	return u.String()
+}
+
+// dlt's program is a Python that has the package.
+func dlt(w *workplace) []string {
 	script := fmt.Sprintf(`
 import dlt
 from dlt.sources.sql_database import sql_table
 account = sql_table(credentials=%q, table="account", schema="public", backend="pyarrow", incremental=dlt.sources.incremental("changed"))
 account.apply_hints(table_name="dlt_account", primary_key="id", write_disposition="merge")
 dlt.pipeline("peers", destination=dlt.destinations.postgres(%q), dataset_name="peers", pipelines_dir=%q).run(account)
-`, uri(w.source), uri(w.target), filepath.Join(w.dir, "dlt"))
+`, withPassword(w.source), withPassword(w.target), filepath.Join(w.dir, "dlt"))
 	return []string{"-c", script}
 }
 
