@@ -407,16 +407,6 @@ func (e *InProcess) stopSoon(ctx context.Context, c *store.Connection) error {
 	return e.stop(ctx, c, store.StopSoon)
 }
 
-// endStay keeps the connection's run, if there is one, from staying on with its
-// source: it ends at its next checkpoint at which it has read all that there was
-// when it began.
-func (e *InProcess) endStay(ctx context.Context, c *store.Connection) error {
-	if e.follows(c) {
-		return e.stopSoon(ctx, c)
-	}
-	return e.stop(ctx, c, store.StopRead)
-}
-
 func (e *InProcess) stop(ctx context.Context, c *store.Connection, how string) error {
 	if c.RunID == "" {
 		return nil
@@ -464,7 +454,7 @@ func (e *InProcess) Changed(ctx context.Context, id string) error {
 	case c.Paused:
 		return e.stopSoon(ctx, c)
 	default:
-		return e.endStay(ctx, c)
+		return e.stop(ctx, c, store.StopRead)
 	}
 }
 

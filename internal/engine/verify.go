@@ -90,8 +90,9 @@ func (e *InProcess) Verify(ctx context.Context, id string, tables []schema.Name,
 		k.end(nil)
 		return nil, ErrStopping
 	}
-	if c, err = e.Store.Connection(ctx, id); err == nil { // a run that began before there was the verification stays on
-		err = e.endStay(ctx, c)
+	// A run that began before there was the verification would stay on.
+	if c, err = e.Store.Connection(ctx, id); err == nil {
+		err = e.stop(ctx, c, store.StopRead)
 	}
 	return &begun, err
 }
