@@ -195,7 +195,7 @@ func byHand(b *testing.B, path string, table *schema.Table, changes func(write f
 	start := cpu()
 	d := dialect
 	d.Catalog = f.catalog
-	s, err := newDatabase(f, nil, 192<<20, 32<<20, mostValues).Session(ctx)
+	s, err := newDatabase(f, nil, 192<<20, 32<<20, renewAfter).Session(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}

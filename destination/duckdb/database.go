@@ -21,7 +21,7 @@ type database struct {
 	memory int64
 	queue  *semaphore.Weighted // bytes of batches on their way to DuckDB
 	size   int64               // of queue
-	most   int64               // how many values may be written before the file is opened anew
+	renew  int64               // how many values may be written before the file is opened anew
 	close  sync.Once
 
 	mu      sync.Mutex
@@ -37,16 +37,16 @@ var (
 	_ sqlwriter.Stream   = (*stream)(nil)
 )
 
-func newDatabase(f *file, warn func(setup.Warning), memory, queue, most int64) *database {
-	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, most: most, schemas: map[string]*catalog{}}
+func newDatabase(f *file, warn func(setup.Warning), memory, queue, renew int64) *database {
+	return &database{f: f, warn: warn, memory: memory, queue: semaphore.NewWeighted(queue), size: queue, renew: renew, schemas: map[string]*catalog{}}
 }
 
 // Grown implements [sqlwriter.Renewer]. A file with other writers is left as it
 // is.
-func (d *database) Grown() bool { return d.f.values.Load() >= d.most && d.f.alone() }
+func (d *database) Grown() bool { return d.f.written.Load() >= d.renew && d.f.alone() }
 
 // Renew implements [sqlwriter.Renewer].
-func (d *database) Renew(context.Context) error { return d.f.renew() }
+func (d *database) Renew() error { return d.f.renew() }
 
 func (d *database) Close() (err error) {
 	d.close.Do(func() { err = d.f.release(d.memory) })

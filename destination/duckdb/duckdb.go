@@ -39,7 +39,7 @@ var Service = destination.Service{
 type duck struct {
 	path    string
 	threads int
-	most    int64 // values that are written before the file is opened anew
+	renew   int64 // how many values are written before the file is opened anew
 	env     destination.Env
 }
 
@@ -59,7 +59,7 @@ func open(config json.RawMessage, env destination.Env) (destination.Destination,
 	if err != nil {
 		return nil, err
 	}
-	return &duck{path: path, threads: c.Threads, most: mostValues, env: env}, nil
+	return &duck{path: path, threads: c.Threads, renew: renewAfter, env: env}, nil
 }
 
 // Titles of the setup tests.
@@ -116,11 +116,11 @@ const maxQueue = 32 << 20
 // times as much as the merges, since it writes such a table's last rows anew.
 const columnBlocks = 512 << 10
 
-// mostValues is how many values are written before the file is opened anew:
+// renewAfter is how many values are written before the file is opened anew:
 // what DuckDB notes of each column of each 122,880 rows that it has written stays
 // in memory until then, uncounted, 2 to 3 KB. This many are some 15 MB; a table
 // is read lazily when its file was opened.
-const mostValues = 500_000_000
+const renewAfter = 500_000_000
 
 func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination.Writer, error) {
 	if opt.Memory == 0 {
@@ -132,7 +132,7 @@ func (k *duck) Writer(ctx context.Context, opt destination.Options) (destination
 	if err != nil {
 		return nil, err
 	}
-	db := newDatabase(f, opt.Warn, share, queue, k.most)
+	db := newDatabase(f, opt.Warn, share, queue, k.renew)
 	// A file's catalog is called after the file, and so is a schema often:
 	// without the catalog such a name would be ambiguous.
 	d := dialect

@@ -53,7 +53,7 @@ func TestRenewed(t *testing.T) {
 	renewed := subject
 	renewed.Open = func(t testing.TB) destination.Destination {
 		d := subject.Open(t)
-		d.(*duck).most = 1
+		d.(*duck).renew = 1
 		return d
 	}
 	renewed.Sequences = 200

@@ -29,7 +29,7 @@ type file struct {
 	threads int
 	db      *sql.DB // changed by renew, when there is one writer
 
-	values atomic.Int64 // that were written since it was opened, in all columns
+	written atomic.Int64 // values, since it was opened
 
 	sessions atomic.Int64 // so far
 
@@ -209,7 +209,7 @@ func (f *file) renew() error {
 	if err == nil {
 		err = explain(f.path, db.Ping())
 		f.db = db
-		f.values.Store(0)
+		f.written.Store(0)
 	}
 	return err
 }

@@ -135,7 +135,7 @@ func (st *stream) Write(ctx context.Context, b schema.Batch, seq int64) error {
 	}
 	select {
 	case st.reader.in <- item{record, size}:
-		st.s.d.f.values.Add(values)
+		st.s.d.f.written.Add(values)
 		return nil
 	case <-st.done:
 		err = st.ended()

@@ -42,7 +42,7 @@ type Renewer interface {
 
 	// Renew opens the database anew. No session is open, and no other method
 	// is called meanwhile. After an error nothing more can be done.
-	Renew(ctx context.Context) error
+	Renew() error
 }
 
 // A Refuser is a [Database] that knows which errors come from what is written to

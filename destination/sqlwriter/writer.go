@@ -264,7 +264,7 @@ func (w *writer) Flush(ctx context.Context) error {
 		err = w.flush(ctx, held, smallAtOnce) // what is left of it
 	}
 	if err == nil {
-		err = w.renew(ctx, all)
+		err = w.renew(all)
 	}
 	if err != nil {
 		return w.failed(err)
@@ -275,7 +275,7 @@ func (w *writer) Flush(ctx context.Context) error {
 // renew opens the database anew if that is time, and nothing but sessions is
 // lost by it: no table has keys for a sweep, and none has come since tables were
 // listed. The caller has merged what was staged.
-func (w *writer) renew(ctx context.Context, tables []*table) error {
+func (w *writer) renew(tables []*table) error {
 	x, ok := w.db.(Renewer)
 	if !ok || !x.Grown() {
 		return nil
@@ -300,7 +300,7 @@ func (w *writer) renew(ctx context.Context, tables []*table) error {
 	}
 	w.sessions = nil
 	w.closeSpare()
-	return x.Renew(ctx)
+	return x.Renew()
 }
 
 // closeSpare closes the sessions that no table has. The caller holds inlining
